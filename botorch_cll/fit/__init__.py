@@ -1,0 +1,64 @@
+"""Fitting the surrogates."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from botorch.exceptions.errors import UnsupportedError
+
+from botorch_cll.fit.gradient import GradientOptions, fit_gradient
+from botorch_cll.fit.two_stage import TwoStageOptions, fit_two_stage
+from botorch_cll.models.ensemble import RBFEnsembleModel
+
+__all__ = ["GradientOptions", "TwoStageOptions", "fit_rbf_ensemble"]
+
+ModelT = TypeVar("ModelT", bound=RBFEnsembleModel)
+
+
+def fit_rbf_ensemble(
+    model: ModelT,
+    method: str = "two_stage",
+    options: TwoStageOptions | GradientOptions | None = None,
+) -> ModelT:
+    """Fit a surrogate of this package.
+
+    `"two_stage"`: centers, widths and ridge of the hidden layer are chosen by leave-one-out error
+    among random and then refined settings, the output weights are exact, and the correlation layer
+    is trained on predictions of rows not seen. `"gradient"` is the procedure of Xu, Luo, Li and
+    Cao (2023): k-means centers, then Adam on all parameters. Both work on all restarts and tasks at
+    once, give each restart its own random share of the rows, and fit the variance of the ensemble to
+    the rows left out.
+
+    The same model, data and seed give the same bits, and PyTorch's global random state is not used.
+
+    Args:
+        model: The model. Its parameters are replaced.
+        method: `"two_stage"` or `"gradient"`.
+        options: Options of the method; its defaults if omitted.
+
+    Returns:
+        The model, fitted and in evaluation mode.
+
+    Raises:
+        UnsupportedError: If the method is not known or the options are not its own.
+
+    Example:
+        >>> model = fit_rbf_ensemble(MultiRBFCorrelationModel(train_X, train_Y))
+    """
+    methods = {
+        "two_stage": (TwoStageOptions, fit_two_stage),
+        "gradient": (GradientOptions, fit_gradient),
+    }
+    if method not in methods:
+        raise UnsupportedError(f"Expected method in {sorted(methods)}, got {method!r}.")
+    options_class, run = methods[method]
+    if options is None:
+        options = options_class()
+    if not isinstance(options, options_class):
+        raise UnsupportedError(
+            f"Expected options of class {options_class.__name__} for method {method!r}, got "
+            f"{type(options).__name__}."
+        )
+    run(model, options)
+    model.is_fitted.fill_(True)
+    return model.eval()

@@ -1,0 +1,89 @@
+"""The paper's fit: all parameters by Adam."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from botorch_cll.fit.calibration import calibrate
+from botorch_cll.fit.resampling import draw_bags, noise_weights
+from botorch_cll.models.ensemble import RBFEnsembleModel
+from botorch_cll.nn import kmeans_centers
+
+
+@dataclass(frozen=True)
+class GradientOptions:
+    """Options of the gradient fit; the defaults are the paper's where it states them.
+
+    Attributes:
+        num_steps: The number of full-batch Adam steps (not stated in the paper).
+        learning_rate: The first learning rate.
+        milestones: The steps after which the learning rate is halved.
+        sample_fraction: The share of each task's rows that a restart is fitted to.
+    """
+
+    num_steps: int = 10_000
+    learning_rate: float = 1e-4
+    milestones: tuple[int, ...] = (1000, 3000, 7000)
+    sample_fraction: float = 0.7
+
+
+def fit_gradient(model: RBFEnsembleModel, options: GradientOptions) -> None:
+    """Fit all parameters of all restarts by Adam; see `botorch_cll.fit.fit_rbf_ensemble`.
+
+    Centers start from k-means, widths from the mean distance between centers, output weights from
+    small random numbers, the correlation layer from the identity. The loss is the mean squared
+    error of each restart and task over the restart's rows.
+
+    Args:
+        model: The model; its parameters and buffers are set.
+        options: The options.
+    """
+    generator = torch.Generator().manual_seed(model.seed)
+    data = model.data
+    bags = draw_bags(data.observed, model.num_restarts, options.sample_fraction, generator)
+    _start(model, data.X, bags, generator)
+    weight = noise_weights(data) * bags
+    share = weight / weight.sum(1, keepdim=True).clamp_min(1.0)
+    Y = data.Y.nan_to_num(0.0)
+    parameters = list(model.parameters())
+    for parameter in parameters:
+        parameter.requires_grad_(True)
+    optimizer = torch.optim.Adam(parameters, lr=options.learning_rate)
+    schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, list(options.milestones), gamma=0.5)
+    with torch.enable_grad():
+        for _ in range(options.num_steps):
+            optimizer.zero_grad()
+            loss = (share * (Y - _predict(model, data.X)).square()).sum()
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+    for parameter in parameters:
+        parameter.requires_grad_(False)
+        parameter.grad = None
+    trusted = data.observed & ~bags
+    model.inflation, model.noise = calibrate(_predict(model, data.X), trusted, Y, data.Yvar)
+
+
+def _predict(model: RBFEnsembleModel, X: Tensor) -> Tensor:
+    outputs = model.network(X)
+    return outputs if model.correlation is None else model.correlation(outputs)
+
+
+def _start(
+    model: RBFEnsembleModel, X: Tensor, bags: Tensor, generator: torch.Generator
+) -> None:
+    """Set the first values of the hidden layer and the output weights."""
+    rows = bags.any(-1).unsqueeze(1).to(X)
+    num_centers = min(model.num_centers, int((rows > 0).sum(-1).min()))
+    model.allocate(num_centers)
+    centers = kmeans_centers(X, rows, num_centers, generator)
+    network = model.network
+    network.centers.data = centers.expand(-1, model.num_tasks, -1, -1).contiguous()
+    spread = centers.std(-2) if num_centers > 1 else torch.full_like(centers[..., 0, :], 0.3)
+    scale = (spread * X.shape[-1] ** 0.5).clamp_min(0.05).log()
+    network.log_length_scale.data = scale.expand(-1, model.num_tasks, -1).contiguous()
+    noise = torch.randn(network.weight.shape, generator=generator, dtype=torch.double)
+    network.weight.data = (0.1 * noise).to(network.weight)

@@ -1,0 +1,98 @@
+"""Stage 2: train the correlation layer on out-of-sample outputs of stage 1."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from botorch_cll.nn import CorrelationLearningLayer
+from botorch_cll.nn.ridge import solve_ridge
+
+_RIDGES = (1 / 60, 1 / 15, 4 / 15, 16 / 15, 64 / 15)
+_NUM_STEPS = 150
+_LEARNING_RATE = 0.02
+_WEIGHT_DECAY = 1 / 15
+
+
+def fit_linear_layer(
+    layer: CorrelationLearningLayer, outputs: Tensor, Y: Tensor, weight: Tensor
+) -> Tensor:
+    r"""Fit one linear correlation layer per restart by ridge regression toward the identity.
+
+    .. math:: \min_{B, b} \sum_i \omega_{it} (y_{it} - p_{it} - B_t p_i - b_t)^2
+        + \rho_t n_t \tfrac{T}{2} (\lVert B_t \rVert^2 + b_t^2)
+
+    The outputs `p` are predictions by fits that have not seen the row, so that the layer learns to
+    combine what generalises, as in stacking (Wolpert 1992; Breiman 1996). `ρ_t` is chosen per task
+    by the leave-one-out error of this regression over all restarts; the largest makes the layer all
+    but the identity.
+
+    Args:
+        layer: A layer with `is_linear`; its parameters are set.
+        outputs: A `S x n x T`-dim tensor of out-of-sample preliminary outputs.
+        Y: A `n x T`-dim tensor of targets, anything where the weight is zero.
+        weight: A `n x T`-dim tensor of row weights, zero where a task was not observed.
+
+    Returns:
+        A `S x n x T`-dim tensor: what the layer adds to the outputs of each row when it has not seen
+        the row itself.
+    """
+    num_restarts, n, num_tasks = outputs.shape
+    z = torch.cat([outputs, outputs.new_ones(num_restarts, n, 1)], dim=-1).unsqueeze(1)
+    w = weight.T
+    residual = (Y - outputs).where(weight > 0, 0.0).movedim(-1, 1).unsqueeze(-1)
+    weighted = (z * w.unsqueeze(-1)).transpose(-1, -2)
+    gram, moment = weighted @ z, weighted @ residual
+    scale = 0.5 * num_tasks * w.sum(-1).clamp_min(1.0)
+    best_error = torch.full_like(scale, torch.inf)
+    coefficients = torch.zeros_like(moment)
+    added = torch.zeros_like(outputs)
+    for ridge in _RIDGES:
+        penalty = (ridge * scale).unsqueeze(-1).expand(*gram.shape[:-1])
+        solution = solve_ridge(gram, moment, penalty)
+        out_of_sample = solution.leave_one_out(
+            z.expand(-1, num_tasks, -1, -1), w.expand(num_restarts, -1, -1), residual
+        )
+        error = (w.unsqueeze(-1) * (residual - out_of_sample).square()).sum((0, 2, 3))
+        better = error < best_error
+        best_error = torch.where(better, error, best_error)
+        coefficients = torch.where(better[:, None, None], solution.weight, coefficients)
+        added = torch.where(better, out_of_sample.squeeze(-1).movedim(1, -1), added)
+    layer.weights[0].data = coefficients[..., :-1, 0]
+    layer.biases[0].data = coefficients[..., -1, 0]
+    return added
+
+
+def fit_hidden_layers(
+    layer: CorrelationLearningLayer, outputs: Tensor, Y: Tensor, weight: Tensor
+) -> Tensor:
+    """Fit correlation layers with activations by full-batch Adam, all restarts at once.
+
+    The loss of a task is its weighted mean squared error plus a decay of the last layer's weights,
+    so that, as in the linear layer, the identity is where it starts and what it is pulled toward.
+
+    Args:
+        layer: The layer; its parameters are set.
+        outputs: A `S x n x T`-dim tensor of out-of-sample preliminary outputs.
+        Y: A `n x T`-dim tensor of targets, anything where the weight is zero.
+        weight: A `S x n x T`-dim tensor of row weights, zero for rows that a restart must not see.
+
+    Returns:
+        A `S x n x T`-dim tensor: what the layer adds to the outputs.
+    """
+    share = weight / weight.sum(1, keepdim=True).clamp_min(1.0)
+    parameters = list(layer.parameters())
+    for parameter in parameters:
+        parameter.requires_grad_(True)
+    optimizer = torch.optim.Adam(parameters, lr=_LEARNING_RATE)
+    with torch.enable_grad():
+        for _ in range(_NUM_STEPS):
+            optimizer.zero_grad()
+            error = (share * (Y.where(weight > 0, outputs) - layer(outputs)).square()).sum()
+            decay = layer.weights[-1].square().sum() + layer.biases[-1].square().sum()
+            (error + _WEIGHT_DECAY * decay).backward()
+            optimizer.step()
+    for parameter in parameters:
+        parameter.requires_grad_(False)
+        parameter.grad = None
+    return layer.branch(outputs)

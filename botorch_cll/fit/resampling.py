@@ -1,0 +1,118 @@
+"""Which rows each restart is fitted to, and the rows of each task in blocks of equal length."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from botorch_cll.models.data import TaskData
+
+
+def draw_bags(
+    observed: Tensor, num_restarts: int, fraction: float, generator: torch.Generator
+) -> Tensor:
+    """Draw for every restart a random share of each task's observations, without replacement.
+
+    One random number per restart and row decides for all tasks, so that a row is held out for as
+    many tasks at once as possible, and the draw does not depend on the order of the tasks.
+
+    Args:
+        observed: A `n x T`-dim boolean tensor.
+        num_restarts: The number `S` of restarts.
+        fraction: The share of rows to keep, in `(0, 1]`. At least two are kept where there are two.
+        generator: The source of random numbers.
+
+    Returns:
+        A `S x n x T`-dim boolean tensor, true for the observations that a restart is fitted to.
+    """
+    n, _ = observed.shape
+    count = observed.sum(0)
+    keep = (fraction * count).round().long().clamp_min(2).minimum(count)
+    order = torch.rand(num_restarts, n, generator=generator).argsort(-1).to(observed.device)
+    # Along the random order of the rows, a task keeps the first `keep` that it was observed in.
+    shuffled = observed[order]
+    kept = shuffled & (shuffled.cumsum(1) <= keep)
+    return torch.zeros_like(kept).scatter_(1, order.unsqueeze(-1).expand_as(kept), kept)
+
+
+@dataclass(frozen=True)
+class TaskBlocks:
+    """The rows of groups of tasks, padded to one length: `G` groups of `m` tasks each.
+
+    Tasks that were all observed in the same rows form one group, so that their features and normal
+    equations are computed once; otherwise every task is a group of its own.
+
+    Attributes:
+        index: A `G x b`-dim tensor of row numbers.
+        Y: A `G x b x m`-dim tensor of targets.
+        weight: A `G x b`-dim tensor of row weights, zero for padding.
+    """
+
+    index: Tensor
+    Y: Tensor
+    weight: Tensor
+
+    @classmethod
+    def from_data(cls, data: TaskData, per_task: bool) -> TaskBlocks:
+        """The blocks of all rows.
+
+        Args:
+            data: The data.
+            per_task: Whether to make a group of every task even where tasks share their rows.
+
+        Returns:
+            The blocks. Weights are one, or fall with the known noise variances.
+        """
+        observed = data.observed
+        if bool(observed.all()) and data.Yvar is None and not per_task:
+            index = torch.arange(len(data.X), device=data.X.device).unsqueeze(0)
+            return cls(index=index, Y=data.Y.unsqueeze(0), weight=torch.ones_like(index).to(data.X))
+        # Sort each task's observed rows to the front; what follows is padding.
+        length = int(observed.sum(0).max())
+        index = (~observed).to(torch.uint8).sort(dim=0, stable=True).indices[:length].T
+        mask = observed.T.gather(1, index)
+        Y = data.Y.nan_to_num(0.0).T.gather(1, index).unsqueeze(-1)
+        weight = noise_weights(data).T.gather(1, index) * mask
+        return cls(index=index, Y=Y, weight=weight)
+
+    def rows(self, chosen: slice | Tensor) -> TaskBlocks:
+        """The blocks of some of the positions `0 .. b - 1`."""
+        return TaskBlocks(self.index[:, chosen], self.Y[:, chosen], self.weight[:, chosen])
+
+    def per_task(self) -> TaskBlocks:
+        """The same rows with every task a group of its own."""
+        num_groups, _, per_group = self.Y.shape
+        if per_group == 1:
+            return self
+        repeat = (num_groups, per_group, -1)
+        return TaskBlocks(
+            index=self.index.unsqueeze(1).expand(*repeat).flatten(0, 1),
+            Y=self.Y.movedim(-1, 1).flatten(0, 1).unsqueeze(-1),
+            weight=self.weight.unsqueeze(1).expand(*repeat).flatten(0, 1),
+        )
+
+
+_NOISE_FLOOR = 0.05
+
+
+def noise_weights(data: TaskData) -> Tensor:
+    """Weights of observations whose noise variances are known, `1 / (floor + variance)`, relative.
+
+    The floor stands for what the network misses even without noise. The mean weight of a task is
+    one, an unknown variance counts like the mean of the known ones.
+
+    Args:
+        data: The data, with standardized targets.
+
+    Returns:
+        A `n x T`-dim tensor.
+    """
+    if data.Yvar is None:
+        return torch.ones_like(data.Y)
+    Yvar = data.Yvar.where(data.observed, torch.nan)
+    Yvar = Yvar.where(~Yvar.isnan(), Yvar.nanmean(0).nan_to_num(0.0))
+    weight = 1.0 / (_NOISE_FLOOR + Yvar)
+    share = (weight * data.observed).sum(0) / data.num_observed.clamp_min(1)
+    return weight / share.clamp_min(torch.finfo(weight.dtype).tiny)

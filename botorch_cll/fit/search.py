@@ -1,0 +1,194 @@
+"""Stage 1a: propose settings of the hidden layer and score them by leave-one-out."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from botorch_cll.fit.resampling import TaskBlocks
+from botorch_cll.models.ensemble import RBFEnsembleModel
+from botorch_cll.nn import gaussian_rbf, polynomial_tail
+
+_LOG_SCALE_RANGE = (-1.4, 1.8)
+_LOG_SCALE_STD = 0.6
+_LOG_RIDGE_RANGE = (math.log(1e-4), 0.0)
+_TAILS = 3  # constant, linear, quadratic
+_MOVE = 0.4
+_TINY_ERROR = 1e-10
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A batch of settings of the hidden layer.
+
+    Attributes:
+        log_length_scale: A `batch_shape x d`-dim tensor, in the unit cube's scale.
+        log_ridge: A `batch_shape x num_ridges`-dim tensor.
+        tail: A `batch_shape`-dim tensor, the degree of the polynomial tail: 0, 1 or 2.
+    """
+
+    log_length_scale: Tensor
+    log_ridge: Tensor
+    tail: Tensor
+
+    def __getitem__(self, index: Tensor | slice) -> Settings:
+        return Settings(self.log_length_scale[index], self.log_ridge[index], self.tail[index])
+
+    def __len__(self) -> int:
+        return len(self.tail)
+
+    def join(self, other: Settings) -> Settings:
+        """These settings and then the others."""
+        return Settings(
+            torch.cat([self.log_length_scale, other.log_length_scale]),
+            torch.cat([self.log_ridge, other.log_ridge]),
+            torch.cat([self.tail, other.tail]),
+        )
+
+    def included(self, num_centers: int) -> Tensor:
+        """The feature columns that take part, a `batch_shape x P`-dim boolean tensor."""
+        d = self.log_length_scale.shape[-1]
+        degree = torch.tensor([0] * (num_centers + 1) + [1] * d + [2] * d, device=self.tail.device)
+        return self.tail.unsqueeze(-1) >= degree
+
+
+def draw_settings(
+    num: int, dim: int, num_ridges: int, generator: torch.Generator, like: Tensor
+) -> Settings:
+    """Draw settings from the prior.
+
+    Length scales are log-uniform around `sqrt(d / 6)`, the root mean square distance per dimension
+    of two uniform points of the unit cube times `sqrt(d)`, with a normal factor per dimension;
+    ridge parameters are log-uniform on `[1e-4, 1]`; the degree of the tail is uniform.
+
+    Args:
+        num: The number of settings.
+        dim: The input dimension `d`.
+        num_ridges: The number of ridge parameters.
+        generator: The source of random numbers.
+        like: A tensor of the dtype and device wanted.
+
+    Returns:
+        A batch of `num` settings.
+    """
+
+    def uniform(size: int, low: float, high: float) -> Tensor:
+        return low + (high - low) * torch.rand(num, size, generator=generator, dtype=torch.double)
+
+    factor = torch.randn(num, dim, generator=generator, dtype=torch.double)
+    center = 0.5 * math.log(dim / 6)
+    return Settings(
+        (center + uniform(1, *_LOG_SCALE_RANGE) + _LOG_SCALE_STD * factor).to(like),
+        uniform(num_ridges, *_LOG_RIDGE_RANGE).to(like),
+        torch.randint(_TAILS, (num,), generator=generator).to(like.device),
+    )
+
+
+def move_settings(settings: Settings, generator: torch.Generator) -> Settings:
+    """Settings near given ones: a step in all length scales, one in each, one in the ridge."""
+
+    def normal(like: Tensor, size: int) -> Tensor:
+        noise = torch.randn(len(like), size, generator=generator, dtype=torch.double)
+        return noise.to(like)
+
+    scale, ridge = settings.log_length_scale, settings.log_ridge
+    step = _MOVE * (normal(scale, scale.shape[-1]) + 0.5 * normal(scale, 1))
+    ridge = ridge + 0.5 * math.log(10.0) * normal(ridge, ridge.shape[-1])
+    low, high = _LOG_RIDGE_RANGE
+    return Settings(scale + step, ridge.clamp(low, high + math.log(10.0)), settings.tail)
+
+
+def score_settings(
+    model: RBFEnsembleModel,
+    X: Tensor,
+    blocks: TaskBlocks,
+    settings: Settings,
+    centers: Tensor,
+    max_elements: int = 4_000_000,
+) -> Tensor:
+    """Squared leave-one-out errors of networks with given settings, fitted to all rows of a block.
+
+    Args:
+        model: The model, which knows how output weights follow from normal equations.
+        X: A `n x d`-dim tensor of inputs in the unit cube.
+        blocks: The rows.
+        settings: A batch of `C` settings.
+        centers: A `C x K x d`-dim tensor of centers.
+        max_elements: The number of feature values to hold at a time.
+
+    Returns:
+        A `C x T x b`-dim tensor, zero for padding.
+    """
+    x = X[blocks.index]
+    tail = polynomial_tail(x)
+    num_columns = centers.shape[-2] + tail.shape[-1]
+    at_a_time = max(1, max_elements // (x.shape[0] * x.shape[1] * num_columns))
+    errors = []
+    for chosen in torch.arange(len(settings)).split(at_a_time):
+        some = settings[chosen]
+        radial = gaussian_rbf(
+            x, centers[chosen].unsqueeze(1), some.log_length_scale.exp().unsqueeze(1)
+        )
+        phi = torch.cat([radial, tail.expand(*radial.shape[:-1], -1)], dim=-1)
+        weighted = (phi * blocks.weight.unsqueeze(-1)).transpose(-1, -2)
+        groups = phi.shape[:2]
+        solution = model.solve_output_weights(
+            weighted @ phi,
+            weighted @ blocks.Y,
+            some.log_ridge.exp().unsqueeze(1).expand(*groups, -1),
+            some.included(centers.shape[-2]).unsqueeze(1).expand(*groups, -1),
+        )
+        left_out = solution.leave_one_out(phi, blocks.weight, blocks.Y)
+        squared = (blocks.Y - left_out).square() * blocks.weight.unsqueeze(-1)
+        errors.append(squared.movedim(-1, -2).flatten(1, 2))
+    return torch.cat(errors)
+
+
+def log_evidence(
+    errors: Tensor, count: Tensor, pooling_rows: float, temperature: float
+) -> Tensor:
+    r"""How much the leave-one-out errors speak for each setting, on a log scale.
+
+    A task with `n` rows weighs its own mean squared error, relative to the best setting's, with `n`
+    rows and the mean over all tasks with `pooling_rows`; with `r` the weighted mean the score is
+    `-temperature * n / 2 * log r`, a tempered Gaussian predictive likelihood.
+
+    Args:
+        errors: A `batch_shape x C x T`-dim tensor of mean squared errors.
+        count: A `batch_shape x T`-dim tensor: how many rows each task has in them.
+        pooling_rows: The weight of the other tasks, in rows; may be infinite.
+        temperature: The power of the likelihood.
+
+    Returns:
+        A `batch_shape x C x T`-dim tensor.
+    """
+    errors = errors.clamp_min(_TINY_ERROR)
+    relative = errors / errors.amin(-2, keepdim=True)
+    rows = count.unsqueeze(-2)
+    total = rows.sum(-1, keepdim=True)
+    pooled = (relative * rows).sum(-1, keepdim=True) / total.clamp_min(1.0)
+    if math.isinf(pooling_rows):
+        relative, rows = pooled.expand_as(relative), total.expand_as(rows)
+    elif pooling_rows > 0:
+        relative = (rows * relative + pooling_rows * pooled) / (rows + pooling_rows)
+    return -0.5 * temperature * rows * relative.log()
+
+
+def sample_index(log_weight: Tensor, num: int, generator: torch.Generator) -> Tensor:
+    """Draw indices with probabilities proportional to `exp(log_weight)` (the Gumbel trick).
+
+    Args:
+        log_weight: A `C x T`-dim tensor, or `num x C x T`-dim with weights for each draw.
+        num: The number of draws.
+        generator: The source of random numbers.
+
+    Returns:
+        A `num x T`-dim tensor of indices. The draws of the tasks share their random numbers, so that
+        tasks of equal weights get equal indices.
+    """
+    uniform = torch.rand(num, log_weight.shape[-2], 1, generator=generator, dtype=torch.double)
+    gumbel = -(-uniform.clamp_min(1e-300).log()).clamp_min(1e-300).log()
+    return (log_weight + gumbel.to(log_weight)).argmax(dim=-2)

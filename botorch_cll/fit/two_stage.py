@@ -1,0 +1,230 @@
+"""The default fit: closed-form networks first, then the correlation layer, then calibration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from botorch_cll.fit.calibration import calibrate
+from botorch_cll.fit.layer import fit_hidden_layers, fit_linear_layer
+from botorch_cll.fit.resampling import TaskBlocks, draw_bags, noise_weights
+from botorch_cll.fit.search import (
+    Settings,
+    draw_settings,
+    log_evidence,
+    move_settings,
+    sample_index,
+    score_settings,
+)
+from botorch_cll.models.data import TaskData
+from botorch_cll.models.ensemble import RBFEnsembleModel
+from botorch_cll.nn import kmeans_centers
+from botorch_cll.nn.ridge import RidgeSolution
+
+_MAX_SCORE_ROWS = 150
+_MAX_CENTER_ROWS = 2_000
+_MAX_HONEST_ROWS = 2_000
+_MAX_ELEMENTS = 4_000_000
+
+
+@dataclass(frozen=True)
+class TwoStageOptions:
+    """Options of the two-stage fit.
+
+    Attributes:
+        sample_fraction: The share of each task's rows that a restart is fitted to.
+        num_candidates: How many settings of the hidden layer each round of the search scores.
+        num_rounds: How many rounds there are; from the second on, settings are drawn near good ones.
+        temperature: How sharply settings are chosen by their leave-one-out errors; see
+            `botorch_cll.fit.search.log_evidence`.
+    """
+
+    sample_fraction: float = 0.7
+    num_candidates: int = 32
+    num_rounds: int = 4
+    temperature: float = 0.5
+
+
+def fit_two_stage(model: RBFEnsembleModel, options: TwoStageOptions) -> None:
+    """Fit a model in two stages and calibrate it; see `botorch_cll.fit.fit_rbf_ensemble`.
+
+    Args:
+        model: The model; its parameters and buffers are set.
+        options: The options.
+    """
+    generator = torch.Generator().manual_seed(model.seed)
+    data = model.data
+    bags = draw_bags(data.observed, model.num_restarts, options.sample_fraction, generator)
+    pool, errors, scored = _search(model, data, options, generator)
+    index = _choose(model, bags, errors, scored, options, generator)
+    centers = _draw_centers(model, data, bags, generator)
+    _set_hidden_layer(model, centers, pool[index])
+    solution = _solve_output_weights(model, data, bags, pool[index])
+    rows = _choose_rows(len(data.X), _MAX_HONEST_ROWS, generator).to(data.X.device)
+    outputs = _out_of_sample_outputs(model, data, bags, rows, solution)
+    Y, observed = data.Y[rows], data.observed[rows]
+    weight = noise_weights(data)[rows] * observed
+    honest = outputs
+    if model.correlation is not None:
+        if model.correlation.is_linear:
+            honest = outputs + fit_linear_layer(model.correlation, outputs, Y, weight)
+        else:
+            seen = weight * bags[:, rows]
+            honest = outputs + fit_hidden_layers(model.correlation, outputs, Y, seen)
+    trusted = observed & ~bags[:, rows]
+    # Rows that no member was kept from are predicted by leaving out one row instead.
+    trusted = trusted | (observed & (trusted.sum(0) < min(2, model.num_restarts)))
+    Yvar = None if data.Yvar is None else data.Yvar[rows]
+    model.inflation, model.noise = calibrate(honest, trusted, Y, Yvar)
+
+
+def _choose_rows(n: int, most: int, generator: torch.Generator) -> Tensor:
+    """All of `n` rows, or a sorted random choice of them where there are too many."""
+    if n <= most:
+        return torch.arange(n)
+    return torch.randperm(n, generator=generator)[:most].sort().values
+
+
+def _search(
+    model: RBFEnsembleModel,
+    data: TaskData,
+    options: TwoStageOptions,
+    generator: torch.Generator,
+) -> tuple[Settings, Tensor, TaskBlocks]:
+    """Score settings by leave-one-out over all restarts' rows at once.
+
+    Returns:
+        The `C` settings tried, their squared errors (`C x T x b`) and the rows scored, per task.
+    """
+    blocks = TaskBlocks.from_data(data, per_task=model.solves_tasks_jointly)
+    chosen = _choose_rows(blocks.index.shape[1], _MAX_SCORE_ROWS, generator)
+    blocks = blocks.rows(chosen.to(data.X.device))
+    near = _choose_rows(len(data.X), _MAX_CENTER_ROWS, generator).to(data.X.device)
+    num_centers = min(model.num_centers, len(near))
+    pool: Settings | None = None
+    errors = data.X.new_empty(0)
+    count = (blocks.per_task().weight > 0).sum(-1).to(data.X)
+    for _ in range(options.num_rounds):
+        if pool is None:
+            new = draw_settings(
+                options.num_candidates, data.X.shape[-1], model.num_ridges, generator, data.X
+            )
+        else:
+            evidence = log_evidence(
+                errors.sum(-1) / count.clamp_min(1.0),
+                count,
+                model.pooling_rows,
+                options.temperature,
+            )
+            parents = sample_index(evidence, options.num_candidates, generator)
+            task = torch.randint(
+                model.num_tasks, (options.num_candidates, 1), generator=generator
+            ).to(parents.device)
+            new = move_settings(pool[parents.gather(1, task).squeeze(1)], generator)
+        everywhere = torch.ones(len(new), len(near), device=near.device)
+        centers = kmeans_centers(
+            data.X[near], everywhere.to(data.X), num_centers, generator, num_iterations=0
+        )
+        new_errors = score_settings(model, data.X, blocks, new, centers)
+        pool = new if pool is None else pool.join(new)
+        errors = torch.cat([errors, new_errors]) if errors.numel() else new_errors
+    assert pool is not None
+    return pool, errors, blocks.per_task()
+
+
+def _choose(
+    model: RBFEnsembleModel,
+    bags: Tensor,
+    errors: Tensor,
+    scored: TaskBlocks,
+    options: TwoStageOptions,
+    generator: torch.Generator,
+) -> Tensor:
+    """Choose a setting for every restart and task by the errors on the restart's own rows.
+
+    Returns:
+        A `S x T`-dim tensor of indices.
+    """
+    in_bag = _gather_rows(bags, scored.index) & (scored.weight > 0)
+    share = in_bag.to(errors)
+    count = share.sum(-1)
+    mean = torch.einsum("ctb,stb->sct", errors, share) / count.clamp_min(1.0).unsqueeze(1)
+    evidence = log_evidence(mean, count, model.pooling_rows, options.temperature)
+    return sample_index(evidence, model.num_restarts, generator)
+
+
+def _gather_rows(bags: Tensor, index: Tensor) -> Tensor:
+    """The entries of a `S x n x T`-dim tensor in each task's rows `index` (`T x b`): `S x T x b`."""
+    by_task = bags.movedim(-1, 1)
+    return by_task.gather(-1, index.expand(len(bags), -1, -1))
+
+
+def _draw_centers(
+    model: RBFEnsembleModel, data: TaskData, bags: Tensor, generator: torch.Generator
+) -> Tensor:
+    """Centers of every restart by k-means on its rows: of all tasks, or of each task alone.
+
+    Returns:
+        A `S x T x K x d`-dim tensor; `K` is smaller than asked for where there are fewer rows.
+    """
+    near = _choose_rows(len(data.X), _MAX_CENTER_ROWS, generator).to(data.X.device)
+    weight = bags[:, near].movedim(-1, 1).to(data.X)
+    if model.shares_centers:
+        weight = weight.amax(1, keepdim=True)
+    available = (weight > 0).sum(-1)
+    num_centers = min(model.num_centers, int(available.max()))
+    # A task with fewer rows of its own fills up with those of the others.
+    weight = torch.where((available >= num_centers).unsqueeze(-1), weight, 1.0)
+    centers = kmeans_centers(data.X[near], weight, num_centers, generator)
+    return centers.expand(-1, model.num_tasks, -1, -1)
+
+
+def _set_hidden_layer(model: RBFEnsembleModel, centers: Tensor, settings: Settings) -> None:
+    model.allocate(centers.shape[-2])
+    model.network.centers.data = centers.contiguous()
+    model.network.log_length_scale.data = settings.log_length_scale
+
+
+def _solve_output_weights(
+    model: RBFEnsembleModel, data: TaskData, bags: Tensor, settings: Settings
+) -> RidgeSolution:
+    """Solve for all output weights; rows are streamed in blocks."""
+    blocks = TaskBlocks.from_data(data, per_task=True)
+    weight = _gather_rows(bags, blocks.index) * blocks.weight
+    num_columns = model.network.weight.shape[-1]
+    shape = (model.num_restarts, model.num_tasks, num_columns)
+    gram = data.X.new_zeros(*shape, num_columns)
+    moment = data.X.new_zeros(*shape, 1)
+    at_a_time = max(1, _MAX_ELEMENTS // gram[..., 0].numel())
+    for chosen in torch.arange(blocks.index.shape[1], device=data.X.device).split(at_a_time):
+        phi = model.network.features(data.X[blocks.index[:, chosen]])
+        weighted = (phi * weight[..., chosen].unsqueeze(-1)).transpose(-1, -2)
+        gram += weighted @ phi
+        moment += weighted @ blocks.Y[:, chosen]
+    solution = model.solve_output_weights(
+        gram, moment, settings.log_ridge.exp(), settings.included(model.network.centers.shape[-2])
+    )
+    model.network.weight.data = solution.weight.squeeze(-1)
+    return solution
+
+
+def _out_of_sample_outputs(
+    model: RBFEnsembleModel, data: TaskData, bags: Tensor, rows: Tensor, solution: RidgeSolution
+) -> Tensor:
+    """Preliminary outputs of all tasks at given rows, by fits that have not seen the task's row.
+
+    Returns:
+        A `S x len(rows) x T`-dim tensor.
+    """
+    weight = (noise_weights(data) * bags).movedim(-1, 1)
+    Y = data.Y.nan_to_num(0.0).T.unsqueeze(-1)
+    at_a_time = max(1, _MAX_ELEMENTS // solution.weight.numel())
+    outputs = []
+    for chosen in rows.split(at_a_time):
+        phi = model.network.features(data.X[chosen])
+        outputs.append(
+            solution.leave_one_out(phi, weight[..., chosen], Y[:, chosen].expand(*phi.shape[:2], -1, -1))
+        )
+    return torch.cat(outputs, dim=-2).squeeze(-1).movedim(1, -1)

@@ -1,0 +1,106 @@
+"""The surrogate of the package: RBF networks behind a correlation learning layer."""
+
+from __future__ import annotations
+
+import torch
+from botorch.exceptions.errors import UnsupportedError
+from botorch.models.transforms.input import InputTransform
+from botorch.models.transforms.outcome import OutcomeTransform
+from botorch.utils.types import DEFAULT, _DefaultType
+from torch import Tensor
+
+from botorch_cll.models.ensemble import DEFAULT_NUM_RESTARTS, RBFEnsembleModel
+from botorch_cll.nn import CorrelationLearningLayer
+from botorch_cll.nn.correlation import ACTIVATIONS
+
+
+class MultiRBFCorrelationModel(RBFEnsembleModel):
+    r"""Multi-task RBF networks with a correlation learning layer, as an ensemble.
+
+    Every restart is one RBF network per task, on centers and widths chosen jointly over the tasks,
+    and a layer that mixes the tasks' outputs `p` once more (Xu, Luo, Li and Cao 2023):
+
+    .. math:: p_{t}(x) = \sum_k w_{tk} \exp\Big(-\tfrac12 \sum_j
+        \tfrac{(x_j - c_{tkj})^2}{\ell_{tj}^2}\Big) + \text{tail}(x), \qquad f = \mathrm{CLL}(p)
+
+    The layer starts as the identity: unrelated tasks do each other no harm.
+
+    Args:
+        train_X: As in `RBFEnsembleModel`, like all arguments not named below.
+        train_Y: Targets, `n x T`.
+        train_Yvar: Known noise variances.
+        task_feature: The task column of long data.
+        output_tasks: The tasks to output.
+        all_tasks: All tasks.
+        num_restarts: The number of ensemble members.
+        num_centers: The number of centers.
+        correlation_layers: The widths of the hidden layers of the correlation layer: `()` is one
+            linear layer (the paper's MultiRBF+), `(8,)` two layers with LeakyReLU between them (its
+            Bay_MRBFCor), `None` no correlation layer at all.
+        activation: `"leaky_relu"`, `"relu"`, `"tanh"`, `"identity"` or `None` for the default, see
+            `CorrelationLearningLayer`.
+        missing: Whether NaN in the targets are allowed.
+        input_transform: A BoTorch input transform.
+        outcome_transform: A BoTorch outcome transform.
+        seed: The seed of the fit.
+
+    Example:
+        >>> model = MultiRBFCorrelationModel(train_X, train_Y)
+        >>> fit_rbf_ensemble(model)
+        >>> posterior = model.posterior(X)  # batch_shape x q x T
+    """
+
+    def __init__(
+        self,
+        train_X: Tensor,
+        train_Y: Tensor,
+        train_Yvar: Tensor | None = None,
+        task_feature: int | None = None,
+        output_tasks: list[int] | None = None,
+        all_tasks: list[int] | None = None,
+        num_restarts: int = DEFAULT_NUM_RESTARTS,
+        num_centers: int | None = None,
+        correlation_layers: tuple[int, ...] | None = (),
+        activation: str | None = None,
+        missing: str = "raise",
+        input_transform: InputTransform | None = None,
+        outcome_transform: OutcomeTransform | _DefaultType | None = DEFAULT,
+        seed: int = 0,
+    ) -> None:
+        if correlation_layers is not None and any(width < 1 for width in correlation_layers):
+            raise UnsupportedError(
+                f"Expected correlation_layers of positive widths, got {correlation_layers}."
+            )
+        if activation is not None and activation not in ACTIVATIONS:
+            raise UnsupportedError(
+                f"Expected activation in {sorted(ACTIVATIONS)} or None, got {activation!r}."
+            )
+        self._correlation_layers = correlation_layers
+        self._activation = activation
+        super().__init__(
+            train_X=train_X,
+            train_Y=train_Y,
+            train_Yvar=train_Yvar,
+            task_feature=task_feature,
+            output_tasks=output_tasks,
+            all_tasks=all_tasks,
+            num_restarts=num_restarts,
+            num_centers=num_centers,
+            missing=missing,
+            input_transform=input_transform,
+            outcome_transform=outcome_transform,
+            seed=seed,
+        )
+
+    def _make_correlation_layer(self) -> CorrelationLearningLayer | None:
+        if self._correlation_layers is None:
+            return None
+        return CorrelationLearningLayer(
+            num_tasks=self.num_tasks,
+            hidden=tuple(self._correlation_layers),
+            activation=self._activation,
+            num_restarts=self.num_restarts,
+            generator=torch.Generator().manual_seed(self.seed),
+            dtype=self.train_X.dtype,
+            device=self.train_X.device,
+        )

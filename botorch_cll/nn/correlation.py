@@ -1,0 +1,112 @@
+"""The correlation learning layer: tasks' preliminary outputs, mixed once more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "identity": lambda Z: Z,
+    "leaky_relu": functional.leaky_relu,
+    "relu": functional.relu,
+    "tanh": torch.tanh,
+}
+
+
+class CorrelationLearningLayer(nn.Module):
+    r"""Fully connected layers between the tasks' preliminary and final outputs.
+
+    Every final output is a learned combination of *all* tasks' preliminary outputs `p`
+    (Xu, Luo, Li and Cao 2023). It is written as the identity plus a branch that starts at zero,
+    so that training starts from unconnected tasks:
+
+    .. math:: f = p + B_L\,\sigma(\dots\sigma(B_1\, p + b_1)\dots) + b_L
+
+    - `hidden=()`, `activation=None`: one linear layer, `f = p + B p + b` (MultiRBF+).
+    - `hidden=()`, `activation="leaky_relu"`: one layer with activation, `f = p + σ(B p + b)`
+      (MultiRBF+ReLU).
+    - `hidden=(h,)`: two layers with LeakyReLU between them (Bay_MRBFCor).
+
+    Args:
+        num_tasks: The number `T` of tasks.
+        hidden: The widths of the hidden layers between the `T` inputs and the `T` outputs.
+        activation: The name of an entry of `ACTIVATIONS`. With hidden layers it acts after each
+            of them and `None` stands for `"leaky_relu"`; without, it acts on the only layer and
+            `None` stands for `"identity"`.
+        num_restarts: The number `S` of independent layers in the batch.
+        generator: The source of the random weights of the hidden layers; the last layer starts
+            at zero. Required with hidden layers.
+        dtype: The dtype of the parameters.
+        device: The device of the parameters.
+
+    Raises:
+        ValueError: If a width is not positive, the activation is not known, or hidden layers
+            are given without a generator.
+    """
+
+    def __init__(
+        self,
+        num_tasks: int,
+        hidden: tuple[int, ...] = (),
+        activation: str | None = None,
+        num_restarts: int = 1,
+        generator: torch.Generator | None = None,
+        dtype: torch.dtype | None = None,
+        device: torch.device | None = None,
+    ) -> None:
+        super().__init__()
+        if any(width < 1 for width in hidden):
+            raise ValueError(f"Expected hidden widths of at least 1, got {hidden}.")
+        if activation is None:
+            activation = "leaky_relu" if hidden else "identity"
+        if activation not in ACTIVATIONS:
+            raise ValueError(f"Expected an activation in {sorted(ACTIVATIONS)}, got {activation!r}.")
+        if hidden and generator is None:
+            raise ValueError("Hidden correlation layers need a generator for their first weights.")
+        self.activation = activation
+        widths = (num_tasks, *hidden, num_tasks)
+        self.weights = nn.ParameterList()
+        self.biases = nn.ParameterList()
+        for layer, (fan_in, fan_out) in enumerate(zip(widths, widths[1:], strict=False)):
+            weight = torch.zeros(num_restarts, fan_out, fan_in, dtype=dtype)
+            if layer < len(hidden):
+                weight.normal_(std=fan_in**-0.5, generator=generator)
+            self.weights.append(nn.Parameter(weight.to(device=device)))
+            bias = torch.zeros(num_restarts, fan_out, dtype=dtype, device=device)
+            self.biases.append(nn.Parameter(bias))
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether the layer is one linear map, which a ridge regression can solve for exactly."""
+        return len(self.weights) == 1 and self.activation == "identity"
+
+    def branch(self, outputs: Tensor) -> Tensor:
+        """What the layer adds to the preliminary outputs.
+
+        Args:
+            outputs: A `batch_shape x S x n x T`-dim tensor of preliminary outputs.
+
+        Returns:
+            A `batch_shape x S x n x T`-dim tensor, zero before training.
+        """
+        activate = ACTIVATIONS[self.activation]
+        last = len(self.weights) - 1
+        for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            outputs = outputs @ weight.transpose(-1, -2) + bias.unsqueeze(-2)
+            if layer < last or last == 0:
+                outputs = activate(outputs)
+        return outputs
+
+    def forward(self, outputs: Tensor) -> Tensor:
+        """The final outputs.
+
+        Args:
+            outputs: A `batch_shape x S x n x T`-dim tensor of preliminary outputs.
+
+        Returns:
+            A `batch_shape x S x n x T`-dim tensor.
+        """
+        return outputs + self.branch(outputs)

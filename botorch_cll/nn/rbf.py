@@ -1,0 +1,141 @@
+"""Gaussian RBF networks, batched over restarts and tasks."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+_MIN_INTERVAL = 1e-12
+
+
+def gaussian_rbf(X: Tensor, centers: Tensor, length_scale: Tensor) -> Tensor:
+    r"""Gaussian radial basis functions with one length scale per input dimension.
+
+    .. math:: \phi_k(x) = \exp\Big(-\tfrac12 \sum_j \frac{(x_j - c_{kj})^2}{\ell_j^2}\Big)
+
+    Args:
+        X: A `batch_shape x n x d`-dim tensor of inputs.
+        centers: A `batch_shape x K x d`-dim tensor of centers.
+        length_scale: A `batch_shape x d`-dim tensor of positive length scales, in the unit of `X`.
+
+    Returns:
+        A `batch_shape x n x K`-dim tensor of values in `(0, 1]`. Batch shapes broadcast.
+    """
+    inverse = length_scale.unsqueeze(-2).reciprocal()
+    x, c = X * inverse, centers * inverse
+    # -||x - c||^2 / 2 as one matrix product with the norms folded in: no `n x K x d` intermediate.
+    exponent = x @ c.transpose(-1, -2)
+    exponent = exponent - 0.5 * (x * x).sum(-1, keepdim=True)
+    exponent = exponent - 0.5 * (c * c).sum(-1).unsqueeze(-2)
+    return exponent.clamp(max=0.0).exp()
+
+
+def polynomial_tail(X: Tensor) -> Tensor:
+    """The columns `1, z_1 .. z_d, z_1^2 .. z_d^2` with `z = 2 x - 1`.
+
+    The classic companion of an RBF expansion (Powell 1992, "The theory of radial basis function
+    approximation in 1990"): it carries what is constant, linear and quadratic per dimension.
+
+    Args:
+        X: A `batch_shape x n x d`-dim tensor of inputs in the unit cube.
+
+    Returns:
+        A `batch_shape x n x (1 + 2 d)`-dim tensor.
+    """
+    z = 2.0 * X - 1.0
+    return torch.cat([torch.ones_like(z[..., :1]), z, z * z], dim=-1)
+
+
+def kmeans_centers(
+    X: Tensor, weight: Tensor, num_centers: int, generator: torch.Generator, num_iterations: int = 4
+) -> Tensor:
+    """Centers by k-means (Lloyd 1982), batched, started from distinct random rows.
+
+    Args:
+        X: A `n x d`-dim tensor of rows shared by the batch.
+        weight: A `batch_shape x n`-dim tensor of non-negative row weights; rows of weight zero take
+            no part. Every batch element needs at least `num_centers` rows of positive weight.
+        num_centers: The number `K` of centers.
+        generator: The source of the random starting rows.
+        num_iterations: The number of Lloyd iterations. None are made where every row of
+            positive weight is a center already.
+
+    Returns:
+        A `batch_shape x K x d`-dim tensor of centers.
+    """
+    key = torch.rand(weight.shape, generator=generator, dtype=X.dtype).to(X) * (weight > 0)
+    centers = X[key.topk(num_centers, dim=-1).indices]
+    if int((weight > 0).sum(-1).max()) <= num_centers:
+        return centers
+    half_norm = None
+    for _ in range(num_iterations):
+        half_norm = 0.5 * (centers * centers).sum(-1)
+        nearest = (X @ centers.transpose(-1, -2) - half_norm.unsqueeze(-2)).argmax(-1)
+        member = nn.functional.one_hot(nearest, num_centers).to(X) * weight.unsqueeze(-1)
+        mass = member.sum(-2).unsqueeze(-1)
+        means = member.transpose(-1, -2) @ X / mass.clamp_min(_MIN_INTERVAL)
+        centers = torch.where(mass > 0, means, centers)
+    return centers
+
+
+class RBFNetwork(nn.Module):
+    r"""One Gaussian RBF network per restart and task, with a polynomial tail.
+
+    .. math:: p_{st}(x) = \sum_k w_{stk}\, \phi(x; c_{stk}, \ell_{st}) + a_{st}^\top (1, z, z^2)
+
+    The hidden layer follows Xu, Luo, Li and Cao (2023, "Correlation learning based multi-task
+    model and its application"), with one width per input dimension.
+
+    Args:
+        num_restarts: The number `S` of restarts.
+        num_tasks: The number `T` of tasks.
+        num_centers: The number `K` of centers of each network.
+        dim: The input dimension `d`.
+        dtype: The dtype of the parameters.
+        device: The device of the parameters.
+    """
+
+    def __init__(
+        self,
+        num_restarts: int,
+        num_tasks: int,
+        num_centers: int,
+        dim: int,
+        dtype: torch.dtype | None = None,
+        device: torch.device | None = None,
+    ) -> None:
+        super().__init__()
+        shape = (num_restarts, num_tasks)
+
+        def parameter(*sizes: int, value: float) -> nn.Parameter:
+            return nn.Parameter(torch.full((*shape, *sizes), value, dtype=dtype, device=device))
+
+        self.centers = parameter(num_centers, dim, value=0.5)
+        self.log_length_scale = parameter(dim, value=0.0)
+        self.weight = parameter(num_centers + 1 + 2 * dim, value=0.0)
+
+    def features(self, X: Tensor) -> Tensor:
+        """The values that the output weights act on.
+
+        Args:
+            X: A `batch_shape x n x d`-dim tensor of inputs in the unit cube. Dimensions of the batch
+                that stand for restarts and tasks broadcast against `S x T`.
+
+        Returns:
+            A `batch_shape x n x P`-dim tensor, `P = K + 1 + 2 d`, `batch_shape` ending in `S x T`.
+        """
+        radial = gaussian_rbf(X, self.centers, self.log_length_scale.exp())
+        tail = polynomial_tail(X)
+        return torch.cat([radial, tail.expand(*radial.shape[:-1], tail.shape[-1])], dim=-1)
+
+    def forward(self, X: Tensor) -> Tensor:
+        """The preliminary outputs of all tasks.
+
+        Args:
+            X: A `batch_shape x n x d`-dim tensor of inputs in the unit cube.
+
+        Returns:
+            A `batch_shape x S x n x T`-dim tensor.
+        """
+        phi = self.features(X[..., None, None, :, :])
+        return (phi @ self.weight.unsqueeze(-1)).squeeze(-1).transpose(-1, -2)

@@ -1,0 +1,216 @@
+"""What makes a candidate admissible: linear and nonlinear constraints, fixed features."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from botorch.exceptions.errors import InputDataError, UnsupportedError
+from botorch.optim.parameter_constraints import get_constraint_tolerance
+from torch import Tensor
+
+LinearConstraint = tuple[Tensor, Tensor, float]
+NonlinearConstraint = tuple[Callable[[Tensor], Any], bool]
+
+
+class ConstraintViolation:
+    r"""By how much points violate inequality constraints, as one non-negative number each.
+
+    For linear constraints :math:`a^\top x \ge b` this is the distance to the half-space,
+    :math:`\max(0, b - a^\top x) / \lVert a \rVert`, for nonlinear ones :math:`\max(0, -c(x))`,
+    summed over the constraints and, for intra-point constraints, over the `q` points. Half of
+    BoTorch's feasibility tolerance counts as no violation, so that a point of violation zero passes
+    `botorch.optim.parameter_constraints.evaluate_feasibility`.
+
+    Linear constraints cost two matrix products. Nonlinear callables are mapped over all points by
+    `torch.vmap` where that reproduces their values, otherwise they are called once per point.
+
+    Args:
+        bounds: A `2 x d`-dim tensor; sets `d`, the dtype and the device.
+        q: Number of points per candidate.
+        inequality_constraints: Tuples `(indices, coefficients, rhs)`, each for
+            `sum_i X[indices[i]] * coefficients[i] >= rhs`. One-dimensional `indices` apply to each
+            of the `q` points, two-dimensional ones, with rows `(point, feature)`, across them.
+        nonlinear_inequality_constraints: Tuples `(callable, intra_point)`, each for
+            `callable(x) >= 0`, where `x` is a `d`-dim point if `intra_point`, else `q x d`-dim.
+
+    Raises:
+        InputDataError: Indices are out of range or do not fit their coefficients.
+    """
+
+    def __init__(
+        self,
+        bounds: Tensor,
+        q: int,
+        inequality_constraints: Sequence[LinearConstraint] | None = None,
+        nonlinear_inequality_constraints: Sequence[NonlinearConstraint] | None = None,
+    ) -> None:
+        self._tolerance = get_constraint_tolerance(bounds.dtype) / 2
+        self._linear: dict[bool, tuple[Tensor, Tensor]] = {}
+        d = bounds.shape[-1]
+        rows: dict[bool, list[tuple[Tensor, Tensor]]] = {True: [], False: []}
+        for number, (indices, coefficients, rhs) in enumerate(inequality_constraints or ()):
+            _check_indices(number, indices, coefficients, q=q, d=d)
+            intra_point = indices.ndim == 1
+            flat = indices if intra_point else indices[:, 0] * d + indices[:, 1]
+            row = bounds.new_zeros(d if intra_point else q * d)
+            row.index_add_(0, flat.to(row.device), coefficients.to(row))
+            scale = row.norm().clamp(min=torch.finfo(row.dtype).tiny)
+            rows[intra_point].append((row / scale, (rhs - self._tolerance) / scale))
+        for intra_point, pairs in rows.items():
+            if pairs:
+                weights, offsets = zip(*pairs, strict=True)
+                self._linear[intra_point] = torch.stack(weights), torch.stack(offsets)
+        self._nonlinear = [
+            (_PointwiseConstraint(constraint), intra_point)
+            for constraint, intra_point in nonlinear_inequality_constraints or ()
+        ]
+
+    def __bool__(self) -> bool:
+        """Whether there is any constraint."""
+        return bool(self._linear or self._nonlinear)
+
+    def __call__(self, X: Tensor) -> Tensor:
+        """Return the violation of each candidate.
+
+        Args:
+            X: A `batch_shape x q x d`-dim tensor of candidates.
+
+        Returns:
+            A `batch_shape`-dim tensor, zero where feasible, infinite where a nonlinear constraint
+            is NaN.
+        """
+        total = X.new_zeros(X.shape[:-2])
+        for intra_point, (weights, offsets) in self._linear.items():
+            values = (X if intra_point else X.flatten(-2)) @ weights.mT
+            shortfall = (offsets - values).clamp(min=0.0).sum(dim=-1)
+            total = total + (shortfall.sum(dim=-1) if intra_point else shortfall)
+        for constraint, intra_point in self._nonlinear:
+            values = constraint(X.flatten(0, -2) if intra_point else X.flatten(0, -3))
+            shortfall = (-self._tolerance - values.to(X)).clamp(min=0.0)
+            shortfall = shortfall.nan_to_num(nan=torch.inf, posinf=torch.inf)
+            if intra_point:
+                shortfall = shortfall.view(X.shape[:-1]).sum(dim=-1)
+            total = total + shortfall.view(X.shape[:-2])
+        return total
+
+
+class _PointwiseConstraint:
+    """A callable of one point, applied to many."""
+
+    _probe_size = 4
+
+    def __init__(self, constraint: Callable[[Tensor], Any]) -> None:
+        self._constraint = constraint
+        self._mapped: Callable[[Tensor], Tensor] | None = None
+        self._probed = False
+
+    def __call__(self, points: Tensor) -> Tensor:
+        """Return a `b`-dim tensor of values for `b x *point_shape`-dim points."""
+        if not self._probed:
+            self._probed = True
+            self._mapped = self._try_vmap(points[: self._probe_size])
+        return self._loop(points) if self._mapped is None else self._mapped(points)
+
+    def _loop(self, points: Tensor) -> Tensor:
+        values = [torch.as_tensor(self._constraint(x)).reshape(()) for x in points]
+        return torch.stack(values).to(points)
+
+    def _try_vmap(self, points: Tensor) -> Callable[[Tensor], Tensor] | None:
+        def mapped(points: Tensor) -> Tensor:
+            return torch.vmap(self._constraint)(points).reshape(len(points))
+
+        expected = self._loop(points)
+        try:
+            agrees = torch.allclose(mapped(points).to(expected), expected, equal_nan=True)
+        # Whatever a user's callable does that vmap cannot follow, the loop can.
+        except Exception:
+            return None
+        return mapped if agrees else None
+
+
+class FixedFeatures:
+    """Features set to given values in every candidate.
+
+    Args:
+        fixed_features: Maps a feature's index, possibly negative, to its value: a float, or a
+            tensor of shape `num_swarms` or `num_swarms x q` with one value per swarm (and point).
+        d: Number of features.
+
+    Raises:
+        InputDataError: An index is out of range or given twice.
+    """
+
+    def __init__(self, fixed_features: Mapping[int, float | Tensor] | None, d: int) -> None:
+        self.values: dict[int, float | Tensor] = {}
+        for index, value in (fixed_features or {}).items():
+            if not -d <= index < d:
+                raise InputDataError(
+                    f"Expected the indices of `fixed_features` in [{-d}, {d - 1}], got {index}."
+                )
+            if index % d in self.values:
+                raise InputDataError(f"Feature {index % d} is fixed twice in `fixed_features`.")
+            if isinstance(value, Tensor) and value.numel() == 1:
+                value = value.item()
+            self.values[index % d] = value
+        self.scalars = {k: v for k, v in self.values.items() if not isinstance(v, Tensor)}
+        self.has_tensors = len(self.scalars) < len(self.values)
+
+    def __call__(self, X: Tensor) -> Tensor:
+        """Return `X`, `num_swarms x num_particles x q x d`-dim, with the features fixed."""
+        if not self.values:
+            return X
+        X = X.clone()
+        for index, value in self.values.items():
+            if isinstance(value, Tensor):
+                expected = (X.shape[0],) if value.ndim == 1 else (X.shape[0], X.shape[-2])
+                if value.shape != expected:
+                    raise InputDataError(
+                        f"Expected `fixed_features[{index}]` of shape `num_swarms` or "
+                        f"`num_swarms x q`, here {tuple(expected)}, got {tuple(value.shape)}."
+                    )
+                value = value.to(X).view(X.shape[0], 1, -1)
+            X[..., index] = value
+        return X
+
+
+def refuse_inter_point_constraints(
+    inequality_constraints: Sequence[LinearConstraint] | None,
+    nonlinear_inequality_constraints: Sequence[NonlinearConstraint] | None,
+) -> None:
+    """Raise `UnsupportedError` if a constraint spans the points of a candidate.
+
+    Such constraints have no meaning where the points are chosen one after the other.
+    """
+    kinds = {
+        "linear": [indices.ndim > 1 for indices, _, _ in inequality_constraints or ()],
+        "nonlinear": [not intra for _, intra in nonlinear_inequality_constraints or ()],
+    }
+    for kind, inter_point in kinds.items():
+        if any(inter_point):
+            raise UnsupportedError(
+                "Inter-point constraints are not supported with `sequential=True`, but "
+                f"{kind} inequality constraint {inter_point.index(True)} is inter-point."
+            )
+
+
+def _check_indices(number: int, indices: Tensor, coefficients: Tensor, q: int, d: int) -> None:
+    """Raise `InputDataError` unless a linear constraint fits `q` points of `d` features."""
+    name = f"`inequality_constraints[{number}]`"
+    if indices.ndim not in (1, 2) or (indices.ndim == 2 and indices.shape[-1] != 2):
+        raise InputDataError(
+            f"Expected the indices of {name} to have shape `k` or `k x 2`, got "
+            f"{tuple(indices.shape)}."
+        )
+    if coefficients.shape != indices.shape[:1]:
+        raise InputDataError(
+            f"Expected one coefficient per index in {name}, that is shape "
+            f"{tuple(indices.shape[:1])}, got {tuple(coefficients.shape)}."
+        )
+    sizes = torch.tensor([d] if indices.ndim == 1 else [q, d])
+    if not bool(((indices.cpu() >= 0) & (indices.cpu() < sizes)).all()):
+        raise InputDataError(
+            f"Expected the indices of {name} in [0, {d}) for features"
+            f"{'' if indices.ndim == 1 else f' and [0, {q}) for points'}, got {indices.tolist()}."
+        )

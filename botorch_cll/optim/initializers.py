@@ -1,0 +1,219 @@
+"""Where the particles start."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from botorch.exceptions.errors import (
+    BotorchTensorDimensionError,
+    CandidateGenerationError,
+    InfeasibilityError,
+)
+from botorch.optim.initializers import (
+    gen_batch_initial_conditions,
+    is_nonnegative,
+    sample_q_batches_from_polytope,
+)
+from botorch.utils.sampling import draw_sobol_samples
+from torch import Tensor
+
+from botorch_cll.optim.search import SwarmSearch
+
+# Sobol points drawn per feasible point wanted, before the slower polytope sampler takes over.
+REJECTION_FACTOR = 8
+
+
+def gen_swarm_positions(
+    search: SwarmSearch, num_swarms: int, raw_samples: int | None, seed: int
+) -> Tensor:
+    """Choose initial positions by BoTorch's heuristic for initial conditions.
+
+    Feasible raw samples are scored by the acquisition function, and the particles of all swarms are
+    drawn from them without replacement, the better the likelier (`initialize_q_batch` and its
+    variants), and dealt out to the swarms in turn.
+
+    Args:
+        search: What is maximized, and where.
+        num_swarms: Number of swarms.
+        raw_samples: Number of raw samples; raised to the number of particles where it is less.
+        seed: Seed of the raw samples. The draw itself uses PyTorch's global generator.
+
+    Returns:
+        A `num_swarms x num_particles x q x d`-dim tensor.
+
+    Raises:
+        CandidateGenerationError: The linear constraints exclude every point.
+    """
+    options = search.options
+    num_particles = options.num_particles
+    total = num_swarms * num_particles
+    settings = {"init_batch_limit": _init_batch_limit(search), **options.initialization}
+    settings.setdefault("nonnegative", is_nonnegative(search.acq_function))
+    X = gen_batch_initial_conditions(
+        acq_function=_FiniteAcquisition(search),
+        bounds=search.bounds,
+        q=search.q,
+        num_restarts=total,
+        raw_samples=max(raw_samples or 0, total),
+        fixed_features=search.fixed_features.scalars or None,
+        options={**settings, "seed": seed},
+        generator=_raw_generator(search),
+    )
+    return X.view(num_particles, num_swarms, *X.shape[-2:]).transpose(0, 1).contiguous()
+
+
+def gen_positions_from(
+    ic_generator: Callable[..., Tensor],
+    search: SwarmSearch,
+    q: int,
+    num_swarms: int,
+    raw_samples: int | None,
+    seed: int,
+    generator: torch.Generator,
+    **ic_gen_kwargs: Any,
+) -> Tensor:
+    """Start one swarm around each initial condition of a generator with BoTorch's interface.
+
+    Args:
+        ic_generator: Called as `optimize_acqf` calls it; returns a `num_swarms x q' x d`-dim
+            tensor.
+        search: What is maximized, and where.
+        q: Number of candidates, without fantasy points.
+        num_swarms: Number of swarms.
+        raw_samples: Number of raw samples, passed on.
+        seed: Seed, passed on among the options.
+        generator: Source of the particles' offsets.
+        **ic_gen_kwargs: Passed on.
+
+    Returns:
+        A `num_swarms x num_particles x q' x d`-dim tensor.
+
+    Raises:
+        BotorchTensorDimensionError: The initial conditions have the wrong shape.
+        CandidateGenerationError: The linear constraints exclude every point.
+    """
+    settings = {"init_batch_limit": _init_batch_limit(search), **search.options.initialization}
+    settings = {key: value for key, value in settings.items() if value is not None}
+    try:
+        seeds = ic_generator(
+            acq_function=search.acq_function,
+            bounds=search.bounds,
+            q=q,
+            num_restarts=num_swarms,
+            raw_samples=num_swarms if raw_samples is None else max(raw_samples, num_swarms),
+            fixed_features=search.fixed_features.values or None,
+            options={**settings, "seed": seed},
+            inequality_constraints=search.inequality_constraints,
+            equality_constraints=None,
+            **ic_gen_kwargs,
+        )
+    except InfeasibilityError as error:
+        raise CandidateGenerationError(f"No point satisfies the constraints: {error}") from error
+    expected = (num_swarms, search.q, search.bounds.shape[-1])
+    if seeds.shape != expected:
+        raise BotorchTensorDimensionError(
+            f"Expected initial conditions of shape {expected} from `ic_generator`, got "
+            f"{tuple(seeds.shape)}."
+        )
+    return spread_around(search, seeds.to(search.bounds), generator)
+
+
+def spread_around(search: SwarmSearch, seeds: Tensor, generator: torch.Generator) -> Tensor:
+    """Start one swarm around each seed: one particle on it, the others normally distributed.
+
+    Args:
+        search: What is maximized, and where; its options say how far to spread.
+        seeds: A `num_swarms x q x d`-dim tensor of points.
+        generator: Source of the offsets.
+
+    Returns:
+        A `num_swarms x num_particles x q x d`-dim tensor, clamped to the bounds.
+    """
+    lower, upper = search.bounds
+    shape = (len(seeds), search.options.num_particles, *seeds.shape[1:])
+    offsets = torch.randn(shape, generator=generator, dtype=seeds.dtype, device=seeds.device)
+    offsets[:, 0] = 0.0
+    X = seeds.unsqueeze(1) + search.options.spread * (upper - lower) * offsets
+    return X.clamp(lower, upper)
+
+
+def _init_batch_limit(search: SwarmSearch) -> int | None:
+    limit = search.options.batch_limit
+    return None if limit is None else limit * search.options.num_particles
+
+
+def _raw_generator(search: SwarmSearch) -> Callable[[int, int, int | None], Tensor] | None:
+    """Return a source of raw samples that are feasible as evaluated, `None` if any sample is."""
+    if not (search.violation or search.post_processing_func or search.fixed_features.has_tensors):
+        return None
+
+    def generate(n: int, q: int, seed: int | None) -> Tensor:
+        if not search.violation:
+            return _repair(search, draw_sobol_samples(search.bounds, n=n, q=q, seed=seed)).cpu()
+        number = 2 ** math.ceil(math.log2(REJECTION_FACTOR * n))
+        X = _repair(search, draw_sobol_samples(search.bounds, n=number, q=q, seed=seed))
+        violations = search.violation(X)
+        missing = n - int((violations == 0).sum())
+        if missing > 0 and search.inequality_constraints:
+            X = torch.cat([_sample_polytope(search, missing, seed), X])
+            violations = search.violation(X)
+        return X[violations.argsort(stable=True)[:n]].cpu()
+
+    return generate
+
+
+def _sample_polytope(search: SwarmSearch, n: int, seed: int | None) -> Tensor:
+    """Draw `n` points, `n x q x d`-dim, from the part of the box the linear constraints leave."""
+    bounds = search.bounds.clone()
+    for index, value in search.fixed_features.scalars.items():
+        bounds[:, index] = value
+    settings = search.options.initialization
+    try:
+        X = sample_q_batches_from_polytope(
+            n=n,
+            q=search.q,
+            bounds=bounds,
+            n_burnin=settings.get("n_burnin", 10000),
+            n_thinning=settings.get("n_thinning", 32),
+            seed=seed,
+            inequality_constraints=list(search.inequality_constraints or ()),
+        )
+    except InfeasibilityError as error:
+        raise CandidateGenerationError(f"No point satisfies the constraints: {error}") from error
+    return _repair(search, X.to(search.bounds))
+
+
+def _repair(search: SwarmSearch, X: Tensor) -> Tensor:
+    """Repair `n x q x d`-dim raw samples, which belong to no swarm yet."""
+    if search.fixed_features.has_tensors:
+        # One value per swarm: set when the swarms are evaluated.
+        return X
+    return search.repair(X.unsqueeze(0)).squeeze(0)
+
+
+class _FiniteAcquisition:
+    """An acquisition function as BoTorch's heuristics can use it.
+
+    NaN and infinities, which would break them, become the lowest or highest finite value, and
+    infeasible points get the lowest.
+    """
+
+    def __init__(self, search: SwarmSearch) -> None:
+        self._search = search
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._search.acq_function, name)
+
+    def __call__(self, X: Tensor) -> Tensor:
+        values = self._search.acq_function(X)
+        finite = values[values.isfinite()]
+        if len(finite) == 0:
+            return torch.zeros_like(values)
+        lowest, highest = finite.min().item(), finite.max().item()
+        values = values.nan_to_num(nan=lowest, posinf=highest, neginf=lowest)
+        if self._search.violation:
+            values = values.where(self._search.violation(X) == 0, lowest)
+        return values

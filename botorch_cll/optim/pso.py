@@ -1,0 +1,526 @@
+"""Particle swarm optimization of acquisition functions, in place of `optimize_acqf`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import torch
+from botorch.acquisition import AcquisitionFunction
+from botorch.acquisition.acquisition import OneShotAcquisitionFunction
+from botorch.acquisition.knowledge_gradient import qKnowledgeGradient
+from botorch.acquisition.multi_objective.hypervolume_knowledge_gradient import (
+    qHypervolumeKnowledgeGradient,
+)
+from botorch.exceptions.errors import (
+    BotorchTensorDimensionError,
+    CandidateGenerationError,
+    InputDataError,
+    UnsupportedError,
+)
+from botorch.generation.gen import TGenCandidates
+from botorch.optim.initializers import (
+    TGenInitialConditions,
+    gen_one_shot_hvkg_initial_conditions,
+    gen_one_shot_kg_initial_conditions,
+)
+from botorch.optim.parameter_constraints import evaluate_feasibility
+from torch import Tensor
+
+from botorch_cll.optim.constraints import (
+    FixedFeatures,
+    LinearConstraint,
+    NonlinearConstraint,
+    refuse_inter_point_constraints,
+)
+from botorch_cll.optim.initializers import gen_positions_from, gen_swarm_positions, spread_around
+from botorch_cll.optim.options import SearchOptions
+from botorch_cll.optim.search import SwarmSearch
+from botorch_cll.optim.swarm import SwarmResult
+
+
+def optimize_acqf_pso(
+    acq_function: AcquisitionFunction | None,
+    bounds: Tensor,
+    q: int,
+    num_restarts: int,
+    raw_samples: int | None = None,
+    options: Mapping[str, Any] | None = None,
+    inequality_constraints: Sequence[LinearConstraint] | None = None,
+    equality_constraints: Sequence[LinearConstraint] | None = None,
+    nonlinear_inequality_constraints: Sequence[NonlinearConstraint] | None = None,
+    fixed_features: Mapping[int, float | Tensor] | None = None,
+    post_processing_func: Callable[[Tensor], Tensor] | None = None,
+    batch_initial_conditions: Tensor | None = None,
+    return_best_only: bool = True,
+    gen_candidates: TGenCandidates | None = None,
+    sequential: bool = False,
+    acq_function_sequence: Sequence[AcquisitionFunction] | None = None,
+    *,
+    ic_generator: TGenInitialConditions | None = None,
+    timeout_sec: float | None = None,
+    return_acq_values: bool = True,
+    return_full_tree: bool = False,
+    retry_on_optimization_warning: bool = True,
+    **ic_gen_kwargs: Any,
+) -> tuple[Tensor, Tensor | None]:
+    r"""Maximize an acquisition function by particle swarms, wherever `optimize_acqf` would.
+
+    Parameters and results are those of `botorch.optim.optimize_acqf`. `num_restarts` independent
+    swarms (see `ParticleSwarm`) start from the best of `raw_samples` Sobol points by BoTorch's
+    initialization heuristic and advance together: each iteration is one call of the acquisition
+    function, without gradients. Where the acquisition function is differentiable, L-BFGS-B (SLSQP
+    under constraints) then climbs from the best points of the best swarms.
+
+    Only `options["seed"]` decides about random numbers: PyTorch's global random state is neither
+    read nor changed, and the same seed gives the same bits.
+
+    Args:
+        acq_function: An acquisition function; `None` if `acq_function_sequence` is given.
+        bounds: A `2 x d`-dim tensor of finite lower and upper bounds.
+        q: Number of candidates.
+        num_restarts: Number of swarms.
+        raw_samples: Number of points the initial positions are chosen from. Raised to the number
+            of particles, `num_restarts * options["num_particles"]`, where it is less or `None`.
+        options: Swarm, with defaults: `num_particles` (16, per swarm), `maxiter` (iterations: 15
+            if polished, else 200), `inertia` (0.7298), `cognitive` and `social` (1.49618),
+            `max_velocity` (0.5 of the box), `spread` (0.1 of the box: standard deviation of the
+            particles around a given initial condition); stop once every swarm in the last
+            `patience` (10) iterations has improved by at most `value_tolerance` (1e-6, relative
+            for values above one) and spans at most `diameter_tolerance` (1e-3 of the box).
+            Gradients: `polish` (`None`: if the acquisition function is differentiable and there is
+            no `post_processing_func`; `True`: or raise; `False`: never), `num_polish` (4 swarms,
+            or all with `return_best_only=False`), `polish_maxiter` (50). `seed` (0).
+            `batch_limit` (no limit): number of swarms per call of the acquisition function, only
+            to save memory. BoTorch's initialization options mean what they mean there. Unknown
+            keys raise.
+        inequality_constraints: Tuples `(indices, coefficients, rhs)` for
+            `sum_i X[indices[i]] * coefficients[i] >= rhs`, intra-point or, with two-dimensional
+            indices, inter-point.
+        equality_constraints: Not supported: a swarm does not stay on a surface.
+        nonlinear_inequality_constraints: Tuples `(callable, intra_point)` for `callable(x) >= 0`.
+            Neither initial conditions nor an `ic_generator` are needed. A callable that
+            `torch.vmap` cannot map costs one Python call per particle and iteration.
+        fixed_features: Maps features to their value: a float, or a tensor of shape `num_restarts`
+            or `num_restarts x q`.
+        post_processing_func: Maps a `b x q x d`-dim tensor to admissible points, for example
+            rounded ones. Applied to each particle before it is evaluated, so that swarms compare
+            and return processed points.
+        batch_initial_conditions: A `b x q x d`-dim tensor: each starts one swarm around it. With
+            `raw_samples`, `num_restarts - b` further swarms start as usual. A `q x d`-dim tensor is
+            one initial condition and, as in BoTorch, the only one. For one-shot acquisition
+            functions `q` includes the fantasy points.
+        return_best_only: If False, return the best candidate of each swarm.
+        gen_candidates: Not supported: the swarm takes its place. `None` only.
+        sequential: Choose the `q` candidates one after the other, each given those before.
+        acq_function_sequence: One acquisition function for each of the `q > 1` candidates;
+            requires `sequential=True`.
+        ic_generator: Generates the swarms' initial conditions, called as by `optimize_acqf`.
+            Defaults to the heuristic above, and to BoTorch's own for knowledge gradients.
+        timeout_sec: Return the best point found so far after this many seconds; split evenly
+            over the candidates if `sequential`. The initial positions are always evaluated.
+        return_acq_values: If False, return `None` in place of the values.
+        return_full_tree: If True, return the fantasy points of a one-shot acquisition function,
+            too.
+        retry_on_optimization_warning: No effect: a climb that ends with a warning has the swarm's
+            own result to fall back on, so there is nothing to retry.
+        ic_gen_kwargs: Passed to `ic_generator`, or refused if there is none.
+
+    Returns:
+        The candidates, `q x d`-dim, or `num_restarts x q x d`-dim if not `return_best_only`, and
+        their acquisition values: a scalar, or `num_restarts`-dim if not `return_best_only`, or
+        `q`-dim if `sequential`. All candidates are feasible: a swarm that has seen no feasible
+        point adopts the best one of the others.
+
+    Raises:
+        BotorchTensorDimensionError: A tensor has the wrong shape.
+        InputDataError: Bounds, counts, options, indices or initial conditions are out of range.
+        UnsupportedError: An argument or option has no meaning here.
+        CandidateGenerationError: No feasible point was found, or the acquisition function was
+            NaN or minus infinity at all of them.
+
+    Example:
+        >>> import torch
+        >>> from botorch.acquisition import LogExpectedImprovement
+        >>> from botorch.models import SingleTaskGP
+        >>> from botorch_cll.optim import optimize_acqf_pso
+        >>> train_X = torch.linspace(0, 1, 5, dtype=torch.double).unsqueeze(-1)
+        >>> train_Y = torch.sin(6 * train_X)
+        >>> acq_function = LogExpectedImprovement(SingleTaskGP(train_X, train_Y), best_f=1.0)
+        >>> bounds = torch.tensor([[0.0], [1.0]], dtype=torch.double)
+        >>> candidate, value = optimize_acqf_pso(
+        ...     acq_function, bounds, q=1, num_restarts=4, raw_samples=64
+        ... )
+        >>> candidate.shape, value.shape
+        (torch.Size([1, 1]), torch.Size([]))
+    """
+    if gen_candidates is not None:
+        raise UnsupportedError("`gen_candidates` is not supported: the swarm takes its place.")
+    if equality_constraints:
+        raise UnsupportedError("`equality_constraints` are not supported by particle swarms.")
+    if ic_gen_kwargs and ic_generator is None:
+        raise UnsupportedError(f"Unexpected arguments {sorted(ic_gen_kwargs)}.")
+    _check_bounds(bounds)
+    for name, count in (("q", q), ("num_restarts", num_restarts)):
+        if count < 1:
+            raise InputDataError(f"Expected `{name}` to be at least 1, got {count}.")
+    _check_sequence(acq_function, acq_function_sequence, q=q, sequential=sequential)
+
+    def optimize(
+        acq_function: AcquisitionFunction, q: int, seed: int, timeout_sec: float | None
+    ) -> tuple[Tensor, Tensor]:
+        search = SwarmSearch(
+            acq_function=acq_function,
+            bounds=bounds,
+            q=_augmented_q(acq_function, q),
+            options=replace(parsed, seed=seed),
+            fixed_features=FixedFeatures(fixed_features, bounds.shape[-1]),
+            inequality_constraints=inequality_constraints,
+            nonlinear_inequality_constraints=nonlinear_inequality_constraints,
+            post_processing_func=post_processing_func,
+        )
+        X, values = _optimize_jointly(
+            search,
+            q=q,
+            num_restarts=num_restarts,
+            raw_samples=raw_samples,
+            batch_initial_conditions=batch_initial_conditions,
+            ic_generator=ic_generator,
+            ic_gen_kwargs=ic_gen_kwargs,
+            deadline=None if timeout_sec is None else time.monotonic() + timeout_sec,
+            return_best_only=return_best_only,
+        )
+        if isinstance(acq_function, OneShotAcquisitionFunction) and not return_full_tree:
+            X = acq_function.extract_candidates(X_full=X)
+        return X, values
+
+    parsed = SearchOptions.parse(options)
+    with _isolated_random_state(parsed.seed, bounds.device):
+        if sequential and q > 1:
+            refuse_inter_point_constraints(inequality_constraints, nonlinear_inequality_constraints)
+            _check_sequential(acq_function, batch_initial_conditions, return_best_only)
+            X, values = _optimize_sequentially(
+                optimize,
+                acq_functions=acq_function_sequence or [acq_function],
+                q=q,
+                seed=parsed.seed,
+                timeout_sec=timeout_sec,
+            )
+        else:
+            X, values = optimize(acq_function, q, parsed.seed, timeout_sec)
+    return X, values if return_acq_values else None
+
+
+def gen_candidates_pso(
+    initial_conditions: Tensor,
+    acquisition_function: AcquisitionFunction,
+    lower_bounds: float | Tensor | None = None,
+    upper_bounds: float | Tensor | None = None,
+    inequality_constraints: Sequence[LinearConstraint] | None = None,
+    equality_constraints: Sequence[LinearConstraint] | None = None,
+    nonlinear_inequality_constraints: Sequence[NonlinearConstraint] | None = None,
+    options: Mapping[str, Any] | None = None,
+    fixed_features: Mapping[int, float | Tensor] | None = None,
+    timeout_sec: float | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Generate candidates by one particle swarm around each initial condition.
+
+    For use as `optimize_acqf(..., gen_candidates=gen_candidates_pso)`. Note that `optimize_acqf`
+    keeps the options of its own initialization, among them `seed` and `batch_limit`, to itself.
+
+    Args:
+        initial_conditions: A `(b) x q x d`-dim tensor. Each is one particle of its swarm.
+        acquisition_function: The acquisition function.
+        lower_bounds: Lower bounds: a number or a `d`-dim tensor. Required, as are upper bounds: a
+            swarm needs a box.
+        upper_bounds: Upper bounds.
+        inequality_constraints: As in `optimize_acqf_pso`.
+        equality_constraints: Not supported.
+        nonlinear_inequality_constraints: As in `optimize_acqf_pso`.
+        options: As in `optimize_acqf_pso`; those of the initialization have no effect.
+        fixed_features: Maps features to their value: a float, or a tensor of shape `b` or `b x q`.
+        timeout_sec: Return the best points found so far after this many seconds.
+
+    Returns:
+        A `(b) x q x d`-dim tensor of the swarms' best points and their `b`-dim acquisition values
+        (one-dimensional also without `b`). A swarm that has found no feasible point returns the
+        least infeasible one.
+
+    Raises:
+        BotorchTensorDimensionError: A tensor has the wrong shape.
+        InputDataError: Bounds, options, indices or initial conditions are out of range.
+        UnsupportedError: Bounds are missing, or an argument or option has no meaning here.
+
+    Example:
+        >>> import torch
+        >>> from botorch.acquisition import LogExpectedImprovement
+        >>> from botorch.models import SingleTaskGP
+        >>> from botorch.optim import optimize_acqf
+        >>> from botorch_cll.optim import gen_candidates_pso
+        >>> train_X = torch.linspace(0, 1, 5, dtype=torch.double).unsqueeze(-1)
+        >>> train_Y = torch.sin(6 * train_X)
+        >>> acq_function = LogExpectedImprovement(SingleTaskGP(train_X, train_Y), best_f=1.0)
+        >>> bounds = torch.tensor([[0.0], [1.0]], dtype=torch.double)
+        >>> candidate, value = optimize_acqf(
+        ...     acq_function, bounds, q=1, num_restarts=4, raw_samples=64,
+        ...     gen_candidates=gen_candidates_pso,
+        ... )
+        >>> candidate.shape
+        torch.Size([1, 1])
+    """
+    if equality_constraints:
+        raise UnsupportedError("`equality_constraints` are not supported by particle swarms.")
+    if lower_bounds is None or upper_bounds is None:
+        raise UnsupportedError("Particle swarms need both `lower_bounds` and `upper_bounds`.")
+    if initial_conditions.ndim not in (2, 3):
+        raise BotorchTensorDimensionError(
+            "Expected `initial_conditions` of shape `(b) x q x d`, got "
+            f"{tuple(initial_conditions.shape)}."
+        )
+    seeds = initial_conditions.detach().reshape(-1, *initial_conditions.shape[-2:])
+    bounds = torch.stack(
+        [torch.as_tensor(b).to(seeds).expand(seeds.shape[-1]) for b in (lower_bounds, upper_bounds)]
+    )
+    _check_bounds(bounds)
+    parsed = SearchOptions.parse(options)
+    search = SwarmSearch(
+        acq_function=acquisition_function,
+        bounds=bounds,
+        q=seeds.shape[-2],
+        options=parsed,
+        fixed_features=FixedFeatures(fixed_features, bounds.shape[-1]),
+        inequality_constraints=inequality_constraints,
+        nonlinear_inequality_constraints=nonlinear_inequality_constraints,
+    )
+    _check_inside(search, seeds, name="initial_conditions")
+    deadline = None if timeout_sec is None else time.monotonic() + timeout_sec
+    with _isolated_random_state(parsed.seed, bounds.device) as generator:
+        result = search.run(
+            spread_around(search, seeds, generator),
+            generator=generator,
+            deadline=deadline,
+            return_all=False,
+        )
+    return result.X.reshape(initial_conditions.shape), result.values
+
+
+def _optimize_jointly(
+    search: SwarmSearch,
+    q: int,
+    num_restarts: int,
+    raw_samples: int | None,
+    batch_initial_conditions: Tensor | None,
+    ic_generator: TGenInitialConditions | None,
+    ic_gen_kwargs: dict[str, Any],
+    deadline: float | None,
+    return_best_only: bool,
+) -> tuple[Tensor, Tensor]:
+    """Maximize over all `search.q` points at once; return candidates and values as promised."""
+    bounds, seed = search.bounds, search.options.seed
+    generator = torch.Generator(device=bounds.device).manual_seed(seed)
+    positions = []
+    if len(search.fixed_features.scalars) == bounds.shape[-1]:
+        positions.append(bounds[0].expand(1, 1, search.q, -1))
+        search = replace(
+            search, options=replace(search.options, polish=False, swarm={"maxiter": 0})
+        )
+        num_restarts, batch_initial_conditions = 0, None
+    elif batch_initial_conditions is not None:
+        seeds = _check_initial_conditions(search, batch_initial_conditions)
+        positions.append(spread_around(search, seeds, generator))
+        generate_rest = raw_samples is not None and batch_initial_conditions.ndim == 3
+        num_restarts = num_restarts - len(seeds) if generate_rest else 0
+    if num_restarts > 0:
+        ic_generator = ic_generator or _one_shot_generator(search.acq_function)
+        if ic_generator is None:
+            rest = gen_swarm_positions(search, num_restarts, raw_samples, seed)
+        else:
+            rest = gen_positions_from(
+                ic_generator,
+                search,
+                q=q,
+                num_swarms=num_restarts,
+                raw_samples=raw_samples,
+                seed=seed,
+                generator=generator,
+                **ic_gen_kwargs,
+            )
+        positions.append(rest)
+    result = search.run(
+        torch.cat(positions),
+        generator=generator,
+        deadline=deadline,
+        return_all=not return_best_only,
+    )
+    return _select(search, result, return_best_only)
+
+
+def _select(
+    search: SwarmSearch, result: SwarmResult, return_best_only: bool
+) -> tuple[Tensor, Tensor]:
+    """Return the best candidate, or the candidates of all swarms, all of them feasible."""
+    X, values, _, _ = result
+    feasible = evaluate_feasibility(
+        X,
+        inequality_constraints=search.inequality_constraints,
+        nonlinear_inequality_constraints=search.nonlinear_inequality_constraints,
+    )
+    if not feasible.any():
+        raise CandidateGenerationError(
+            f"None of {len(X)} swarms has found a feasible point. Check that the constraints can "
+            "be satisfied, or try more swarms, particles or iterations."
+        )
+    values = values.where(feasible, -torch.inf)
+    best = values.argmax()
+    if values[best] == -torch.inf:
+        raise CandidateGenerationError(
+            "The acquisition function was NaN or minus infinity at every feasible point."
+        )
+    if return_best_only:
+        return X[best], values[best]
+    index = torch.arange(len(X), device=X.device).where(feasible, best)
+    return X[index], values[index]
+
+
+def _optimize_sequentially(
+    optimize: Callable[[AcquisitionFunction, int, int, float | None], tuple[Tensor, Tensor]],
+    acq_functions: Sequence[AcquisitionFunction],
+    q: int,
+    seed: int,
+    timeout_sec: float | None,
+) -> tuple[Tensor, Tensor]:
+    """Choose `q` candidates one by one, each with those before it pending.
+
+    Returns:
+        A `q x d`-dim tensor of candidates and a `q`-dim tensor of their values, each given the
+        candidates before it.
+    """
+    base_X_pending = [acq_function.X_pending for acq_function in acq_functions]
+    candidates: list[Tensor] = []
+    values: list[Tensor] = []
+    try:
+        for i in range(q):
+            acq_function = acq_functions[i % len(acq_functions)]
+            if candidates:
+                base = base_X_pending[i % len(acq_functions)]
+                pending = candidates if base is None else [base, *candidates]
+                acq_function.set_X_pending(torch.cat(pending, dim=-2))
+            share = None if timeout_sec is None else timeout_sec / q
+            candidate, value = optimize(acq_function, 1, seed + i, share)
+            candidates.append(candidate)
+            values.append(value)
+    finally:
+        for acq_function, X_pending in zip(acq_functions, base_X_pending, strict=True):
+            acq_function.set_X_pending(X_pending)
+    return torch.cat(candidates, dim=-2), torch.stack(values)
+
+
+@contextmanager
+def _isolated_random_state(seed: int, device: torch.device) -> Iterator[torch.Generator]:
+    """Seed PyTorch's global generators, which BoTorch's heuristics use, and restore them after.
+
+    Yields:
+        A generator of our own with the same seed.
+    """
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        torch.default_generator.manual_seed(seed)
+        if devices:
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(seed)
+        yield torch.Generator(device=device).manual_seed(seed)
+
+
+def _augmented_q(acq_function: AcquisitionFunction, q: int) -> int:
+    if isinstance(acq_function, OneShotAcquisitionFunction):
+        return acq_function.get_augmented_q_batch_size(q)
+    return q
+
+
+def _one_shot_generator(acq_function: AcquisitionFunction) -> TGenInitialConditions | None:
+    if isinstance(acq_function, qKnowledgeGradient):
+        return gen_one_shot_kg_initial_conditions
+    if isinstance(acq_function, qHypervolumeKnowledgeGradient):
+        return gen_one_shot_hvkg_initial_conditions
+    return None
+
+
+def _check_bounds(bounds: Tensor) -> None:
+    if bounds.ndim != 2 or bounds.shape[0] != 2:
+        raise BotorchTensorDimensionError(
+            f"Expected `bounds` of shape `2 x d`, got {tuple(bounds.shape)}."
+        )
+    if not bounds.isfinite().all():
+        raise InputDataError(f"Expected finite `bounds`, got {bounds.tolist()}.")
+    if bool((bounds[0] > bounds[1]).any()):
+        raise InputDataError(
+            "Expected the lower bounds, `bounds[0]`, not to exceed the upper ones, `bounds[1]`, "
+            f"got {bounds.tolist()}."
+        )
+
+
+def _check_initial_conditions(search: SwarmSearch, X: Tensor) -> Tensor:
+    """Return `batch_initial_conditions` as a `b x q x d`-dim tensor; raise if they do not fit."""
+    expected = (search.q, search.bounds.shape[-1])
+    if X.ndim not in (2, 3) or X.shape[-2:] != expected:
+        raise BotorchTensorDimensionError(
+            f"Expected `batch_initial_conditions` of shape `(b) x {expected[0]} x {expected[1]}`, "
+            f"got {tuple(X.shape)}."
+        )
+    X = X.detach().to(search.bounds).reshape(-1, *expected)
+    _check_inside(search, X, name="batch_initial_conditions")
+    return X
+
+
+def _check_inside(search: SwarmSearch, X: Tensor, name: str) -> None:
+    """Raise `InputDataError` if a feature that is not fixed is out of bounds or not a number."""
+    lower, upper = search.bounds
+    slack = 1e-6 * (upper - lower)
+    inside = (lower - slack <= X) & (upper + slack >= X)
+    inside[..., list(search.fixed_features.values)] = True
+    outside = ~inside
+    if outside.any():
+        raise InputDataError(
+            f"Expected `{name}` within the bounds {search.bounds.tolist()}, got "
+            f"{X[outside].tolist()} in features {outside.nonzero()[:, -1].unique().tolist()}."
+        )
+
+
+def _check_sequence(
+    acq_function: AcquisitionFunction | None,
+    acq_function_sequence: Sequence[AcquisitionFunction] | None,
+    q: int,
+    sequential: bool,
+) -> None:
+    if acq_function_sequence is None:
+        if acq_function is None:
+            raise InputDataError(
+                "Expected one of `acq_function` and `acq_function_sequence`, got neither."
+            )
+    elif not sequential:
+        raise UnsupportedError("`acq_function_sequence` requires `sequential=True`.")
+    elif q < 2 or len(acq_function_sequence) != q:
+        raise InputDataError(
+            "Expected `acq_function_sequence` to have one element for each of `q > 1` candidates, "
+            f"got {len(acq_function_sequence)} for q={q}."
+        )
+
+
+def _check_sequential(
+    acq_function: AcquisitionFunction | None,
+    batch_initial_conditions: Tensor | None,
+    return_best_only: bool,
+) -> None:
+    for name, unsupported in (
+        ("`batch_initial_conditions`", batch_initial_conditions is not None),
+        ("`return_best_only=False`", not return_best_only),
+        (
+            "A one-shot acquisition function",
+            isinstance(acq_function, OneShotAcquisitionFunction),
+        ),
+    ):
+        if unsupported:
+            raise UnsupportedError(f"{name} is not supported with `sequential=True`.")

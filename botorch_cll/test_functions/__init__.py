@@ -1,0 +1,19 @@
+"""Multi-task test problems: tasks that share one input space, each with an optimum of its own."""
+
+from botorch_cll.test_functions.base import MultiTaskTestProblem
+from botorch_cll.test_functions.cec17 import CEC17Tasks
+from botorch_cll.test_functions.composite import CompositeTasks
+from botorch_cll.test_functions.correlated import CorrelatedTasks
+from botorch_cll.test_functions.sklearn_tuning import SklearnTuningTasks
+from botorch_cll.test_functions.synthetic import Schwefel, Sphere, Weierstrass
+
+__all__ = [
+    "CEC17Tasks",
+    "CompositeTasks",
+    "CorrelatedTasks",
+    "MultiTaskTestProblem",
+    "Schwefel",
+    "SklearnTuningTasks",
+    "Sphere",
+    "Weierstrass",
+]

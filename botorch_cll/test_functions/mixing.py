@@ -1,0 +1,171 @@
+"""The pieces of "correlated directions, shared sines" tasks (Ma et al., KDD 2018)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from botorch.exceptions.errors import InputDataError
+from torch import Tensor
+
+from botorch_cll.test_functions.univariate import (
+    Array,
+    UnivariateMinimum,
+    minimize_univariate,
+)
+
+
+def correlation_factor(correlation: float | Tensor, num_tasks: int) -> Tensor:
+    """Factorize the correlation matrix of the task directions.
+
+    The factor is the lower triangular one of Cholesky, which also exists for singular matrices.
+    For two tasks it holds `(1, 0)` and `(p, √(1 - p²))`, the construction of Ma et al. (2018).
+
+    Args:
+        correlation: A `T x T`-dim tensor of correlations, or one number for all pairs of tasks.
+        num_tasks: The number `T` of tasks.
+
+    Returns:
+        A `T x r`-dim double tensor `L` with `L Lᵀ` the correlation matrix, `r` its rank.
+
+    Raises:
+        InputDataError: If this is no correlation matrix of `T` tasks.
+    """
+    if isinstance(correlation, Tensor):
+        matrix = correlation.detach().to(device="cpu", dtype=torch.double)
+        if matrix.shape != (num_tasks, num_tasks):
+            raise InputDataError(
+                f"Expected a {num_tasks} x {num_tasks} correlation matrix, "
+                f"got shape {tuple(matrix.shape)}."
+            )
+    else:
+        matrix = torch.full((num_tasks, num_tasks), float(correlation), dtype=torch.double)
+        matrix.fill_diagonal_(1.0)
+    if not matrix.isfinite().all():
+        raise InputDataError(f"Expected finite correlations, got {correlation}.")
+    ones = torch.ones(num_tasks, dtype=torch.double)
+    if not (torch.allclose(matrix, matrix.T) and torch.allclose(matrix.diagonal(), ones)):
+        raise InputDataError(
+            "Expected a symmetric correlation matrix with ones on its diagonal, "
+            f"got {matrix.tolist()}."
+        )
+    smallest = torch.linalg.eigvalsh(matrix).min().item()
+    if smallest < -1e-8:
+        raise InputDataError(
+            "Expected a positive semidefinite correlation matrix (one number for all pairs of "
+            f"{num_tasks} tasks must lie in [-1/(T-1), 1]), got {correlation}, whose smallest "
+            f"eigenvalue is {smallest:.3g}."
+        )
+    columns: list[Tensor] = []
+    rest = matrix.clone()
+    for task in range(num_tasks):
+        if rest[task, task] > 1e-10:
+            column = rest[:, task] / rest[task, task].sqrt()
+            column[:task] = 0.0
+            columns.append(column)
+            rest = rest - torch.outer(column, column)
+    return torch.stack(columns, dim=-1)
+
+
+def random_orthonormal(num_rows: int, num_columns: int, generator: torch.Generator) -> Tensor:
+    """Draw orthonormal columns, uniformly (Haar) distributed.
+
+    The QR factors of a Gaussian matrix, with the signs that make the factorization unique
+    (Mezzadri, Notices of the AMS 2007).
+
+    Args:
+        num_rows: The number of rows.
+        num_columns: The number of columns, at most `num_rows`.
+        generator: The source of randomness.
+
+    Returns:
+        A `num_rows x num_columns`-dim double tensor `Q` with `Qᵀ Q = I`.
+    """
+    gaussian = torch.randn(num_rows, num_columns, generator=generator, dtype=torch.double)
+    Q, R = torch.linalg.qr(gaussian)
+    return Q * torch.where(R.diagonal() < 0, -1.0, 1.0)
+
+
+def sine_link(s: Tensor, alphas: Tensor, betas: Tensor) -> Tensor:
+    """Evaluate `s + Σ_i sin(α_i s + β_i)` (Ma et al., KDD 2018, §4.2).
+
+    Args:
+        s: A `batch_shape`-dim tensor.
+        alphas: An `m`-dim tensor of frequencies.
+        betas: An `m`-dim tensor of phases.
+
+    Returns:
+        A `batch_shape`-dim tensor.
+    """
+    return s + torch.sin(s.unsqueeze(-1) * alphas + betas).sum(dim=-1)
+
+
+def minimize_sine_link(
+    lower: float, upper: float, alphas: Tensor, betas: Tensor
+) -> UnivariateMinimum:
+    """Minimize `s + Σ_i sin(α_i s + β_i)` over an interval, with a certificate.
+
+    The sum of `m` sines lies in `[-m, m]`, so beyond `lower + 2 m` nothing can beat the value at
+    `lower`; the second derivative is bounded by `Σ_i α_i²`.
+
+    Args:
+        lower: The lower end of the interval.
+        upper: The upper end of the interval.
+        alphas: An `m`-dim tensor of frequencies.
+        betas: An `m`-dim tensor of phases.
+
+    Returns:
+        The minimizer, the minimum, and the accuracy to which it is certified.
+    """
+    a = alphas.double().cpu().numpy()
+    b = betas.double().cpu().numpy()
+
+    def value(s: Array) -> Array:
+        return np.asarray(s + np.sin(np.multiply.outer(s, a) + b).sum(axis=-1))
+
+    def derivative(s: Array) -> Array:
+        return np.asarray(1.0 + (a * np.cos(np.multiply.outer(s, a) + b)).sum(axis=-1))
+
+    upper = min(upper, lower + 2.0 * len(a))
+    return minimize_univariate(
+        value,
+        derivative,
+        curvature=float((a * a).sum()),
+        lower=lower,
+        upper=upper,
+        # Well above the rounding errors of s itself.
+        tolerance=1e-9 * max(1.0, abs(lower), abs(upper)),
+    )
+
+
+def link_lipschitz(alphas: Tensor) -> float:
+    """Return `1 + Σ_i |α_i|`, a Lipschitz constant of `s + Σ_i sin(α_i s + β_i)`."""
+    return 1.0 + alphas.abs().sum().item()
+
+
+def shape_parameters(
+    alphas: Sequence[float] | Tensor, betas: Sequence[float] | Tensor
+) -> tuple[Tensor, Tensor]:
+    """Check the frequencies and phases of the sines.
+
+    Args:
+        alphas: The `m` frequencies.
+        betas: The `m` phases.
+
+    Returns:
+        Both as `m`-dim double tensors.
+
+    Raises:
+        InputDataError: If they are not finite vectors of one length.
+    """
+    a = torch.as_tensor(alphas, dtype=torch.double)
+    b = torch.as_tensor(betas, dtype=torch.double)
+    if a.dim() != 1 or a.shape != b.shape:
+        raise InputDataError(
+            "Expected `alphas` and `betas` to be vectors of one length, "
+            f"got shapes {tuple(a.shape)} and {tuple(b.shape)}."
+        )
+    if not (a.isfinite().all() and b.isfinite().all()):
+        raise InputDataError("Expected finite `alphas` and `betas`, got NaN or infinite values.")
+    return a, b
