@@ -13,7 +13,7 @@ from botorch_cll.models.ensemble import RBFEnsembleModel
 from botorch_cll.nn import gaussian_rbf, polynomial_tail
 
 _LOG_SCALE_RANGE = (-1.4, 1.8)
-_LOG_SCALE_STD = 0.6
+_LOG_SCALE_STD = 1.0
 _LOG_RIDGE_RANGE = (math.log(1e-4), 0.0)
 _TAILS = 3  # constant, linear, quadratic
 _MOVE = 0.4

@@ -35,15 +35,17 @@ class TwoStageOptions:
 
     Attributes:
         sample_fraction: The share of each task's rows that a restart is fitted to.
-        num_candidates: How many settings of the hidden layer each round of the search scores.
-        num_rounds: How many rounds there are; from the second on, settings are drawn near good ones.
+        num_initial: How many random settings of the hidden layer the search scores first.
+        num_candidates: How many settings drawn near good ones each further round scores.
+        num_rounds: How many further rounds there are.
         temperature: How sharply settings are chosen by their leave-one-out errors; see
             `botorch_cll.fit.search.log_evidence`.
     """
 
     sample_fraction: float = 0.7
+    num_initial: int = 128
     num_candidates: int = 32
-    num_rounds: int = 4
+    num_rounds: int = 3
     temperature: float = 0.5
 
 
@@ -106,10 +108,10 @@ def _search(
     pool: Settings | None = None
     errors = data.X.new_empty(0)
     count = (blocks.per_task().weight > 0).sum(-1).to(data.X)
-    for _ in range(options.num_rounds):
+    for _ in range(1 + options.num_rounds):
         if pool is None:
             new = draw_settings(
-                options.num_candidates, data.X.shape[-1], model.num_ridges, generator, data.X
+                options.num_initial, data.X.shape[-1], model.num_ridges, generator, data.X
             )
         else:
             evidence = log_evidence(

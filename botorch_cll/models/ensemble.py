@@ -276,6 +276,11 @@ class RBFEnsembleModel(Model, ABC):
         return len(self._outputs)
 
     @property
+    def output_tasks(self) -> list[int]:
+        """The task values of the outputs; in the wide format the columns of `train_Y`."""
+        return [self.task_values[i] for i in self._outputs]
+
+    @property
     def batch_shape(self) -> torch.Size:
         """The batch shape of the model: empty, the restarts are not a batch to the outside."""
         return torch.Size()

@@ -151,8 +151,10 @@ class FixedFeatures:
                 )
             if index % d in self.values:
                 raise InputDataError(f"Feature {index % d} is fixed twice in `fixed_features`.")
-            if isinstance(value, Tensor) and value.numel() == 1:
-                value = value.item()
+            if isinstance(value, Tensor):
+                value = value.item() if value.numel() == 1 else value
+                if isinstance(value, Tensor) and value.ndim == 2 and value.shape[-1] == 1:
+                    value = value.squeeze(-1)
             self.values[index % d] = value
         self.scalars = {k: v for k, v in self.values.items() if not isinstance(v, Tensor)}
         self.has_tensors = len(self.scalars) < len(self.values)

@@ -27,7 +27,10 @@ REJECTION_FACTOR = 8
 
 
 def gen_swarm_positions(
-    search: SwarmSearch, num_swarms: int, raw_samples: int | None, seed: int
+    search: SwarmSearch,
+    num_swarms: int,
+    num_particles: int,
+    raw_samples: int | None,
 ) -> Tensor:
     """Choose initial positions by BoTorch's heuristic for initial conditions.
 
@@ -38,8 +41,8 @@ def gen_swarm_positions(
     Args:
         search: What is maximized, and where.
         num_swarms: Number of swarms.
+        num_particles: Number of particles per swarm.
         raw_samples: Number of raw samples; raised to the number of particles where it is less.
-        seed: Seed of the raw samples. The draw itself uses PyTorch's global generator.
 
     Returns:
         A `num_swarms x num_particles x q x d`-dim tensor.
@@ -47,10 +50,8 @@ def gen_swarm_positions(
     Raises:
         CandidateGenerationError: The linear constraints exclude every point.
     """
-    options = search.options
-    num_particles = options.num_particles
     total = num_swarms * num_particles
-    settings = {"init_batch_limit": _init_batch_limit(search), **options.initialization}
+    settings = _settings(search, num_particles)
     settings.setdefault("nonnegative", is_nonnegative(search.acq_function))
     X = gen_batch_initial_conditions(
         acq_function=_FiniteAcquisition(search),
@@ -59,7 +60,7 @@ def gen_swarm_positions(
         num_restarts=total,
         raw_samples=max(raw_samples or 0, total),
         fixed_features=search.fixed_features.scalars or None,
-        options={**settings, "seed": seed},
+        options={**settings, "seed": search.options.seed},
         generator=_raw_generator(search),
     )
     return X.view(num_particles, num_swarms, *X.shape[-2:]).transpose(0, 1).contiguous()
@@ -70,8 +71,8 @@ def gen_positions_from(
     search: SwarmSearch,
     q: int,
     num_swarms: int,
+    num_particles: int,
     raw_samples: int | None,
-    seed: int,
     generator: torch.Generator,
     **ic_gen_kwargs: Any,
 ) -> Tensor:
@@ -83,8 +84,8 @@ def gen_positions_from(
         search: What is maximized, and where.
         q: Number of candidates, without fantasy points.
         num_swarms: Number of swarms.
+        num_particles: Number of particles per swarm.
         raw_samples: Number of raw samples, passed on.
-        seed: Seed, passed on among the options.
         generator: Source of the particles' offsets.
         **ic_gen_kwargs: Passed on.
 
@@ -95,8 +96,6 @@ def gen_positions_from(
         BotorchTensorDimensionError: The initial conditions have the wrong shape.
         CandidateGenerationError: The linear constraints exclude every point.
     """
-    settings = {"init_batch_limit": _init_batch_limit(search), **search.options.initialization}
-    settings = {key: value for key, value in settings.items() if value is not None}
     try:
         seeds = ic_generator(
             acq_function=search.acq_function,
@@ -105,7 +104,7 @@ def gen_positions_from(
             num_restarts=num_swarms,
             raw_samples=num_swarms if raw_samples is None else max(raw_samples, num_swarms),
             fixed_features=search.fixed_features.values or None,
-            options={**settings, "seed": seed},
+            options={**_settings(search, num_particles), "seed": search.options.seed},
             inequality_constraints=search.inequality_constraints,
             equality_constraints=None,
             **ic_gen_kwargs,
@@ -118,31 +117,36 @@ def gen_positions_from(
             f"Expected initial conditions of shape {expected} from `ic_generator`, got "
             f"{tuple(seeds.shape)}."
         )
-    return spread_around(search, seeds.to(search.bounds), generator)
+    return spread_around(search, seeds.to(search.bounds), num_particles, generator)
 
 
-def spread_around(search: SwarmSearch, seeds: Tensor, generator: torch.Generator) -> Tensor:
+def spread_around(
+    search: SwarmSearch, seeds: Tensor, num_particles: int, generator: torch.Generator
+) -> Tensor:
     """Start one swarm around each seed: one particle on it, the others normally distributed.
 
     Args:
         search: What is maximized, and where; its options say how far to spread.
         seeds: A `num_swarms x q x d`-dim tensor of points.
+        num_particles: Number of particles per swarm.
         generator: Source of the offsets.
 
     Returns:
         A `num_swarms x num_particles x q x d`-dim tensor, clamped to the bounds.
     """
     lower, upper = search.bounds
-    shape = (len(seeds), search.options.num_particles, *seeds.shape[1:])
+    shape = (len(seeds), num_particles, *seeds.shape[1:])
     offsets = torch.randn(shape, generator=generator, dtype=seeds.dtype, device=seeds.device)
     offsets[:, 0] = 0.0
     X = seeds.unsqueeze(1) + search.options.spread * (upper - lower) * offsets
     return X.clamp(lower, upper)
 
 
-def _init_batch_limit(search: SwarmSearch) -> int | None:
+def _settings(search: SwarmSearch, num_particles: int) -> dict[str, Any]:
+    """Return options for BoTorch's generators, with our meaning of `batch_limit`."""
     limit = search.options.batch_limit
-    return None if limit is None else limit * search.options.num_particles
+    settings = {} if limit is None else {"init_batch_limit": limit * num_particles}
+    return {**settings, **search.options.initialization}
 
 
 def _raw_generator(search: SwarmSearch) -> Callable[[int, int, int | None], Tensor] | None:

@@ -25,7 +25,9 @@ INITIALIZATION_KEYS = frozenset(INIT_OPTION_KEYS - {"seed", "batch_limit"}) | {
 SWARM_KEYS = frozenset(f.name for f in fields(SwarmOptions))
 
 # A polished swarm only has to find the right hill: climbing it is cheaper with gradients.
-MAXITER_BEFORE_POLISH = 15
+MAXITER_BEFORE_POLISH = 10
+MIN_PARTICLES_PER_SWARM = 8
+MIN_PARTICLES = 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,14 +35,15 @@ class SearchOptions:
     """All options of one swarm search, apart from how its swarms move.
 
     Attributes:
-        num_particles: Number of particles per swarm.
+        num_particles: Number of particles per swarm. `None`: see `particles_per_swarm`.
         seed: Seed of all random numbers.
         batch_limit: Largest number of swarms per call of the acquisition function, `None` for all.
             Saves memory; the result is the same.
         spread: Standard deviation, as a fraction of the box, of the particles around a given
             initial condition.
         polish: Whether to climb from the best swarms' points by gradients. `None`: where possible.
-        num_polish: Number of swarms to polish, best first. `None`: 4, or all if all are returned.
+        num_polish: Number of swarms to polish, best first. `None`: `4 * q`, or all if all are
+            returned.
         polish_maxiter: Largest number of gradient steps.
         swarm: Options of `SwarmOptions` that were given.
         initialization: Options for BoTorch's generators of initial conditions that were given.
@@ -49,7 +52,7 @@ class SearchOptions:
         InputDataError: A value is out of range.
     """
 
-    num_particles: int = 16
+    num_particles: int | None = None
     seed: int = 0
     batch_limit: int | None = None
     spread: float = 0.1
@@ -92,6 +95,16 @@ class SearchOptions:
             swarm={key: given[key] for key in SWARM_KEYS & given.keys()},
             initialization={key: given[key] for key in INITIALIZATION_KEYS & given.keys()},
         )
+
+    def particles_per_swarm(self, num_swarms: int, polish: bool) -> int:
+        """Return `num_particles`, by default at least 8, and 64 for all swarms together.
+
+        Twice as many, if the swarms are not going to be polished.
+        """
+        if self.num_particles is not None:
+            return self.num_particles
+        number = max(MIN_PARTICLES_PER_SWARM, MIN_PARTICLES // num_swarms)
+        return number if polish else 2 * number
 
     def swarm_options(self, polish: bool) -> SwarmOptions:
         """Return how the swarms move, for fewer iterations if they are going to be polished."""

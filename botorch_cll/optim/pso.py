@@ -11,35 +11,31 @@ from typing import Any
 import torch
 from botorch.acquisition import AcquisitionFunction
 from botorch.acquisition.acquisition import OneShotAcquisitionFunction
-from botorch.acquisition.knowledge_gradient import qKnowledgeGradient
-from botorch.acquisition.multi_objective.hypervolume_knowledge_gradient import (
-    qHypervolumeKnowledgeGradient,
-)
 from botorch.exceptions.errors import (
     BotorchTensorDimensionError,
-    CandidateGenerationError,
     InputDataError,
     UnsupportedError,
 )
 from botorch.generation.gen import TGenCandidates
-from botorch.optim.initializers import (
-    TGenInitialConditions,
-    gen_one_shot_hvkg_initial_conditions,
-    gen_one_shot_kg_initial_conditions,
-)
-from botorch.optim.parameter_constraints import evaluate_feasibility
+from botorch.optim.initializers import TGenInitialConditions
 from torch import Tensor
 
+from botorch_cll.optim.checks import (
+    check_bounds,
+    check_inside,
+    check_sequence,
+    check_sequential,
+)
 from botorch_cll.optim.constraints import (
     FixedFeatures,
     LinearConstraint,
     NonlinearConstraint,
     refuse_inter_point_constraints,
 )
-from botorch_cll.optim.initializers import gen_positions_from, gen_swarm_positions, spread_around
+from botorch_cll.optim.initializers import spread_around
+from botorch_cll.optim.joint import optimize_jointly
 from botorch_cll.optim.options import SearchOptions
 from botorch_cll.optim.search import SwarmSearch
-from botorch_cll.optim.swarm import SwarmResult
 
 
 def optimize_acqf_pso(
@@ -84,19 +80,20 @@ def optimize_acqf_pso(
         q: Number of candidates.
         num_restarts: Number of swarms.
         raw_samples: Number of points the initial positions are chosen from. Raised to the number
-            of particles, `num_restarts * options["num_particles"]`, where it is less or `None`.
-        options: Swarm, with defaults: `num_particles` (16, per swarm), `maxiter` (iterations: 15
-            if polished, else 200), `inertia` (0.7298), `cognitive` and `social` (1.49618),
-            `max_velocity` (0.5 of the box), `spread` (0.1 of the box: standard deviation of the
-            particles around a given initial condition); stop once every swarm in the last
-            `patience` (10) iterations has improved by at most `value_tolerance` (1e-6, relative
-            for values above one) and spans at most `diameter_tolerance` (1e-3 of the box).
-            Gradients: `polish` (`None`: if the acquisition function is differentiable and there is
-            no `post_processing_func`; `True`: or raise; `False`: never), `num_polish` (4 swarms,
-            or all with `return_best_only=False`), `polish_maxiter` (50). `seed` (0).
-            `batch_limit` (no limit): number of swarms per call of the acquisition function, only
-            to save memory. BoTorch's initialization options mean what they mean there. Unknown
-            keys raise.
+            of all particles where it is less or `None`.
+        options: Of the swarm, with defaults: `num_particles` (per swarm: 8, but at least 64 over
+            all swarms; twice that without gradients), `maxiter` (iterations: 10, or 200 without
+            gradients), `inertia` (0.7298), `cognitive` and `social` (1.49618), `max_velocity` (0.5
+            of the box), `spread` (0.1 of the box: standard deviation of the particles around a
+            given initial condition). The swarms stop once each of them, in the last `patience`
+            (10) iterations, has improved by at most `value_tolerance` (1e-6, relative for values
+            above one) and spans at most `diameter_tolerance` (1e-3 of the box).
+            Of the gradients: `polish` (`None`: if the acquisition function is differentiable and
+            there is no `post_processing_func`; `True`: or raise; `False`: never), `num_polish`
+            (`4 * q` swarms, or all with `return_best_only=False`), `polish_maxiter` (50).
+            Of both: `seed` (0), `batch_limit` (no limit): number of swarms per call of the
+            acquisition function, only to save memory. BoTorch's initialization options mean what
+            they mean there. Unknown keys raise.
         inequality_constraints: Tuples `(indices, coefficients, rhs)` for
             `sum_i X[indices[i]] * coefficients[i] >= rhs`, intra-point or, with two-dimensional
             indices, inter-point.
@@ -162,27 +159,34 @@ def optimize_acqf_pso(
     if equality_constraints:
         raise UnsupportedError("`equality_constraints` are not supported by particle swarms.")
     if ic_gen_kwargs and ic_generator is None:
-        raise UnsupportedError(f"Unexpected arguments {sorted(ic_gen_kwargs)}.")
-    _check_bounds(bounds)
+        raise UnsupportedError(
+            f"Unexpected arguments {sorted(ic_gen_kwargs)}, and no `ic_generator` to take them."
+        )
+    check_bounds(bounds)
     for name, count in (("q", q), ("num_restarts", num_restarts)):
         if count < 1:
             raise InputDataError(f"Expected `{name}` to be at least 1, got {count}.")
-    _check_sequence(acq_function, acq_function_sequence, q=q, sequential=sequential)
+    check_sequence(acq_function, acq_function_sequence, q=q, sequential=sequential)
+
+    parsed = SearchOptions.parse(options)
+    fixed = FixedFeatures(fixed_features, bounds.shape[-1])
+    all_fixed = len(fixed.scalars) == bounds.shape[-1]
 
     def optimize(
         acq_function: AcquisitionFunction, q: int, seed: int, timeout_sec: float | None
     ) -> tuple[Tensor, Tensor]:
+        one_shot = isinstance(acq_function, OneShotAcquisitionFunction)
         search = SwarmSearch(
             acq_function=acq_function,
             bounds=bounds,
-            q=_augmented_q(acq_function, q),
+            q=acq_function.get_augmented_q_batch_size(q) if one_shot else q,
             options=replace(parsed, seed=seed),
-            fixed_features=FixedFeatures(fixed_features, bounds.shape[-1]),
+            fixed_features=fixed,
             inequality_constraints=inequality_constraints,
             nonlinear_inequality_constraints=nonlinear_inequality_constraints,
             post_processing_func=post_processing_func,
         )
-        X, values = _optimize_jointly(
+        X, values = optimize_jointly(
             search,
             q=q,
             num_restarts=num_restarts,
@@ -193,21 +197,17 @@ def optimize_acqf_pso(
             deadline=None if timeout_sec is None else time.monotonic() + timeout_sec,
             return_best_only=return_best_only,
         )
-        if isinstance(acq_function, OneShotAcquisitionFunction) and not return_full_tree:
+        if one_shot and not return_full_tree:
             X = acq_function.extract_candidates(X_full=X)
         return X, values
 
-    parsed = SearchOptions.parse(options)
     with _isolated_random_state(parsed.seed, bounds.device):
-        if sequential and q > 1:
+        if sequential and q > 1 and not all_fixed:
+            acq_functions = acq_function_sequence or [acq_function]
             refuse_inter_point_constraints(inequality_constraints, nonlinear_inequality_constraints)
-            _check_sequential(acq_function, batch_initial_conditions, return_best_only)
+            check_sequential(acq_functions, batch_initial_conditions, return_best_only)
             X, values = _optimize_sequentially(
-                optimize,
-                acq_functions=acq_function_sequence or [acq_function],
-                q=q,
-                seed=parsed.seed,
-                timeout_sec=timeout_sec,
+                optimize, acq_functions, q=q, seed=parsed.seed, timeout_sec=timeout_sec
             )
         else:
             X, values = optimize(acq_function, q, parsed.seed, timeout_sec)
@@ -284,7 +284,7 @@ def gen_candidates_pso(
     bounds = torch.stack(
         [torch.as_tensor(b).to(seeds).expand(seeds.shape[-1]) for b in (lower_bounds, upper_bounds)]
     )
-    _check_bounds(bounds)
+    check_bounds(bounds)
     parsed = SearchOptions.parse(options)
     search = SwarmSearch(
         acq_function=acquisition_function,
@@ -295,94 +295,17 @@ def gen_candidates_pso(
         inequality_constraints=inequality_constraints,
         nonlinear_inequality_constraints=nonlinear_inequality_constraints,
     )
-    _check_inside(search, seeds, name="initial_conditions")
+    check_inside(search, seeds, name="initial_conditions")
     deadline = None if timeout_sec is None else time.monotonic() + timeout_sec
-    with _isolated_random_state(parsed.seed, bounds.device) as generator:
+    generator = torch.Generator(device=bounds.device).manual_seed(parsed.seed)
+    with _isolated_random_state(parsed.seed, bounds.device):
         result = search.run(
-            spread_around(search, seeds, generator),
+            spread_around(search, seeds, search.num_particles(len(seeds)), generator),
             generator=generator,
             deadline=deadline,
             return_all=False,
         )
     return result.X.reshape(initial_conditions.shape), result.values
-
-
-def _optimize_jointly(
-    search: SwarmSearch,
-    q: int,
-    num_restarts: int,
-    raw_samples: int | None,
-    batch_initial_conditions: Tensor | None,
-    ic_generator: TGenInitialConditions | None,
-    ic_gen_kwargs: dict[str, Any],
-    deadline: float | None,
-    return_best_only: bool,
-) -> tuple[Tensor, Tensor]:
-    """Maximize over all `search.q` points at once; return candidates and values as promised."""
-    bounds, seed = search.bounds, search.options.seed
-    generator = torch.Generator(device=bounds.device).manual_seed(seed)
-    positions = []
-    if len(search.fixed_features.scalars) == bounds.shape[-1]:
-        positions.append(bounds[0].expand(1, 1, search.q, -1))
-        search = replace(
-            search, options=replace(search.options, polish=False, swarm={"maxiter": 0})
-        )
-        num_restarts, batch_initial_conditions = 0, None
-    elif batch_initial_conditions is not None:
-        seeds = _check_initial_conditions(search, batch_initial_conditions)
-        positions.append(spread_around(search, seeds, generator))
-        generate_rest = raw_samples is not None and batch_initial_conditions.ndim == 3
-        num_restarts = num_restarts - len(seeds) if generate_rest else 0
-    if num_restarts > 0:
-        ic_generator = ic_generator or _one_shot_generator(search.acq_function)
-        if ic_generator is None:
-            rest = gen_swarm_positions(search, num_restarts, raw_samples, seed)
-        else:
-            rest = gen_positions_from(
-                ic_generator,
-                search,
-                q=q,
-                num_swarms=num_restarts,
-                raw_samples=raw_samples,
-                seed=seed,
-                generator=generator,
-                **ic_gen_kwargs,
-            )
-        positions.append(rest)
-    result = search.run(
-        torch.cat(positions),
-        generator=generator,
-        deadline=deadline,
-        return_all=not return_best_only,
-    )
-    return _select(search, result, return_best_only)
-
-
-def _select(
-    search: SwarmSearch, result: SwarmResult, return_best_only: bool
-) -> tuple[Tensor, Tensor]:
-    """Return the best candidate, or the candidates of all swarms, all of them feasible."""
-    X, values, _, _ = result
-    feasible = evaluate_feasibility(
-        X,
-        inequality_constraints=search.inequality_constraints,
-        nonlinear_inequality_constraints=search.nonlinear_inequality_constraints,
-    )
-    if not feasible.any():
-        raise CandidateGenerationError(
-            f"None of {len(X)} swarms has found a feasible point. Check that the constraints can "
-            "be satisfied, or try more swarms, particles or iterations."
-        )
-    values = values.where(feasible, -torch.inf)
-    best = values.argmax()
-    if values[best] == -torch.inf:
-        raise CandidateGenerationError(
-            "The acquisition function was NaN or minus infinity at every feasible point."
-        )
-    if return_best_only:
-        return X[best], values[best]
-    index = torch.arange(len(X), device=X.device).where(feasible, best)
-    return X[index], values[index]
 
 
 def _optimize_sequentially(
@@ -419,108 +342,12 @@ def _optimize_sequentially(
 
 
 @contextmanager
-def _isolated_random_state(seed: int, device: torch.device) -> Iterator[torch.Generator]:
-    """Seed PyTorch's global generators, which BoTorch's heuristics use, and restore them after.
-
-    Yields:
-        A generator of our own with the same seed.
-    """
+def _isolated_random_state(seed: int, device: torch.device) -> Iterator[None]:
+    """Seed PyTorch's global generators, which BoTorch's heuristics use, and restore them after."""
     devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
         torch.default_generator.manual_seed(seed)
         if devices:
             with torch.cuda.device(device):
                 torch.cuda.manual_seed(seed)
-        yield torch.Generator(device=device).manual_seed(seed)
-
-
-def _augmented_q(acq_function: AcquisitionFunction, q: int) -> int:
-    if isinstance(acq_function, OneShotAcquisitionFunction):
-        return acq_function.get_augmented_q_batch_size(q)
-    return q
-
-
-def _one_shot_generator(acq_function: AcquisitionFunction) -> TGenInitialConditions | None:
-    if isinstance(acq_function, qKnowledgeGradient):
-        return gen_one_shot_kg_initial_conditions
-    if isinstance(acq_function, qHypervolumeKnowledgeGradient):
-        return gen_one_shot_hvkg_initial_conditions
-    return None
-
-
-def _check_bounds(bounds: Tensor) -> None:
-    if bounds.ndim != 2 or bounds.shape[0] != 2:
-        raise BotorchTensorDimensionError(
-            f"Expected `bounds` of shape `2 x d`, got {tuple(bounds.shape)}."
-        )
-    if not bounds.isfinite().all():
-        raise InputDataError(f"Expected finite `bounds`, got {bounds.tolist()}.")
-    if bool((bounds[0] > bounds[1]).any()):
-        raise InputDataError(
-            "Expected the lower bounds, `bounds[0]`, not to exceed the upper ones, `bounds[1]`, "
-            f"got {bounds.tolist()}."
-        )
-
-
-def _check_initial_conditions(search: SwarmSearch, X: Tensor) -> Tensor:
-    """Return `batch_initial_conditions` as a `b x q x d`-dim tensor; raise if they do not fit."""
-    expected = (search.q, search.bounds.shape[-1])
-    if X.ndim not in (2, 3) or X.shape[-2:] != expected:
-        raise BotorchTensorDimensionError(
-            f"Expected `batch_initial_conditions` of shape `(b) x {expected[0]} x {expected[1]}`, "
-            f"got {tuple(X.shape)}."
-        )
-    X = X.detach().to(search.bounds).reshape(-1, *expected)
-    _check_inside(search, X, name="batch_initial_conditions")
-    return X
-
-
-def _check_inside(search: SwarmSearch, X: Tensor, name: str) -> None:
-    """Raise `InputDataError` if a feature that is not fixed is out of bounds or not a number."""
-    lower, upper = search.bounds
-    slack = 1e-6 * (upper - lower)
-    inside = (lower - slack <= X) & (upper + slack >= X)
-    inside[..., list(search.fixed_features.values)] = True
-    outside = ~inside
-    if outside.any():
-        raise InputDataError(
-            f"Expected `{name}` within the bounds {search.bounds.tolist()}, got "
-            f"{X[outside].tolist()} in features {outside.nonzero()[:, -1].unique().tolist()}."
-        )
-
-
-def _check_sequence(
-    acq_function: AcquisitionFunction | None,
-    acq_function_sequence: Sequence[AcquisitionFunction] | None,
-    q: int,
-    sequential: bool,
-) -> None:
-    if acq_function_sequence is None:
-        if acq_function is None:
-            raise InputDataError(
-                "Expected one of `acq_function` and `acq_function_sequence`, got neither."
-            )
-    elif not sequential:
-        raise UnsupportedError("`acq_function_sequence` requires `sequential=True`.")
-    elif q < 2 or len(acq_function_sequence) != q:
-        raise InputDataError(
-            "Expected `acq_function_sequence` to have one element for each of `q > 1` candidates, "
-            f"got {len(acq_function_sequence)} for q={q}."
-        )
-
-
-def _check_sequential(
-    acq_function: AcquisitionFunction | None,
-    batch_initial_conditions: Tensor | None,
-    return_best_only: bool,
-) -> None:
-    for name, unsupported in (
-        ("`batch_initial_conditions`", batch_initial_conditions is not None),
-        ("`return_best_only=False`", not return_best_only),
-        (
-            "A one-shot acquisition function",
-            isinstance(acq_function, OneShotAcquisitionFunction),
-        ),
-    ):
-        if unsupported:
-            raise UnsupportedError(f"{name} is not supported with `sequential=True`.")
+        yield

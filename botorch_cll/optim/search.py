@@ -18,6 +18,7 @@ from botorch.exceptions.errors import (
 )
 from botorch.exceptions.warnings import OptimizationWarning
 from botorch.generation.gen import gen_candidates_scipy
+from botorch.utils.sampling import draw_sobol_samples
 from torch import Tensor
 
 from botorch_cll.optim.constraints import (
@@ -27,9 +28,11 @@ from botorch_cll.optim.constraints import (
     NonlinearConstraint,
 )
 from botorch_cll.optim.options import SearchOptions
-from botorch_cll.optim.swarm import SwarmResult, maximize_by_swarm
+from botorch_cll.optim.swarm import SwarmResult, index_of_best, maximize_by_swarm
 
-DEFAULT_NUM_POLISH = 4
+POLISHED_PER_POINT = 4
+NUM_PROBES = 4
+RETREATS = [0.0, *(10.0**-k for k in range(8, 0, -1))]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +70,33 @@ class SwarmSearch:
             self.inequality_constraints,
             self.nonlinear_inequality_constraints,
         )
+
+    @cached_property
+    def can_polish(self) -> bool:
+        """Whether gradients can, and are wanted to, finish what the swarms have begun.
+
+        Raises:
+            UnsupportedError: They are wanted, but the candidates are post-processed or the
+                acquisition function has no gradient.
+        """
+        wanted = self.options.polish
+        if wanted is False:
+            return False
+        if self.post_processing_func is not None:
+            obstacle = "`post_processing_func` is given"
+        elif any(isinstance(v, Tensor) and v.ndim > 1 for v in self.fixed_features.values.values()):
+            obstacle = "`fixed_features` differ between the points of a candidate"
+        elif not self._has_gradient(must_help=wanted is None):
+            obstacle = "the acquisition function is not differentiable"
+        else:
+            return True
+        if wanted:
+            raise UnsupportedError(f"Option 'polish' is True, but {obstacle}.")
+        return False
+
+    def num_particles(self, num_swarms: int) -> int:
+        """Return the number of particles of each of `num_swarms` swarms."""
+        return self.options.particles_per_swarm(num_swarms, polish=self.can_polish)
 
     def repair(self, X: Tensor) -> Tensor:
         """Return the points evaluated in place of `X`, a `swarms x particles x q x d`-dim tensor.
@@ -124,37 +154,34 @@ class SwarmSearch:
         Returns:
             The best point of each swarm.
         """
-        polish = self._can_polish(X)
         repair = self.fixed_features.values or self.post_processing_func
         result = maximize_by_swarm(
             self.fitness,
             X=X,
             bounds=self.bounds,
             generator=generator,
-            options=self.options.swarm_options(polish=polish),
+            options=self.options.swarm_options(polish=self.can_polish),
             violation=self.violation if self.violation else None,
             repair=self.repair if repair else None,
             deadline=deadline,
         )
-        if polish:
-            number = self.options.num_polish or (len(X) if return_all else DEFAULT_NUM_POLISH)
-            result = self._polish(result, number=number, deadline=deadline)
+        if self.can_polish:
+            default = len(X) if return_all else POLISHED_PER_POINT * self.q
+            result = self._polish(result, self.options.num_polish or default, deadline)
         return result
 
-    def _can_polish(self, X: Tensor) -> bool:
-        """Decide whether gradients can be used; raise if they were asked for and cannot."""
-        wanted = self.options.polish
-        if wanted is False:
+    def _has_gradient(self, must_help: bool) -> bool:
+        """Try the gradient at a few points of the box; to help, it must be finite and not zero."""
+        X = draw_sobol_samples(self.bounds, n=NUM_PROBES, q=self.q, seed=self.options.seed)
+        with torch.enable_grad():
+            X = X.requires_grad_(True)
+            values = self.acq_function(X)
+            if not values.requires_grad:
+                return False
+            (gradient,) = torch.autograd.grad(values.sum(), X, allow_unused=True)
+        if gradient is None:
             return False
-        if self.post_processing_func is not None:
-            obstacle = "`post_processing_func` is given"
-        elif not _is_differentiable(self.acq_function, self.repair(X)[:DEFAULT_NUM_POLISH, 0]):
-            obstacle = "the acquisition function has no usable gradient"
-        else:
-            return True
-        if wanted:
-            raise UnsupportedError(f"Option 'polish' is True, but {obstacle}.")
-        return False
+        return not must_help or bool(gradient.isfinite().all() and gradient.any())
 
     def _polish(self, result: SwarmResult, number: int, deadline: float | None) -> SwarmResult:
         """Climb by gradients from the best points of the best swarms; keep what got better."""
@@ -174,8 +201,8 @@ class SwarmSearch:
     def _climb(self, X: Tensor, swarms: Tensor, timeout_sec: float | None) -> Tensor | None:
         """Return the end points, shaped as `X`, of gradient climbs; `None` if gradients fail."""
         options = {"maxiter": self.options.polish_maxiter}
-        if self.violation:
-            # Jointly, the slowest of the climbs would decide about all of them.
+        if self.violation or self.fixed_features.has_tensors:
+            # One SLSQP problem each: jointly, the slowest of the climbs would decide about all.
             options["max_optimization_problem_aggregation_size"] = 1
         fixed_features = {
             index: value[swarms] if isinstance(value, Tensor) else value
@@ -201,19 +228,26 @@ class SwarmSearch:
         return X.detach()
 
     def _keep_better(self, result: SwarmResult, part: Tensor, polished: Tensor) -> SwarmResult:
-        """Replace the swarms' points by the polished ones that beat them."""
-        X, values, violations = result.X.clone(), result.values.clone(), result.violations
-        new_values = self.fitness(polished.unsqueeze(1)).squeeze(1)
-        better = new_values > values[part]
-        if violations is not None:
-            violations = violations.clone()
-            new_violations = self.violation(polished)
-            better &= new_violations == violations[part]
-            better |= new_violations < violations[part]
-            violations[part] = new_violations.where(better, violations[part])
-        X[part] = polished.where(better[:, None, None], X[part])
-        values[part] = new_values.where(better, values[part])
-        return SwarmResult(X, values, violations, result.num_iterations)
+        """Replace the swarms' points by the polished ones that beat them.
+
+        SLSQP stops with a small violation of nonlinear constraints. Points a little way back toward
+        the swarm's own, feasible one are tried as well.
+        """
+        retreats = polished.new_tensor(RETREATS if self.violation else [0.0])[:, None, None]
+        start = result.X[part].unsqueeze(1)
+        X = torch.cat([start, polished.unsqueeze(1).lerp(start, retreats)], dim=1)
+        values = self.fitness(X)
+        violations = None if result.violations is None else self.violation(X)
+        index = index_of_best(values, violations)
+        kept = result.violations
+        if violations is not None and kept is not None:
+            kept = kept.index_copy(0, part, violations.gather(1, index).squeeze(1))
+        return SwarmResult(
+            X=result.X.index_copy(0, part, X.take_along_dim(index[..., None, None], 1).squeeze(1)),
+            values=result.values.index_copy(0, part, values.gather(1, index).squeeze(1)),
+            violations=kept,
+            num_iterations=result.num_iterations,
+        )
 
 
 @contextmanager
@@ -226,17 +260,6 @@ def _without_optimization_warnings() -> Iterator[None]:
             warnings.warn_explicit(
                 warning.message, warning.category, warning.filename, warning.lineno
             )
-
-
-def _is_differentiable(acq_function: AcquisitionFunction, X: Tensor) -> bool:
-    """Tell whether the gradient at `b x q x d`-dim `X` exists, is finite and not all zero."""
-    with torch.enable_grad():
-        X = X.detach().clone().requires_grad_(True)
-        values = acq_function(X)
-        if not values.requires_grad:
-            return False
-        (gradient,) = torch.autograd.grad(values.sum(), X, allow_unused=True)
-    return gradient is not None and bool(gradient.isfinite().all() and gradient.any())
 
 
 def _as_list(constraints: Sequence | None) -> list | None:

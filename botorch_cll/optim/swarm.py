@@ -184,7 +184,7 @@ class ParticleSwarm:
 
     def best(self) -> SwarmResult:
         """Return the best point each swarm has seen."""
-        index = _index_of_best(self.best_values, self.best_violations)
+        index = index_of_best(self.best_values, self.best_violations)
         violations = self.best_violations
         return SwarmResult(
             X=self.best_X.take_along_dim(index[..., None, None], dim=-3).squeeze(-3),
@@ -287,8 +287,16 @@ def maximize_by_swarm(
     return swarm.best()
 
 
-def _index_of_best(values: Tensor, violations: Tensor | None) -> Tensor:
-    """Return the `*swarms x 1`-dim index of the best particle by the rules of Deb (2000)."""
+def index_of_best(values: Tensor, violations: Tensor | None) -> Tensor:
+    """Find each swarm's best particle by the rules of Deb (2000).
+
+    Args:
+        values: A `*swarms x particles`-dim tensor of fitness values.
+        violations: A `*swarms x particles`-dim tensor of violations, if there are constraints.
+
+    Returns:
+        A `*swarms x 1`-dim tensor of indices.
+    """
     if violations is not None:
         least = violations.amin(dim=-1, keepdim=True)
         # The clamp lets a feasible point of value -inf still beat every infeasible one.

@@ -1,0 +1,139 @@
+"""The Bay_MRBFCor loop: fit, one candidate per task, evaluate all tasks at all candidates."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from botorch.exceptions.errors import BotorchTensorDimensionError, InputDataError
+from botorch.models.model import Model
+from botorch.utils.sampling import draw_sobol_samples
+from torch import Tensor
+
+from botorch_cll.fit import fit_rbf_ensemble
+from botorch_cll.models import MultiRBFCorrelationModel
+from botorch_cll.optim.tasks import BestByTask, best_by_task, optimize_acqf_per_task
+
+Fit = Callable[[Tensor, Tensor, int], Model | None]
+"""Maps points (`n x d`), values (`n x T`, larger is better) and a seed to a fitted model."""
+
+Propose = Callable[[Model | None, Tensor, Tensor, int], Tensor]
+"""Maps a model, bounds, incumbent values (`T`) and a seed to `k x d` candidates, best first."""
+
+_SAME_POINT = 1e-6
+
+
+class LoopResult(NamedTuple):
+    """What a run of the loop has evaluated.
+
+    Attributes:
+        X: A `n x d`-dim tensor of points.
+        Y: A `n x T`-dim tensor: all tasks' values at all points.
+        best: The incumbents.
+        fit_seconds: The time spent in fitting models.
+        propose_seconds: The time spent in proposing candidates.
+    """
+
+    X: Tensor
+    Y: Tensor
+    best: BestByTask
+    fit_seconds: float
+    propose_seconds: float
+
+
+def fit_multi_rbf(X: Tensor, Y: Tensor, seed: int) -> MultiRBFCorrelationModel:
+    """Fit the loop's default surrogate; a `Fit`."""
+    return fit_rbf_ensemble(MultiRBFCorrelationModel(X, Y, seed=seed))
+
+
+def propose_per_task(model: Model | None, bounds: Tensor, best_f: Tensor, seed: int) -> Tensor:
+    """One candidate per task by expected improvement and particle swarms; a `Propose`."""
+    assert model is not None
+    candidates, values = optimize_acqf_per_task(model, bounds, best_f, options={"seed": seed})
+    return candidates[values.argsort(descending=True)]
+
+
+def run_bay_mrbfcor(
+    evaluate: Callable[[Tensor], Tensor],
+    bounds: Tensor,
+    budget: int = 100,
+    num_initial: int = 20,
+    maximize: bool = True,
+    seed: int = 0,
+    callback: Callable[[Tensor, Tensor], None] | None = None,
+    *,
+    fit: Fit = fit_multi_rbf,
+    propose: Propose = propose_per_task,
+) -> LoopResult:
+    """Optimise several tasks over one input space, each toward its own optimum.
+
+    The loop of Xu, Luo, Li and Cao (2023): after a first Sobol design, each iteration fits the
+    model, proposes one candidate per task by expected improvement and particle swarms, and evaluates
+    all tasks at all candidates. Candidates that coincide are evaluated once.
+
+    Args:
+        evaluate: Maps a `k x d`-dim tensor of points to a `k x T`-dim tensor of values.
+        bounds: A `2 x d`-dim tensor of lower and upper bounds.
+        budget: The number of evaluations of each task, the first design included.
+        num_initial: The size of the first design.
+        maximize: Whether larger is better.
+        seed: The seed of the design, the fits and the swarms.
+        callback: Called after every evaluation with all points and values so far.
+        fit: How to fit a model to the data; other surrogates go here.
+        propose: How to propose candidates with it.
+
+    Returns:
+        All points, all values, the incumbents, and the seconds spent.
+
+    Raises:
+        InputDataError: If the budget is smaller than the first design, or that is below two.
+        BotorchTensorDimensionError: If `evaluate` returns another shape.
+
+    Example:
+        >>> problem = CompositeTasks("Ackley+Rastrigin", negate=True)
+        >>> result = run_bay_mrbfcor(problem, problem.bounds, budget=60)
+        >>> result.best.Y
+    """
+    if not 2 <= num_initial <= budget:
+        raise InputDataError(
+            f"Expected 2 <= num_initial <= budget, got num_initial={num_initial} and "
+            f"budget={budget}."
+        )
+    sign = 1.0 if maximize else -1.0
+    fit_seconds = propose_seconds = 0.0
+    X = draw_sobol_samples(bounds, n=num_initial, q=1, seed=seed).squeeze(-2)
+    Y = _observe(evaluate, X)
+    while True:
+        if callback is not None:
+            callback(X, Y)
+        if len(X) >= budget:
+            best = best_by_task(X, Y, maximize)
+            return LoopResult(X, Y, best, fit_seconds, propose_seconds)
+        gains = sign * Y
+        started = time.perf_counter()
+        model = fit(X, gains, seed + len(X))
+        fitted = time.perf_counter()
+        candidates = propose(model, bounds, best_by_task(X, gains).Y, seed + len(X))
+        fit_seconds += fitted - started
+        propose_seconds += time.perf_counter() - fitted
+        new = _distinct(candidates, bounds)[: budget - len(X)]
+        X, Y = torch.cat([X, new]), torch.cat([Y, _observe(evaluate, new)])
+
+
+def _observe(evaluate: Callable[[Tensor], Tensor], points: Tensor) -> Tensor:
+    values = evaluate(points)
+    if values.ndim != 2 or len(values) != len(points):
+        raise BotorchTensorDimensionError(
+            f"Expected evaluate to return a {len(points)} x T-dim tensor, got shape "
+            f"{tuple(values.shape)}."
+        )
+    return values
+
+
+def _distinct(points: Tensor, bounds: Tensor) -> Tensor:
+    """The points without those that coincide with an earlier one."""
+    unit = (points - bounds[0]) / (bounds[1] - bounds[0]).clamp_min(_SAME_POINT)
+    same = (unit.unsqueeze(0) - unit.unsqueeze(1)).abs().amax(-1) < _SAME_POINT
+    return points[~same.tril(diagonal=-1).any(-1)]

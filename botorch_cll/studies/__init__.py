@@ -1,0 +1,1 @@
+"""Our experiments and reports; they need the extra `studies`."""

@@ -1,0 +1,33 @@
+"""The commands of the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="botorch-cll",
+    help="Experiments and reports of botorch_cll.",
+    no_args_is_help=True,
+    add_completion=False,
+)
+
+
+@app.callback()
+def _app() -> None:
+    """Experiments and reports of botorch_cll."""
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Where to write the picture.")] = Path("demo.png"),
+    budget: Annotated[int, typer.Option(min=4, help="Evaluations per task and method.")] = 52,
+    num_initial: Annotated[int, typer.Option(min=2, help="Size of the first design.")] = 12,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+) -> None:
+    """Tune one scikit-learn estimator on several data sets at once, with five methods."""
+    from botorch_cll.studies.demo import run_demo
+
+    run_demo(out, budget=budget, num_initial=num_initial, seed=seed)
