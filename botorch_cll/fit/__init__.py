@@ -12,6 +12,11 @@ from botorch_cll.models.ensemble import RBFEnsembleModel
 
 __all__ = ["GradientOptions", "TwoStageOptions", "fit_rbf_ensemble"]
 
+_OPTIONS: dict[str, type[TwoStageOptions] | type[GradientOptions]] = {
+    "two_stage": TwoStageOptions,
+    "gradient": GradientOptions,
+}
+
 ModelT = TypeVar("ModelT", bound=RBFEnsembleModel)
 
 
@@ -26,8 +31,8 @@ def fit_rbf_ensemble(
     among random and then refined settings, the output weights are exact, and the correlation layer
     is trained on predictions of rows not seen. `"gradient"` is the procedure of Xu, Luo, Li and
     Cao (2023): k-means centers, then Adam on all parameters. Both work on all restarts and tasks at
-    once, give each restart its own random share of the rows, and fit the variance of the ensemble to
-    the rows left out.
+    once, give each restart its own random share of the rows, and fit the variance of the ensemble
+    to the rows left out.
 
     The same model, data and seed give the same bits, and PyTorch's global random state is not used.
 
@@ -45,20 +50,17 @@ def fit_rbf_ensemble(
     Example:
         >>> model = fit_rbf_ensemble(MultiRBFCorrelationModel(train_X, train_Y))
     """
-    methods = {
-        "two_stage": (TwoStageOptions, fit_two_stage),
-        "gradient": (GradientOptions, fit_gradient),
-    }
-    if method not in methods:
-        raise UnsupportedError(f"Expected method in {sorted(methods)}, got {method!r}.")
-    options_class, run = methods[method]
-    if options is None:
-        options = options_class()
-    if not isinstance(options, options_class):
+    if method not in _OPTIONS:
+        raise UnsupportedError(f"Expected method in {sorted(_OPTIONS)}, got {method!r}.")
+    options = _OPTIONS[method]() if options is None else options
+    if not isinstance(options, _OPTIONS[method]):
         raise UnsupportedError(
-            f"Expected options of class {options_class.__name__} for method {method!r}, got "
+            f"Expected options of class {_OPTIONS[method].__name__} for method {method!r}, got "
             f"{type(options).__name__}."
         )
-    run(model, options)
+    if isinstance(options, TwoStageOptions):
+        fit_two_stage(model, options)
+    else:
+        fit_gradient(model, options)
     model.is_fitted.fill_(True)
     return model.eval()

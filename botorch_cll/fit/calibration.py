@@ -19,8 +19,8 @@ def calibrate(
 ) -> tuple[Tensor, Tensor]:
     r"""Fit the variance to predictions of rows that the members have not seen.
 
-    With mean `m_i` and variance `v_i` of the members that were not fitted to row `i`, the factor `τ`
-    and the noise variance `σ^2` of a task minimise
+    With mean `m_i` and variance `v_i` of the members that were not fitted to row `i`, the factor
+    `τ` and the noise variance `σ^2` of a task minimise
 
     .. math:: \sum_i \tfrac12 \log(\tau v_i + \sigma_i^2)
         + \tfrac{(y_i - m_i)^2}{2 (\tau v_i + \sigma_i^2)} + \tfrac12 (\log \tau)^2

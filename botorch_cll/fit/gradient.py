@@ -72,9 +72,7 @@ def _predict(model: RBFEnsembleModel, X: Tensor) -> Tensor:
     return outputs if model.correlation is None else model.correlation(outputs)
 
 
-def _start(
-    model: RBFEnsembleModel, X: Tensor, bags: Tensor, generator: torch.Generator
-) -> None:
+def _start(model: RBFEnsembleModel, X: Tensor, bags: Tensor, generator: torch.Generator) -> None:
     """Set the first values of the hidden layer and the output weights."""
     rows = bags.any(-1).unsqueeze(1).to(X)
     num_centers = min(model.num_centers, int((rows > 0).sum(-1).min()))

@@ -34,8 +34,8 @@ def fit_linear_layer(
         weight: A `n x T`-dim tensor of row weights, zero where a task was not observed.
 
     Returns:
-        A `S x n x T`-dim tensor: what the layer adds to the outputs of each row when it has not seen
-        the row itself.
+        A `S x n x T`-dim tensor: what the layer adds to the outputs of each row when it has not
+        seen the row itself.
     """
     num_restarts, n, num_tasks = outputs.shape
     z = torch.cat([outputs, outputs.new_ones(num_restarts, n, 1)], dim=-1).unsqueeze(1)

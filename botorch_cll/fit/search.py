@@ -147,9 +147,7 @@ def score_settings(
     return torch.cat(errors)
 
 
-def log_evidence(
-    errors: Tensor, count: Tensor, pooling_rows: float, temperature: float
-) -> Tensor:
+def log_evidence(errors: Tensor, count: Tensor, pooling_rows: float, temperature: float) -> Tensor:
     r"""How much the leave-one-out errors speak for each setting, on a log scale.
 
     A task with `n` rows weighs its own mean squared error, relative to the best setting's, with `n`
@@ -186,8 +184,8 @@ def sample_index(log_weight: Tensor, num: int, generator: torch.Generator) -> Te
         generator: The source of random numbers.
 
     Returns:
-        A `num x T`-dim tensor of indices. The draws of the tasks share their random numbers, so that
-        tasks of equal weights get equal indices.
+        A `num x T`-dim tensor of indices. The draws of the tasks share their random numbers, so
+        that tasks of equal weights get equal indices.
     """
     uniform = torch.rand(num, log_weight.shape[-2], 1, generator=generator, dtype=torch.double)
     gumbel = -(-uniform.clamp_min(1e-300).log()).clamp_min(1e-300).log()

@@ -158,7 +158,7 @@ def _choose(
 
 
 def _gather_rows(bags: Tensor, index: Tensor) -> Tensor:
-    """The entries of a `S x n x T`-dim tensor in each task's rows `index` (`T x b`): `S x T x b`."""
+    """The entries of `S x n x T`-dim bags in each task's rows `index` (`T x b`): `S x T x b`."""
     by_task = bags.movedim(-1, 1)
     return by_task.gather(-1, index.expand(len(bags), -1, -1))
 
@@ -227,6 +227,8 @@ def _out_of_sample_outputs(
     for chosen in rows.split(at_a_time):
         phi = model.network.features(data.X[chosen])
         outputs.append(
-            solution.leave_one_out(phi, weight[..., chosen], Y[:, chosen].expand(*phi.shape[:2], -1, -1))
+            solution.leave_one_out(
+                phi, weight[..., chosen], Y[:, chosen].expand(*phi.shape[:2], -1, -1)
+            )
         )
     return torch.cat(outputs, dim=-2).squeeze(-1).movedim(1, -1)

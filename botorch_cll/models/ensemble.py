@@ -374,9 +374,7 @@ class RBFEnsembleModel(Model, ABC):
         else:
             index = self._task_index(task).unsqueeze(-1)
             values, noise = self._untransform(values, noise, X)
-            values = values.gather(
-                -1, index.unsqueeze(-3).expand(*values.shape[:-1], 1)
-            )
+            values = values.gather(-1, index.unsqueeze(-3).expand(*values.shape[:-1], 1))
             noise = None if noise is None else noise.expand(*index.shape[:-1], -1).gather(-1, index)
         if noise is not None:
             posterior = MemberPosterior(values, noise=noise)
@@ -414,8 +412,7 @@ class RBFEnsembleModel(Model, ABC):
         widths = [width] if self.task_feature is None else [width - 1, width]
         if X.ndim < 2 or X.shape[-1] not in widths:
             raise BotorchTensorDimensionError(
-                f"Expected X of shape batch_shape x q x d with d in {widths}, got "
-                f"{tuple(X.shape)}."
+                f"Expected X of shape batch_shape x q x d with d in {widths}, got {tuple(X.shape)}."
             )
         if X.dtype != self.train_X.dtype:
             raise InputDataError(f"Expected X of dtype {self.train_X.dtype}, got {X.dtype}.")
@@ -437,9 +434,8 @@ class RBFEnsembleModel(Model, ABC):
         values = torch.tensor(self.task_values, device=task.device)
         index = torch.searchsorted(values, task.long().contiguous()).clamp(max=len(values) - 1)
         if bool((values[index] != task).any()):
-            raise InputDataError(
-                f"Expected tasks among {self.task_values}, got {sorted(set(task.unique().tolist()))}."
-            )
+            found = sorted(task.unique().tolist())
+            raise InputDataError(f"Expected tasks among {self.task_values}, got {found}.")
         return index
 
     def _noise_std(self, observation_noise: bool | Tensor, values: Tensor) -> Tensor | None:
@@ -454,9 +450,7 @@ class RBFEnsembleModel(Model, ABC):
                 f"{tuple(observation_noise.shape)}."
             )
         std = values.new_zeros(*values.shape[:-3], *values.shape[-2:])
-        std[..., self._outputs] = observation_noise.sqrt().expand(
-            *std.shape[:-1], self.num_outputs
-        )
+        std[..., self._outputs] = observation_noise.sqrt().expand(*std.shape[:-1], self.num_outputs)
         return std
 
     def _untransform(

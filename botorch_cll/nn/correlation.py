@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -63,14 +64,16 @@ class CorrelationLearningLayer(nn.Module):
         if activation is None:
             activation = "leaky_relu" if hidden else "identity"
         if activation not in ACTIVATIONS:
-            raise ValueError(f"Expected an activation in {sorted(ACTIVATIONS)}, got {activation!r}.")
+            raise ValueError(
+                f"Expected an activation in {sorted(ACTIVATIONS)}, got {activation!r}."
+            )
         if hidden and generator is None:
             raise ValueError("Hidden correlation layers need a generator for their first weights.")
         self.activation = activation
         widths = (num_tasks, *hidden, num_tasks)
         self.weights = nn.ParameterList()
         self.biases = nn.ParameterList()
-        for layer, (fan_in, fan_out) in enumerate(zip(widths, widths[1:], strict=False)):
+        for layer, (fan_in, fan_out) in enumerate(pairwise(widths)):
             weight = torch.zeros(num_restarts, fan_out, fan_in, dtype=dtype)
             if layer < len(hidden):
                 weight.normal_(std=fan_in**-0.5, generator=generator)

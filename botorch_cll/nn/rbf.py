@@ -118,8 +118,8 @@ class RBFNetwork(nn.Module):
         """The values that the output weights act on.
 
         Args:
-            X: A `batch_shape x n x d`-dim tensor of inputs in the unit cube. Dimensions of the batch
-                that stand for restarts and tasks broadcast against `S x T`.
+            X: A `batch_shape x n x d`-dim tensor of inputs in the unit cube. Dimensions of the
+                batch that stand for restarts and tasks broadcast against `S x T`.
 
         Returns:
             A `batch_shape x n x P`-dim tensor, `P = K + 1 + 2 d`, `batch_shape` ending in `S x T`.

@@ -143,6 +143,7 @@ class FixedFeatures:
     """
 
     def __init__(self, fixed_features: Mapping[int, float | Tensor] | None, d: int) -> None:
+        self._d = d
         self.values: dict[int, float | Tensor] = {}
         for index, value in (fixed_features or {}).items():
             if not -d <= index < d:
@@ -159,19 +160,31 @@ class FixedFeatures:
         self.scalars = {k: v for k, v in self.values.items() if not isinstance(v, Tensor)}
         self.has_tensors = len(self.scalars) < len(self.values)
 
+    def select(self, swarms: slice | Tensor) -> FixedFeatures:
+        """Return the fixed features of some of the swarms, given by a slice or their indices."""
+        values = {k: v[swarms] if isinstance(v, Tensor) else v for k, v in self.values.items()}
+        return FixedFeatures(values, self._d)
+
+    def check(self, num_swarms: int, q: int) -> None:
+        """Raise `InputDataError` unless there is one value per swarm (and point)."""
+        for index, value in self.values.items():
+            if not isinstance(value, Tensor):
+                continue
+            expected = (num_swarms,) if value.ndim == 1 else (num_swarms, q)
+            if value.shape != expected:
+                raise InputDataError(
+                    f"Expected `fixed_features[{index}]` of shape `num_swarms` or `num_swarms x q`,"
+                    f" here {expected}, got {tuple(value.shape)}."
+                )
+
     def __call__(self, X: Tensor) -> Tensor:
         """Return `X`, `num_swarms x num_particles x q x d`-dim, with the features fixed."""
         if not self.values:
             return X
+        self.check(X.shape[0], X.shape[-2])
         X = X.clone()
         for index, value in self.values.items():
             if isinstance(value, Tensor):
-                expected = (X.shape[0],) if value.ndim == 1 else (X.shape[0], X.shape[-2])
-                if value.shape != expected:
-                    raise InputDataError(
-                        f"Expected `fixed_features[{index}]` of shape `num_swarms` or "
-                        f"`num_swarms x q`, here {tuple(expected)}, got {tuple(value.shape)}."
-                    )
                 value = value.to(X).view(X.shape[0], 1, -1)
             X[..., index] = value
         return X

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -50,6 +51,16 @@ def gen_swarm_positions(
     Raises:
         CandidateGenerationError: The linear constraints exclude every point.
     """
+    if search.fixed_features.has_tensors and num_swarms > 1:
+        # Every swarm has a space of its own to sample.
+        fixed_features = [search.fixed_features.select(slice(s, s + 1)) for s in range(num_swarms)]
+        positions = [
+            gen_swarm_positions(
+                replace(search, fixed_features=fixed), 1, num_particles, raw_samples
+            )
+            for fixed in fixed_features
+        ]
+        return torch.cat(positions)
     total = num_swarms * num_particles
     settings = _settings(search, num_particles)
     settings.setdefault("nonnegative", is_nonnegative(search.acq_function))
@@ -191,10 +202,7 @@ def _sample_polytope(search: SwarmSearch, n: int, seed: int | None) -> Tensor:
 
 
 def _repair(search: SwarmSearch, X: Tensor) -> Tensor:
-    """Repair `n x q x d`-dim raw samples, which belong to no swarm yet."""
-    if search.fixed_features.has_tensors:
-        # One value per swarm: set when the swarms are evaluated.
-        return X
+    """Repair `n x q x d`-dim raw samples."""
     return search.repair(X.unsqueeze(0)).squeeze(0)
 
 
@@ -202,7 +210,7 @@ class _FiniteAcquisition:
     """An acquisition function as BoTorch's heuristics can use it.
 
     NaN and infinities, which would break them, become the lowest or highest finite value, and
-    infeasible points get the lowest.
+    infeasible points get less than any of these.
     """
 
     def __init__(self, search: SwarmSearch) -> None:
@@ -219,5 +227,6 @@ class _FiniteAcquisition:
         lowest, highest = finite.min().item(), finite.max().item()
         values = values.nan_to_num(nan=lowest, posinf=highest, neginf=lowest)
         if self._search.violation:
-            values = values.where(self._search.violation(X) == 0, lowest)
+            below = lowest - max(highest - lowest, 1.0)
+            values = values.where(self._search.violation(X) == 0, below)
         return values

@@ -101,11 +101,14 @@ def _initial_positions(
         missing = max(0, num_restarts - len(given))
         generate = raw_samples is not None and batch_initial_conditions.ndim == 3
         num_restarts = len(given) + (missing if generate else 0)
+    search.fixed_features.check(num_restarts, search.q)
     num_particles = search.num_particles(num_restarts)
     positions = []
     if given is not None:
         positions.append(spread_around(search, given, num_particles, generator))
         num_restarts -= len(given)
+        fixed_features = search.fixed_features.select(slice(len(given), None))
+        search = replace(search, fixed_features=fixed_features)
     if num_restarts > 0:
         if ic_generator is None:
             rest = gen_swarm_positions(search, num_restarts, num_particles, raw_samples)

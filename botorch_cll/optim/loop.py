@@ -70,8 +70,8 @@ def run_bay_mrbfcor(
     """Optimise several tasks over one input space, each toward its own optimum.
 
     The loop of Xu, Luo, Li and Cao (2023): after a first Sobol design, each iteration fits the
-    model, proposes one candidate per task by expected improvement and particle swarms, and evaluates
-    all tasks at all candidates. Candidates that coincide are evaluated once.
+    model, proposes one candidate per task by expected improvement and particle swarms, and
+    evaluates all tasks at all candidates. Candidates that coincide are evaluated once.
 
     Args:
         evaluate: Maps a `k x d`-dim tensor of points to a `k x T`-dim tensor of values.

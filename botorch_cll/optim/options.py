@@ -69,7 +69,7 @@ class SearchOptions:
                 raise InputDataError(f"Expected option {name!r} to be at least 1, got {value!r}.")
         if not self.spread >= 0:
             raise InputDataError(f"Expected option 'spread' to be >= 0, got {self.spread!r}.")
-        self.swarm_options(polish=False)
+        self.swarm_options(short=False)
 
     @classmethod
     def parse(cls, options: Mapping[str, Any] | None) -> SearchOptions:
@@ -106,8 +106,8 @@ class SearchOptions:
         number = max(MIN_PARTICLES_PER_SWARM, MIN_PARTICLES // num_swarms)
         return number if polish else 2 * number
 
-    def swarm_options(self, polish: bool) -> SwarmOptions:
-        """Return how the swarms move, for fewer iterations if they are going to be polished."""
-        if polish:
+    def swarm_options(self, short: bool) -> SwarmOptions:
+        """Return how the swarms move; by default only for a few iterations if `short`."""
+        if short:
             return SwarmOptions(**{"maxiter": MAXITER_BEFORE_POLISH, **self.swarm})
         return SwarmOptions(**self.swarm)

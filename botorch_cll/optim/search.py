@@ -155,12 +155,14 @@ class SwarmSearch:
             The best point of each swarm.
         """
         repair = self.fixed_features.values or self.post_processing_func
+        # Gradients do the rest, but they need a feasible point, and that may take a while to find.
+        short = self.can_polish and not self.nonlinear_inequality_constraints
         result = maximize_by_swarm(
             self.fitness,
             X=X,
             bounds=self.bounds,
             generator=generator,
-            options=self.options.swarm_options(polish=self.can_polish),
+            options=self.options.swarm_options(short),
             violation=self.violation if self.violation else None,
             repair=self.repair if repair else None,
             deadline=deadline,
@@ -173,23 +175,23 @@ class SwarmSearch:
     def _has_gradient(self, must_help: bool) -> bool:
         """Try the gradient at a few points of the box; to help, it must be finite and not zero."""
         X = draw_sobol_samples(self.bounds, n=NUM_PROBES, q=self.q, seed=self.options.seed)
+        X = self.fixed_features.select(slice(1))(X.unsqueeze(0)).squeeze(0)
         with torch.enable_grad():
             X = X.requires_grad_(True)
             values = self.acq_function(X)
             if not values.requires_grad:
                 return False
-            (gradient,) = torch.autograd.grad(values.sum(), X, allow_unused=True)
-        if gradient is None:
-            return False
+            (gradient,) = torch.autograd.grad(values.sum(), X, materialize_grads=True)
         return not must_help or bool(gradient.isfinite().all() and gradient.any())
 
     def _polish(self, result: SwarmResult, number: int, deadline: float | None) -> SwarmResult:
-        """Climb by gradients from the best points of the best swarms; keep what got better."""
+        """Climb by gradients from the best feasible points of the swarms; keep what got better."""
         rank = result.values
         if result.violations is not None:
             rank = rank.where(result.violations == 0, -torch.inf)
-        chosen = rank.topk(min(number, len(rank))).indices
-        for part in chosen.split(self.options.batch_limit or len(chosen)):
+        number = min(number, int((rank > -torch.inf).sum()))
+        chosen = rank.topk(number).indices
+        for part in chosen.split(self.options.batch_limit or number) if number else ():
             timeout_sec = None if deadline is None else deadline - time.monotonic()
             if timeout_sec is not None and timeout_sec <= 0:
                 break
@@ -204,10 +206,6 @@ class SwarmSearch:
         if self.violation or self.fixed_features.has_tensors:
             # One SLSQP problem each: jointly, the slowest of the climbs would decide about all.
             options["max_optimization_problem_aggregation_size"] = 1
-        fixed_features = {
-            index: value[swarms] if isinstance(value, Tensor) else value
-            for index, value in self.fixed_features.values.items()
-        }
         with _without_optimization_warnings(), torch.enable_grad():
             try:
                 X, _ = gen_candidates_scipy(
@@ -220,7 +218,7 @@ class SwarmSearch:
                         self.nonlinear_inequality_constraints
                     ),
                     options=options,
-                    fixed_features=fixed_features,
+                    fixed_features=self.fixed_features.select(swarms).values,
                     timeout_sec=timeout_sec,
                 )
             except OptimizationGradientError:

@@ -32,12 +32,12 @@ class BestByTask(NamedTuple):
     Attributes:
         X: A `T x d`-dim tensor: where each task was best.
         Y: A `T`-dim tensor: its value there; NaN for a task that was never observed.
-        index: A `T`-dim tensor of rows.
+        row: A `T`-dim tensor: which rows these are.
     """
 
     X: Tensor
     Y: Tensor
-    index: Tensor
+    row: Tensor
 
 
 def best_by_task(X: Tensor, Y: Tensor, maximize: bool = True) -> BestByTask:
@@ -64,7 +64,7 @@ def best_by_task(X: Tensor, Y: Tensor, maximize: bool = True) -> BestByTask:
         )
     score = (Y if maximize else -Y).where(~Y.isnan(), -torch.inf)
     index = score.argmax(dim=0)
-    return BestByTask(X=X[index], Y=Y.gather(0, index.unsqueeze(0)).squeeze(0), index=index)
+    return BestByTask(X=X[index], Y=Y.gather(0, index.unsqueeze(0)).squeeze(0), row=index)
 
 
 class _OwnTask(Model):
@@ -176,6 +176,7 @@ def optimize_acqf_per_task(
         return_best_only=False,
         timeout_sec=timeout_sec,
     )
+    assert values is not None
     task = result[:, 0, -1].round().long()
     own = torch.arange(num_tasks, device=task.device).unsqueeze(-1) == task
     score = values.where(own, -torch.inf)

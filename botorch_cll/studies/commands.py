@@ -31,3 +31,20 @@ def demo(
     from botorch_cll.studies.demo import run_demo
 
     run_demo(out, budget=budget, num_initial=num_initial, seed=seed)
+
+
+@app.command()
+def calibration(
+    out: Annotated[Path | None, typer.Option(help="CSV file for one row per fit.")] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Number of problem and data seeds.")] = 2,
+    surrogate: Annotated[
+        list[str] | None, typer.Option(help="A surrogate to run, repeatable; all if omitted.")
+    ] = None,
+) -> None:
+    """Print error and predictive density of all surrogates on a fixed set of problems."""
+    from botorch_cll.studies.calibration import SURROGATES, run_calibration
+
+    for name in surrogate or []:
+        if name not in SURROGATES:
+            raise typer.BadParameter(f"expected one of {', '.join(SURROGATES)}, got {name}")
+    run_calibration(out, seeds=seeds, surrogates=surrogate)

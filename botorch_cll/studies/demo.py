@@ -10,7 +10,14 @@ import torch
 from botorch.models.model import Model
 from botorch.utils.sampling import draw_sobol_samples
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 from torch import Tensor
 
@@ -46,6 +53,10 @@ def _propose_sobol(
     return draw_sobol_samples(bounds, n=num, q=1, seed=seed).squeeze(-2)
 
 
+def _advance(progress: Progress, bar: TaskID, X: Tensor, Y: Tensor) -> None:
+    progress.update(bar, completed=len(X))
+
+
 def demo_methods(budget: int) -> list[Method]:
     """The methods of the demo."""
     return [
@@ -58,11 +69,15 @@ def demo_methods(budget: int) -> list[Method]:
 
 
 def run_demo(
-    out: Path, budget: int = 52, num_initial: int = 12, seed: int = 0, console: Console | None = None
+    out: Path,
+    budget: int = 52,
+    num_initial: int = 12,
+    seed: int = 0,
+    console: Console | None = None,
 ) -> dict[str, LoopResult]:
     """Tune `HistGradientBoostingClassifier` on four data sets with every method, equal evaluations.
 
-    The methods model the logarithm of the cross-validated log loss, which spans orders of magnitude.
+    The methods model the logarithm of the cross-validated log loss: it spans orders of magnitude.
 
     Args:
         out: Where to write the picture.
@@ -92,7 +107,6 @@ def run_demo(
     ) as progress:
         bars = {method.name: progress.add_task(method.name, total=budget) for method in methods}
         for method in methods:
-            bar = bars[method.name]
             results[method.name] = run_bay_mrbfcor(
                 lambda X: problem(X).log(),
                 problem.bounds,
@@ -100,7 +114,7 @@ def run_demo(
                 num_initial=num_initial,
                 maximize=False,
                 seed=seed,
-                callback=lambda X, Y, bar=bar: progress.update(bar, completed=len(X)),
+                callback=partial(_advance, progress, bars[method.name]),
                 fit=method.fit,
                 propose=method.propose,
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from botorch.acquisition.analytic import LogExpectedImprovement
@@ -23,8 +24,8 @@ from botorch_cll.models.ensemble import RBFEnsembleModel
 class WideMultiTaskGP(Model):
     """BoTorch's `MultiTaskGP` with one column per task: inputs normalized, tasks standardized.
 
-    `MultiTaskGP` wants its targets standardized per task, and BoTorch's transform for that works for
-    one output only; this class standardizes before and undoes it after.
+    `MultiTaskGP` wants its targets standardized per task, and BoTorch's transform for that works
+    for one output only; this class standardizes before and undoes it after.
 
     Args:
         X: A `n x d`-dim tensor of points.
@@ -88,16 +89,14 @@ def fit_independent_gps(X: Tensor, Y: Tensor, seed: int) -> ModelListGP:
     for column in Y.T:
         seen = ~column.isnan()
         normalize = Normalize(X.shape[-1])
-        models.append(
-            SingleTaskGP(X[seen], column[seen].unsqueeze(-1), input_transform=normalize)
-        )
+        models.append(SingleTaskGP(X[seen], column[seen].unsqueeze(-1), input_transform=normalize))
     model = ModelListGP(*models)
     fit_gpytorch_mll(SumMarginalLogLikelihood(model.likelihood, model))
     return model
 
 
 def rbf_fit(
-    model_class: type[RBFEnsembleModel], **options: object
+    model_class: type[RBFEnsembleModel], **options: Any
 ) -> Callable[[Tensor, Tensor, int], RBFEnsembleModel]:
     """A fit of one of our models with given options, as `run_bay_mrbfcor` takes it."""
 

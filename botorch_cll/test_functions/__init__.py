@@ -4,6 +4,7 @@ from botorch_cll.test_functions.base import MultiTaskTestProblem
 from botorch_cll.test_functions.cec17 import CEC17Tasks
 from botorch_cll.test_functions.composite import CompositeTasks
 from botorch_cll.test_functions.correlated import CorrelatedTasks
+from botorch_cll.test_functions.shifted import ShiftedTasks
 from botorch_cll.test_functions.sklearn_tuning import SklearnTuningTasks
 from botorch_cll.test_functions.synthetic import Schwefel, Sphere, Weierstrass
 
@@ -13,6 +14,7 @@ __all__ = [
     "CorrelatedTasks",
     "MultiTaskTestProblem",
     "Schwefel",
+    "ShiftedTasks",
     "SklearnTuningTasks",
     "Sphere",
     "Weierstrass",

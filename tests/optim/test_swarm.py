@@ -96,7 +96,7 @@ def test_best_points_are_in_the_box_have_their_value_and_never_get_worse(seed, q
     for _ in range(5):
         swarm.step()
         best = swarm.best()
-        assert bool(((best.X >= bounds[0]) & (best.X <= bounds[1])).all())
+        assert bool(((bounds[0] <= best.X) & (bounds[1] >= best.X)).all())
         assert bool((best.values >= previous).all())
         assert torch.allclose(fitness(best.X.unsqueeze(1)).squeeze(1), best.values)
         previous = best.values

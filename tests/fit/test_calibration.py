@@ -1,0 +1,139 @@
+"""Calibration: a variance factor and a noise variance from predictions of unseen rows."""
+
+import numpy as np
+import pytest
+import torch
+
+from botorch_cll.fit.calibration import calibrate
+
+NAN = float("nan")
+
+
+def synthetic(
+    factor: list[float], noise: list[float], n: int = 4000, S: int = 100, seed: int = 0
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Predictions of which the truth lies `sqrt(factor)` times as far off as they spread."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def randn(*shape: int) -> torch.Tensor:
+        return torch.randn(*shape, generator=generator, dtype=torch.double)
+
+    T = len(factor)
+    mean, std = randn(n, T), (0.8 * randn(n, T) - 1.0).exp()
+    predictions = mean + std * randn(S, n, T)
+    predictions = mean + predictions - predictions.mean(0)
+    tau, sigma2 = torch.tensor(factor).double(), torch.tensor(noise).double()
+    Y = mean + tau.sqrt() * std * randn(n, T) + sigma2.sqrt() * randn(n, T)
+    trusted = torch.rand(S, n, T, generator=generator) < 0.6
+    return predictions, trusted, Y
+
+
+def loss_by_hand(predictions, trusted, Y, factor, noise) -> np.ndarray:
+    """The documented objective of each task."""
+    losses = []
+    for t in range(Y.shape[-1]):
+        total = 0.5 * np.log(factor[t]) ** 2
+        for i in range(Y.shape[0]):
+            seen = predictions[trusted[:, i, t], i, t].numpy()
+            variance = factor[t] * seen.var(ddof=1) + noise[t]
+            total += 0.5 * np.log(variance) + (Y[i, t] - seen.mean()) ** 2 / (2 * variance)
+        losses.append(float(total))
+    return np.array(losses)
+
+
+def test_known_factor_and_noise_are_recovered():
+    factor, noise = [4.0, 1.0, 0.3], [0.3, 0.02, 0.1]
+    found = calibrate(*synthetic(factor, noise), None)
+    for values, expected in zip(found, (factor, noise), strict=True):
+        assert values.shape == (3,)
+        ratio = values.numpy() / np.array(expected)
+        np.testing.assert_array_less(ratio, 1.5)
+        np.testing.assert_array_less(1 / ratio, 1.5)
+
+
+def test_noiseless_truth_gets_little_noise():
+    _, noise = calibrate(*synthetic([1.0], [0.0]), None)
+    assert noise.item() < 5e-3
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_documented_objective_is_all_but_minimised(seed):
+    problem = synthetic([2.0, 0.7], [0.1, 0.5], n=30, S=12, seed=seed)
+    factor, noise = calibrate(*problem, None)
+    found = loss_by_hand(*problem, factor.tolist(), noise.tolist())
+    best = np.full(2, np.inf)
+    for tau in np.geomspace(0.1, 30, 20):
+        for sigma2 in [1e-6, *np.geomspace(1e-4, 3, 20)]:
+            best = np.minimum(best, loss_by_hand(*problem, [tau] * 2, [sigma2] * 2))
+    # In nats over 30 rows; the grids differ.
+    assert (found - best).max() < 0.2
+
+
+def test_predictions_of_rows_that_were_seen_play_no_part():
+    predictions, trusted, Y = synthetic([2.0, 1.0], [0.1, 0.1], n=60, S=20)
+    expected = calibrate(predictions, trusted, Y, None)
+    nonsense = predictions.where(trusted, 1e3)
+    found = calibrate(nonsense, trusted, Y, None)
+    torch.testing.assert_close(torch.stack(found), torch.stack(expected))
+
+
+def test_targets_that_were_not_observed_play_no_part():
+    predictions, trusted, Y = synthetic([2.0, 1.0], [0.1, 0.1], n=60, S=20)
+    trusted[:, :20, 0] = False
+    expected = calibrate(predictions, trusted, Y, None)
+    masked = Y.clone()
+    masked[:20, 0] = NAN
+    found = calibrate(predictions, trusted, masked, None)
+    torch.testing.assert_close(torch.stack(found), torch.stack(expected))
+
+
+def test_known_noise_passes_through():
+    problem = synthetic([3.0, 1.0], [0.2, 0.05])
+    known = torch.tensor([0.2, 0.05], dtype=torch.double)
+    factor, noise = calibrate(*problem, known.expand_as(problem[-1]))
+    torch.testing.assert_close(noise, known)
+    np.testing.assert_allclose(factor.numpy(), [3.0, 1.0], rtol=0.25)
+
+
+def test_noise_known_row_by_row_explains_the_errors():
+    predictions, trusted, Y = synthetic([1.0], [0.0])
+    generator = torch.Generator().manual_seed(1)
+    Yvar = torch.rand(Y.shape, generator=generator, dtype=torch.double)
+    noisy = Y + Yvar.sqrt() * torch.randn(Y.shape, generator=generator, dtype=torch.double)
+    factor, noise = calibrate(predictions, trusted, noisy, Yvar)
+    assert factor.item() == pytest.approx(1.0, rel=0.3)
+    assert noise.item() == pytest.approx(Yvar.mean().item())
+
+
+def test_unknown_noise_is_inferred_beside_known():
+    predictions, trusted, Y = synthetic([1.0, 1.0, 1.0], [0.4, 0.4, 0.4])
+    Yvar = torch.full_like(Y, 0.4)
+    Yvar[:, 1] = NAN
+    Yvar[:100, 2] = NAN
+    factor, noise = calibrate(predictions, trusted, Y, Yvar)
+    assert noise[0].item() == pytest.approx(0.4)
+    assert noise[1].item() == pytest.approx(0.4, rel=0.5)
+    assert noise[2].item() == pytest.approx(0.4)
+    np.testing.assert_allclose(factor.numpy(), 1.0, rtol=0.3)
+
+
+def test_noise_known_to_be_zero():
+    predictions, trusted, Y = synthetic([1.0], [0.0], n=500)
+    factor, noise = calibrate(predictions, trusted, Y, torch.zeros_like(Y))
+    assert noise.item() == 0.0
+    assert factor.item() == pytest.approx(1.0, rel=0.3)
+
+
+def test_nothing_to_go_by_leaves_the_variance_alone():
+    predictions, trusted, Y = synthetic([1.0, 1.0], [0.1, 0.1], n=10, S=5)
+    factor, noise = calibrate(predictions, torch.zeros_like(trusted), Y, None)
+    np.testing.assert_allclose(factor.numpy(), 1.0, rtol=0.3)
+    assert (noise.isfinite() & (noise >= 0)).all()
+
+
+def test_one_member_leaves_everything_to_the_noise():
+    predictions, _, Y = synthetic([1.0], [1.0], n=500, S=1)
+    error = (predictions[0] - Y).square().mean().item()
+    factor, noise = calibrate(predictions, torch.ones_like(predictions, dtype=torch.bool), Y, None)
+    assert factor.isfinite().all()
+    assert noise.item() == pytest.approx(error, rel=0.5)

@@ -1,0 +1,62 @@
+import pytest
+import torch
+from botorch.exceptions.errors import BotorchTensorDimensionError, InputDataError
+
+from botorch_cll.optim import run_bay_mrbfcor
+from botorch_cll.test_functions import CompositeTasks
+
+BOUNDS = torch.tensor([[0.0, 0.0], [1.0, 1.0]], dtype=torch.double)
+
+
+def two_bowls(X: torch.Tensor) -> torch.Tensor:
+    return torch.stack([(X - 0.25).square().sum(-1), (X - 0.75).square().sum(-1)], dim=-1)
+
+
+def test_finds_every_task_s_own_optimum_within_the_budget() -> None:
+    seen: list[int] = []
+    result = run_bay_mrbfcor(
+        two_bowls,
+        BOUNDS,
+        budget=24,
+        num_initial=8,
+        maximize=False,
+        callback=lambda X, Y: seen.append(len(X)),
+    )
+    assert len(result.X) == len(result.Y) == 24
+    assert seen[0] == 8
+    assert seen[-1] == 24
+    torch.testing.assert_close(result.Y, two_bowls(result.X))
+    torch.testing.assert_close(
+        result.best.X, torch.tensor([[0.25, 0.25], [0.75, 0.75]]).double(), atol=0.03, rtol=0
+    )
+    assert result.fit_seconds > 0
+    assert result.propose_seconds > 0
+
+
+def test_maximizing_the_negation_is_minimizing() -> None:
+    options = {"budget": 12, "num_initial": 8, "seed": 3}
+    down = run_bay_mrbfcor(two_bowls, BOUNDS, maximize=False, **options)
+    up = run_bay_mrbfcor(lambda X: -two_bowls(X), BOUNDS, maximize=True, **options)
+    assert torch.equal(down.X, up.X)
+
+
+def test_better_than_its_sobol_design_on_a_composite_pair() -> None:
+    problem = CompositeTasks("Ackley+Griewank", noise_std=None, negate=True, seed=1)
+    result = run_bay_mrbfcor(problem, problem.bounds, budget=50, num_initial=20)
+    sobol = run_bay_mrbfcor(problem, problem.bounds, budget=50, num_initial=50)
+    assert (result.best.Y >= sobol.best.Y).all()
+
+
+def test_coinciding_candidates_are_evaluated_once() -> None:
+    result = run_bay_mrbfcor(
+        lambda X: two_bowls(X)[:, [0, 0]], BOUNDS, budget=14, num_initial=8, maximize=False
+    )
+    distance = torch.cdist(result.X, result.X).fill_diagonal_(1.0)
+    assert distance.min() > 1e-7
+
+
+def test_refusals() -> None:
+    with pytest.raises(InputDataError, match="num_initial=8 and budget=4"):
+        run_bay_mrbfcor(two_bowls, BOUNDS, budget=4, num_initial=8)
+    with pytest.raises(BotorchTensorDimensionError, match=r"4 x T-dim tensor, got shape \(4,\)"):
+        run_bay_mrbfcor(lambda X: X[:, 0], BOUNDS, budget=8, num_initial=4)

@@ -1,0 +1,146 @@
+"""Swarms first, gradients second, and only where gradients help."""
+
+import warnings
+
+import pytest
+import torch
+from botorch.acquisition import AcquisitionFunction
+from botorch.exceptions.errors import BotorchTensorDimensionError, UnsupportedError
+from botorch.exceptions.warnings import OptimizationWarning
+from botorch.generation import gen_candidates_scipy
+from botorch.optim.parameter_constraints import evaluate_feasibility
+
+from botorch_cll.optim import search as search_module
+from botorch_cll.optim.constraints import FixedFeatures
+from botorch_cll.optim.options import SearchOptions
+from botorch_cll.optim.search import SwarmSearch
+
+BOX = torch.tensor([[0.0, 0.0], [1.0, 1.0]], dtype=torch.double)
+
+
+class Function(AcquisitionFunction):
+    def __init__(self, function):
+        torch.nn.Module.__init__(self)
+        self.function = function
+
+    def forward(self, X):
+        return self.function(X)
+
+
+def hill(X):
+    return -(X - 0.9).square().sum(dim=(-2, -1))
+
+
+def make(function=hill, options=None, fixed_features=None, **kwargs) -> SwarmSearch:
+    return SwarmSearch(
+        acq_function=Function(function),
+        bounds=BOX,
+        q=1,
+        options=SearchOptions.parse(options),
+        fixed_features=FixedFeatures(fixed_features, 2),
+        **kwargs,
+    )
+
+
+def run(search, num_swarms=6, return_all=False, deadline=None):
+    generator = torch.Generator().manual_seed(0)
+    X = torch.rand(num_swarms, 4, 1, 2, generator=generator, dtype=torch.double)
+    return search.run(X, generator=generator, deadline=deadline, return_all=return_all)
+
+
+class Sqrt(torch.autograd.Function):
+    """A function whose gradient is not a number on part of the box."""
+
+    @staticmethod
+    def forward(ctx, X):
+        ctx.save_for_backward(X)
+        return X.clone()
+
+    @staticmethod
+    def backward(ctx, gradient):
+        (X,) = ctx.saved_tensors
+        return gradient.where(X < 0.7, torch.nan)
+
+
+@pytest.mark.parametrize(
+    ("function", "expected"),
+    [
+        (hill, True),
+        (lambda X: hill(X).detach(), False),
+        (lambda X: hill(X.round() + 0.0 * X), False),
+        (lambda X: hill(X) + (0.0 * X).sqrt().sum(dim=(-2, -1)), False),
+    ],
+    ids=["smooth", "no gradient", "zero gradient", "gradient is NaN"],
+)
+def test_gradients_are_used_where_they_exist_are_finite_and_not_zero(function, expected):
+    assert make(function).can_polish is expected
+    assert make(function, {"polish": False}).can_polish is False
+
+
+def test_gradients_that_were_asked_for_and_do_not_exist():
+    with pytest.raises(UnsupportedError, match="not differentiable"):
+        run(make(lambda X: hill(X).detach(), {"polish": True}))
+    per_point = {0: torch.tensor([[0.1, 0.2]])}
+    search = make(options={"polish": True}, fixed_features=per_point)
+    with pytest.raises(UnsupportedError, match="differ between the points"):
+        _ = search.can_polish
+
+
+def test_the_gradient_is_tried_at_admissible_points_only():
+    def only_context_3(X):
+        assert (X[..., 0] == 3.0).all()
+        return hill(X)
+
+    assert make(only_context_3, fixed_features={0: 3.0}).can_polish
+
+
+@pytest.mark.parametrize(
+    ("options", "return_all", "expected"),
+    [({}, False, 4), ({}, True, 6), ({"num_polish": 2}, True, 2)],
+    ids=["only the best matters", "all matter", "as asked"],
+)
+def test_the_best_swarms_are_polished(options, return_all, expected):
+    result = run(make(options={"maxiter": 1, **options}), return_all=return_all)
+    at_the_top = (result.X - 0.9).abs().amax(dim=(-2, -1)) < 1e-6
+    assert at_the_top.sum().item() == expected
+    assert torch.equal(result.values, hill(result.X))
+
+
+@pytest.mark.parametrize(
+    "constraints",
+    [
+        {"inequality_constraints": [(torch.tensor([0]), torch.ones(1).double(), 0.5)]},
+        {"nonlinear_inequality_constraints": [(lambda x: 0.5 - (x**4).sum().exp() / 4, True)]},
+    ],
+    ids=["linear", "nonlinear"],
+)
+def test_polished_points_are_feasible_and_no_worse(constraints):
+    swarm_only = run(make(options={"maxiter": 3, "polish": False}, **constraints))
+    result = run(make(options={"maxiter": 3}, **constraints))
+    was_feasible = swarm_only.violations == 0
+    assert was_feasible.any()
+    assert evaluate_feasibility(result.X[was_feasible], **constraints).all()
+    assert (result.values >= swarm_only.values)[was_feasible].all()
+    assert result.values.max() > swarm_only.values.max()
+
+
+def test_a_broken_gradient_costs_nothing_but_the_climb():
+    search = make(lambda X: hill(Sqrt.apply(X)), {"polish": True, "maxiter": 5})
+    expected = run(make(options={"maxiter": 5, "polish": False}))
+    assert torch.equal(run(search).values, expected.values)
+
+
+def test_optimization_warnings_are_dropped_and_others_are_kept(monkeypatch):
+    def warn(*args, **kwargs):
+        warnings.warn("ABNORMAL", OptimizationWarning, stacklevel=1)
+        warnings.warn("something else", DeprecationWarning, stacklevel=1)
+        return gen_candidates_scipy(*args, **kwargs)
+
+    monkeypatch.setattr(search_module, "gen_candidates_scipy", warn)
+    with pytest.warns(DeprecationWarning, match="something else"):
+        run(make())
+
+
+def test_acquisition_functions_must_return_one_value_per_candidate():
+    with pytest.raises(BotorchTensorDimensionError, match=r"24 candidates, got shape \(24, 1\)"):
+        run(make(lambda X: X.sum(dim=-1), {"polish": False}))

@@ -1,0 +1,126 @@
+import pytest
+import torch
+from botorch.acquisition import LogExpectedImprovement, UpperConfidenceBound
+from botorch.exceptions.errors import (
+    BotorchTensorDimensionError,
+    CandidateGenerationError,
+    UnsupportedError,
+)
+from botorch.models import SingleTaskGP
+from botorch.models.transforms import Normalize
+
+from botorch_cll.fit import fit_rbf_ensemble
+from botorch_cll.models import MultiRBFCorrelationModel
+from botorch_cll.optim import best_by_task, optimize_acqf_per_task
+
+BOUNDS = torch.tensor([[0.0, -2.0], [1.0, 2.0]], dtype=torch.double)
+
+
+@pytest.fixture(scope="module")
+def model() -> MultiRBFCorrelationModel:
+    generator = torch.Generator().manual_seed(0)
+    X = torch.rand(25, 2, dtype=torch.double, generator=generator)
+    X = BOUNDS[0] + (BOUNDS[1] - BOUNDS[0]) * X
+    Y = torch.stack(
+        [
+            -(X[:, 0] - 0.2).square() - X[:, 1] ** 2,
+            -(X[:, 0] - 0.9).square() - (X[:, 1] - 1) ** 2,
+            X[:, 0],
+        ],
+        dim=-1,
+    )
+    return fit_rbf_ensemble(MultiRBFCorrelationModel(X, Y))
+
+
+def test_best_by_task() -> None:
+    X = torch.arange(6.0).view(3, 2)
+    Y = torch.tensor([[1.0, torch.nan], [3.0, 0.0], [2.0, -1.0]])
+    best = best_by_task(X, Y)
+    torch.testing.assert_close(best.Y, torch.tensor([3.0, 0.0]))
+    torch.testing.assert_close(best.X, X[[1, 1]])
+    least = best_by_task(X, Y, maximize=False)
+    assert least.row.tolist() == [0, 2]
+    assert best_by_task(X, torch.full((3, 1), torch.nan)).Y.isnan().all()
+    with pytest.raises(BotorchTensorDimensionError, match=r"got \(3, 2\) and \(2, 1\)"):
+        best_by_task(X, Y[:2, :1])
+
+
+@pytest.mark.parametrize("maximize", [True, False])
+def test_each_candidate_maximizes_its_own_output(
+    model: MultiRBFCorrelationModel, maximize: bool
+) -> None:
+    candidates, values = optimize_acqf_per_task(model, BOUNDS, maximize=maximize)
+    assert candidates.shape == (3, 2)
+    generator = torch.Generator().manual_seed(1)
+    dense = torch.rand(2000, 1, 2, dtype=torch.double, generator=generator)
+    dense = BOUNDS[0] + (BOUNDS[1] - BOUNDS[0]) * dense
+    incumbents = best_by_task(model.train_X, model.train_Y, maximize).Y
+    for task in range(3):
+        acqf = LogExpectedImprovement(
+            model.subset_output([task]), best_f=incumbents[task], maximize=maximize
+        )
+        torch.testing.assert_close(acqf(candidates[task : task + 1]).view(()), values[task])
+        assert values[task] >= acqf(dense).max() - 1e-3
+
+
+def test_candidates_keep_to_constraints_rounding_and_fixed_features(
+    model: MultiRBFCorrelationModel,
+) -> None:
+    index, ones = torch.tensor([0, 1]), torch.ones(2, dtype=torch.double)
+    candidates, _ = optimize_acqf_per_task(
+        model, BOUNDS, inequality_constraints=[(index, ones, 1.5)]
+    )
+    assert (candidates.sum(-1) >= 1.5 - 1e-6).all()
+    candidates, _ = optimize_acqf_per_task(
+        model, BOUNDS, nonlinear_inequality_constraints=[(lambda x: 0.25 - x.square().sum(), True)]
+    )
+    assert (candidates.square().sum(-1) <= 0.25 + 1e-6).all()
+    candidates, _ = optimize_acqf_per_task(model, BOUNDS, post_processing_func=torch.round)
+    torch.testing.assert_close(candidates, candidates.round())
+    candidates, _ = optimize_acqf_per_task(model, BOUNDS, fixed_features={0: 0.4})
+    torch.testing.assert_close(candidates[:, 0], torch.full((3,), 0.4, dtype=torch.double))
+
+
+def test_impossible_constraints_are_an_error(model: MultiRBFCorrelationModel) -> None:
+    index, ones = torch.tensor([0, 1]), torch.ones(2, dtype=torch.double)
+    with pytest.raises(CandidateGenerationError, match="feasible"):
+        optimize_acqf_per_task(
+            model, BOUNDS, inequality_constraints=[(index, ones, 10.0)], options={"maxiter": 3}
+        )
+
+
+def test_one_forward_serves_all_tasks(
+    model: MultiRBFCorrelationModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+    forward = MultiRBFCorrelationModel.forward
+    monkeypatch.setattr(
+        MultiRBFCorrelationModel,
+        "forward",
+        lambda self, X: (calls.append(len(X)), forward(self, X))[1],
+    )
+    options = {"maxiter": 7, "polish": False, "diameter_tolerance": 0.0}
+    optimize_acqf_per_task(model, BOUNDS, options=options)
+    # One for the raw samples, one for the first positions, one for each iteration.
+    assert len(calls) == 9
+
+
+def test_same_seed_same_bits_and_no_global_state(model: MultiRBFCorrelationModel) -> None:
+    before = torch.random.get_rng_state()
+    first, _ = optimize_acqf_per_task(model, BOUNDS, options={"seed": 4})
+    second, _ = optimize_acqf_per_task(model, BOUNDS, options={"seed": 4})
+    assert torch.equal(first, second)
+    assert torch.equal(before, torch.random.get_rng_state())
+
+
+def test_other_acquisition_functions_and_models(model: MultiRBFCorrelationModel) -> None:
+    gp = SingleTaskGP(model.train_X, model.train_Y, input_transform=Normalize(2))
+    best_f = model.train_Y.amax(0)
+    candidates, _ = optimize_acqf_per_task(gp, BOUNDS, best_f, raw_samples=16)
+    assert candidates.shape == (3, 2)
+    with pytest.raises(UnsupportedError, match="Expected best_f for a model .*SingleTaskGP"):
+        optimize_acqf_per_task(gp, BOUNDS)
+    with pytest.raises(BotorchTensorDimensionError, match="one entry for each of 3 outputs"):
+        optimize_acqf_per_task(model, BOUNDS, best_f[:2])
+    with pytest.raises(TypeError, match="best_f"):
+        optimize_acqf_per_task(model, BOUNDS, acqf_class=UpperConfidenceBound)
