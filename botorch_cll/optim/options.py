@@ -25,8 +25,9 @@ INITIALIZATION_KEYS = frozenset(INIT_OPTION_KEYS - {"seed", "batch_limit"}) | {
 SWARM_KEYS = frozenset(f.name for f in fields(SwarmOptions))
 
 # A polished swarm only has to find the right hill: climbing it is cheaper with gradients.
-MAXITER_BEFORE_POLISH = 10
-MIN_PARTICLES_PER_SWARM = 8
+MAXITER_BEFORE_POLISH = 8
+MAXITER_BEFORE_POLISH_JOINT = 20
+MIN_PARTICLES_PER_SWARM = 6
 MIN_PARTICLES = 64
 
 
@@ -69,7 +70,7 @@ class SearchOptions:
                 raise InputDataError(f"Expected option {name!r} to be at least 1, got {value!r}.")
         if not self.spread >= 0:
             raise InputDataError(f"Expected option 'spread' to be >= 0, got {self.spread!r}.")
-        self.swarm_options(short=False)
+        self.swarm_options()
 
     @classmethod
     def parse(cls, options: Mapping[str, Any] | None) -> SearchOptions:
@@ -97,7 +98,7 @@ class SearchOptions:
         )
 
     def particles_per_swarm(self, num_swarms: int, polish: bool) -> int:
-        """Return `num_particles`, by default at least 8, and 64 for all swarms together.
+        """Return `num_particles`, by default at least 6, and 64 for all swarms together.
 
         Twice as many, if the swarms are not going to be polished.
         """
@@ -106,8 +107,7 @@ class SearchOptions:
         number = max(MIN_PARTICLES_PER_SWARM, MIN_PARTICLES // num_swarms)
         return number if polish else 2 * number
 
-    def swarm_options(self, short: bool) -> SwarmOptions:
-        """Return how the swarms move; by default only for a few iterations if `short`."""
-        if short:
-            return SwarmOptions(**{"maxiter": MAXITER_BEFORE_POLISH, **self.swarm})
-        return SwarmOptions(**self.swarm)
+    def swarm_options(self, maxiter: int | None = None) -> SwarmOptions:
+        """Return how the swarms move, with another default number of iterations if one is given."""
+        default = {} if maxiter is None else {"maxiter": maxiter}
+        return SwarmOptions(**{**default, **self.swarm})

@@ -81,14 +81,14 @@ def optimize_acqf_pso(
         num_restarts: Number of swarms.
         raw_samples: Number of points the initial positions are chosen from. Raised to the number
             of all particles where it is less or `None`.
-        options: Of the swarm, with defaults: `num_particles` (per swarm: 8, but at least 64 over
-            all swarms; twice that without gradients), `maxiter` (iterations: 10, or 200 without
-            gradients or with nonlinear constraints), `inertia` (0.7298), `cognitive` and `social`
-            (1.49618), `max_velocity` (0.5 of the box), `spread` (0.1 of the box: standard deviation
-            of the particles around a given initial condition). The swarms stop once each of them,
-            in the last `patience` (10) iterations, has improved by at most `value_tolerance` (1e-6,
-            relative for values above one) and spans at most `diameter_tolerance` (1e-3 of the box).
-            More iterations help on rugged surfaces.
+        options: Of the swarm, with defaults: `num_particles` (per swarm: 6, but at least 64 over
+            all swarms; twice that without gradients), `maxiter` (iterations: 8, or 20 if `q > 1`,
+            or 200 without gradients or with nonlinear constraints; more help on rugged surfaces),
+            `inertia` (0.7298), `cognitive` and `social` (1.49618), `max_velocity` (0.5 of the box),
+            `spread` (0.1 of the box: standard deviation of the particles around a given initial
+            condition). The swarms stop once each of them, in the last `patience` (10) iterations,
+            has improved by at most `value_tolerance` (1e-6, relative for values above one) and
+            spans at most `diameter_tolerance` (1e-3 of the box).
             Of the gradients: `polish` (`None`: if the acquisition function is differentiable and
             there is no `post_processing_func`; `True`: or raise; `False`: never), `num_polish`
             (`4 * q` swarms, or all with `return_best_only=False`), `polish_maxiter` (50).

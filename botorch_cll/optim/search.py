@@ -11,6 +11,7 @@ from functools import cached_property
 
 import torch
 from botorch.acquisition import AcquisitionFunction
+from botorch.acquisition.acquisition import OneShotAcquisitionFunction
 from botorch.exceptions.errors import (
     BotorchTensorDimensionError,
     OptimizationGradientError,
@@ -27,7 +28,11 @@ from botorch_cll.optim.constraints import (
     LinearConstraint,
     NonlinearConstraint,
 )
-from botorch_cll.optim.options import SearchOptions
+from botorch_cll.optim.options import (
+    MAXITER_BEFORE_POLISH,
+    MAXITER_BEFORE_POLISH_JOINT,
+    SearchOptions,
+)
 from botorch_cll.optim.swarm import SwarmResult, index_of_best, maximize_by_swarm
 
 POLISHED_PER_POINT = 4
@@ -155,14 +160,12 @@ class SwarmSearch:
             The best point of each swarm.
         """
         repair = self.fixed_features.values or self.post_processing_func
-        # Gradients do the rest, but they need a feasible point, and that may take a while to find.
-        short = self.can_polish and not self.nonlinear_inequality_constraints
         result = maximize_by_swarm(
             self.fitness,
             X=X,
             bounds=self.bounds,
             generator=generator,
-            options=self.options.swarm_options(short),
+            options=self.options.swarm_options(self._default_maxiter()),
             violation=self.violation if self.violation else None,
             repair=self.repair if repair else None,
             deadline=deadline,
@@ -171,6 +174,16 @@ class SwarmSearch:
             default = len(X) if return_all else POLISHED_PER_POINT * self.q
             result = self._polish(result, self.options.num_polish or default, deadline)
         return result
+
+    def _default_maxiter(self) -> int | None:
+        """Return how many iterations find the right hill for the gradients, `None` without them."""
+        # Gradients need a feasible start, and with nonlinear constraints that may take a while.
+        if not self.can_polish or self.nonlinear_inequality_constraints:
+            return None
+        # In the many dimensions of one-shot acquisition functions swarms are of little use.
+        if self.q == 1 or isinstance(self.acq_function, OneShotAcquisitionFunction):
+            return MAXITER_BEFORE_POLISH
+        return MAXITER_BEFORE_POLISH_JOINT
 
     def _has_gradient(self, must_help: bool) -> bool:
         """Try the gradient at a few points of the box; to help, it must be finite and not zero."""

@@ -111,8 +111,8 @@ def score(model: Model, X: Tensor, Y: Tensor) -> dict[str, Tensor]:
 
     Returns:
         `T`-dim tensors: root mean squared error and mean standard deviation in units of the
-        standard deviation of `Y`, mean negative log predictive density in those units, and the shares of
-        values within the central 50, 80 and 95 % intervals.
+        standard deviation of `Y`, mean negative log predictive density in those units, and the
+        shares of values within the central 50, 80 and 95 % intervals.
     """
     with torch.no_grad():
         # One point at a time: a joint posterior over all points is not asked for.

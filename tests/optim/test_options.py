@@ -43,14 +43,14 @@ def test_values_out_of_range_are_refused(options, match):
 
 @pytest.mark.parametrize(
     ("num_swarms", "polish", "expected"),
-    [(1, True, 64), (4, True, 16), (20, True, 8), (1, False, 128), (20, False, 16)],
+    [(1, True, 64), (4, True, 16), (20, True, 6), (1, False, 128), (20, False, 12)],
 )
 def test_few_swarms_have_more_particles(num_swarms, polish, expected):
     assert SearchOptions().particles_per_swarm(num_swarms, polish) == expected
     assert SearchOptions(num_particles=5).particles_per_swarm(num_swarms, polish) == 5
 
 
-def test_short_swarms_take_fewer_iterations_unless_told_otherwise():
-    assert SearchOptions().swarm_options(short=True).maxiter < SwarmOptions().maxiter
-    assert SearchOptions().swarm_options(short=False) == SwarmOptions()
-    assert SearchOptions.parse({"maxiter": 77}).swarm_options(short=True).maxiter == 77
+def test_given_options_of_the_swarm_win_over_other_defaults():
+    assert SearchOptions().swarm_options() == SwarmOptions()
+    assert SearchOptions().swarm_options(maxiter=8) == SwarmOptions(maxiter=8)
+    assert SearchOptions.parse({"maxiter": 77}).swarm_options(maxiter=8).maxiter == 77

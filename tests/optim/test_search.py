@@ -94,6 +94,15 @@ def test_the_gradient_is_tried_at_admissible_points_only():
     assert make(only_context_3, fixed_features={0: 3.0}).can_polish
 
 
+def test_swarms_run_longer_where_gradients_do_not_finish_the_work():
+    disc = [(lambda x: 1.0 - x.square().sum(), True)]
+    polished = run(make()).num_iterations
+    assert polished < 10
+    assert run(make(options={"polish": False})).num_iterations > 5 * polished
+    assert run(make(nonlinear_inequality_constraints=disc)).num_iterations > 2 * polished
+    assert run(make(options={"maxiter": 13})).num_iterations == 13
+
+
 @pytest.mark.parametrize(
     ("options", "return_all", "expected"),
     [({}, False, 4), ({}, True, 6), ({"num_polish": 2}, True, 2)],

@@ -1,0 +1,138 @@
+"""The paper's fit: Adam on all parameters."""
+
+import pytest
+import torch
+
+from botorch_cll.fit import GradientOptions, fit_rbf_ensemble
+from botorch_cll.models import MultiRBFCorrelationModel, SingleRBFModel
+
+NAN = float("nan")
+
+
+def rand(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.rand(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.double)
+
+
+def make_model(model_class=MultiRBFCorrelationModel, **options):
+    X = rand(20, 2)
+    base = torch.sin(4 * X[:, 0]) + X[:, 1]
+    Y = torch.stack([base, 3.0 - 100 * base * X[:, 0]], dim=-1)
+    return model_class(X, Y, **{"num_restarts": 3, "num_centers": 6, **options})
+
+
+def fit(model, num_steps: int, **options):
+    options = {"learning_rate": 0.02, "sample_fraction": 1.0, **options}
+    return fit_rbf_ensemble(model, "gradient", GradientOptions(num_steps=num_steps, **options))
+
+
+def training_loss(model) -> torch.Tensor:
+    """Mean squared error of every restart and task in the standardized scale."""
+    outputs = model.network(model.data.X)
+    if model.correlation is not None:
+        outputs = model.correlation(outputs)
+    return (outputs - model.data.Y).square().mean(1)
+
+
+LAYERS = pytest.mark.parametrize("layers", [(), (8,), None], ids=str)
+
+
+@LAYERS
+def test_training_loss_falls(layers):
+    model = make_model(correlation_layers=layers)
+    losses = [training_loss(fit(model, steps)) for steps in (0, 20, 150)]
+    assert (losses[1] < losses[0]).all()
+    assert (losses[2] < losses[1]).all()
+    assert (losses[2] < 0.3).all()
+
+
+def test_every_step_is_one_of_adam():
+    model = make_model()
+    start, first, second, third = (
+        [p.clone() for p in fit(model, steps, milestones=(2,)).parameters()] for steps in range(4)
+    )
+    # Adam's first step is the learning rate in the direction of every gradient ...
+    for before, after in zip(start, first, strict=True):
+        step = (after - before).abs()
+        assert step.max() < 0.0201
+        # All but the parameters that the loss hardly depends on.
+        assert (step > 0.0199).double().mean() > 0.9
+    # ... later steps are not larger, and half as large after a milestone.
+    for before, after in zip(first, second, strict=True):
+        assert (after - before).abs().max() < 0.0202
+    for before, after in zip(second, third, strict=True):
+        assert (after - before).abs().max() < 0.0102
+    # The first step goes downhill: finite differences of the summed loss agree in sign.
+    fit(model, 0)
+    parameter = model.network.weight
+    moved = first[2] - start[2]
+    for index in [(0, 0, 0), (1, 1, 3), (2, 0, 8)]:
+        losses = []
+        for shift in (1e-4, -1e-4):
+            parameter.data[index] += shift
+            losses.append(training_loss(model).sum())
+            parameter.data[index] -= shift
+        assert (losses[0] - losses[1]) * moved[index] < 0
+
+
+def test_all_parameters_are_trained():
+    model = make_model()
+    start = [p.clone() for p in fit(model, 0).parameters()]
+    names = [name for name, _ in model.named_parameters()]
+    trained = [p.clone() for p in fit(model, 3).parameters()]
+    assert any(name.startswith("correlation") for name in names)
+    for name, before, after in zip(names, start, trained, strict=True):
+        assert (before != after).any(), name
+
+
+def test_training_starts_from_unconnected_tasks():
+    model = fit(make_model(correlation_layers=(8,)), 0)
+    outputs = model.network(model.data.X)
+    assert torch.equal(model.correlation(outputs), outputs)
+
+
+def test_rows_that_a_restart_is_not_given_play_no_part():
+    # With one restart and few steps, some targets have no say at all.
+    influential = 0
+    plain = fit(make_model(num_restarts=1, outcome_transform=None), 3, sample_fraction=0.5)
+    expected = [p.clone() for p in plain.parameters()]
+    for row in range(20):
+        model = make_model(num_restarts=1, outcome_transform=None)
+        Y = model.train_Y.clone()
+        Y[row, 0] += 1.0
+        changed = MultiRBFCorrelationModel(
+            model.train_X, Y, num_restarts=1, num_centers=6, outcome_transform=None
+        )
+        found = fit(changed, 3, sample_fraction=0.5).parameters()
+        same = all(torch.equal(p, q) for p, q in zip(found, expected, strict=True))
+        influential += not same
+    assert influential == 10
+
+
+@pytest.mark.parametrize("count", [0, 1, 8])
+def test_masked_tasks(count):
+    X = rand(20, 2)
+    Y = torch.stack([X.sum(-1), X[:, 0] * X[:, 1]], dim=-1)
+    Y[count:, 1] = NAN
+    model = MultiRBFCorrelationModel(X, Y, num_restarts=3, num_centers=6, missing="mask")
+    fit(model, 5, sample_fraction=0.7)
+    posterior = model.posterior(rand(5, 2, seed=3), observation_noise=True)
+    assert posterior.mean.isfinite().all()
+    assert posterior.variance.isfinite().all()
+
+
+@pytest.mark.parametrize("model_class", [MultiRBFCorrelationModel, SingleRBFModel])
+@pytest.mark.parametrize("num_restarts", [1, 3])
+def test_fit_is_sound_with_few_rows_and_restarts(model_class, num_restarts):
+    X = rand(2, 2)
+    model = model_class(X, X.sum(-1, keepdim=True), num_restarts=num_restarts)
+    posterior = fit(model, 5, sample_fraction=0.7).posterior(rand(5, 2), observation_noise=True)
+    assert posterior.mean.isfinite().all()
+    assert posterior.variance.isfinite().all()
+
+
+def test_trained_model_predicts():
+    model = fit(make_model(), 300, sample_fraction=0.7)
+    at = rand(100, 2, seed=3)
+    truth = torch.sin(4 * at[:, 0]) + at[:, 1]
+    error = (model.posterior(at).mean[:, 0] - truth).square().mean().sqrt()
+    assert error < 0.5 * truth.std()
