@@ -23,7 +23,7 @@ def _app() -> None:
 @app.command()
 def demo(
     out: Annotated[Path, typer.Option(help="Where to write the picture.")] = Path("demo.png"),
-    budget: Annotated[int, typer.Option(min=4, help="Evaluations per task and method.")] = 52,
+    budget: Annotated[int, typer.Option(min=4, help="Evaluations per task and method.")] = 40,
     num_initial: Annotated[int, typer.Option(min=2, help="Size of the first design.")] = 12,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
 ) -> None:
