@@ -66,6 +66,26 @@ def test_restarts_differ_in_centers_widths_and_weights():
     assert len({tuple(w) for w in network.log_length_scale[:, 0].tolist()}) > 1
 
 
+def test_rows_that_a_restart_is_not_given_play_no_part():
+    X = rand(20, 3)
+    # One setting leaves nothing to choose, so that targets act through the closed form alone.
+    options = TwoStageOptions(sample_fraction=0.5, num_initial=1, num_rounds=0)
+
+    def parameters(Y: torch.Tensor) -> list[torch.Tensor]:
+        model = MultiRBFCorrelationModel(
+            X, Y, num_restarts=1, num_centers=5, correlation_layers=(4,), outcome_transform=None
+        )
+        return list(fit_rbf_ensemble(model, options=options).parameters())
+
+    expected, influential = parameters(smooth(X)), 0
+    for row in range(20):
+        Y = smooth(X)
+        Y[row, 0] += 1.0
+        found = parameters(Y)
+        influential += not all(torch.equal(p, q) for p, q in zip(found, expected, strict=True))
+    assert influential == 10
+
+
 def test_centers_lie_in_the_box_of_the_data():
     centers = fit_rbf_ensemble(make_model(40)).network.centers
     assert centers.shape == (4, 2, 8, 3)

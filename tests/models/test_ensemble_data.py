@@ -186,8 +186,11 @@ def test_float32(make):
     posterior = model.posterior(at.float(), observation_noise=True)
     assert posterior.mean.dtype == posterior.variance.dtype == torch.float
     assert {p.dtype for p in model.parameters()} == {torch.float}
-    error = (posterior.mean.double() - exact.posterior(at).mean) / tasks(X).std(0)
-    assert error.square().mean().sqrt() < 0.2
+    # Another ensemble, as random numbers depend on the dtype, but not a worse one.
+    truth, scale = tasks(at), tasks(X).std(0)
+    error = ((posterior.mean.double() - truth) / scale).square().mean().sqrt()
+    expected = ((exact.posterior(at).mean - truth) / scale).square().mean().sqrt()
+    assert error < 2 * expected + 0.1
 
 
 def test_training_data_are_copied():
