@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from botorch.exceptions.errors import UnsupportedError
 from torch import Tensor
 
 from botorch_cll.fit.calibration import calibrate
@@ -40,7 +41,15 @@ def fit_gradient(model: RBFEnsembleModel, options: GradientOptions) -> None:
     Args:
         model: The model; its parameters and buffers are set.
         options: The options.
+
+    Raises:
+        UnsupportedError: If the model is defined by a closed form.
     """
+    if model.solves_tasks_jointly:
+        raise UnsupportedError(
+            f"Expected method 'two_stage' for a {type(model).__name__}, whose penalties only its "
+            "closed form knows; got 'gradient'."
+        )
     generator = torch.Generator().manual_seed(model.seed)
     data = model.data
     bags = draw_bags(data.observed, model.num_restarts, options.sample_fraction, generator)
@@ -64,7 +73,7 @@ def fit_gradient(model: RBFEnsembleModel, options: GradientOptions) -> None:
         parameter.requires_grad_(False)
         parameter.grad = None
     trusted = data.observed & ~bags
-    model.inflation, model.noise = calibrate(_predict(model, data.X), trusted, Y, data.Yvar)
+    model.inflation, model.noise = calibrate(_predict(model, data.X), trusted, data)
 
 
 def _predict(model: RBFEnsembleModel, X: Tensor) -> Tensor:

@@ -30,7 +30,11 @@ def draw_bags(
     n, _ = observed.shape
     count = observed.sum(0)
     keep = (fraction * count).round().long().clamp_min(2).minimum(count)
-    order = torch.rand(num_restarts, n, generator=generator).argsort(-1).to(observed.device)
+    order = (
+        torch.rand(num_restarts, n, generator=generator, dtype=torch.double)
+        .argsort(-1)
+        .to(observed.device)
+    )
     # Along the random order of the rows, a task keeps the first `keep` that it was observed in.
     shuffled = observed[order]
     kept = shuffled & (shuffled.cumsum(1) <= keep)
@@ -77,9 +81,18 @@ class TaskBlocks:
         weight = noise_weights(data).T.gather(1, index) * mask
         return cls(index=index, Y=Y, weight=weight)
 
-    def rows(self, chosen: slice | Tensor) -> TaskBlocks:
-        """The blocks of some of the positions `0 .. b - 1`."""
-        return TaskBlocks(self.index[:, chosen], self.Y[:, chosen], self.weight[:, chosen])
+    def sample(self, most: int, generator: torch.Generator) -> TaskBlocks:
+        """A random choice of at most `most` rows of every group, shared where groups share rows."""
+        if self.index.shape[1] <= most:
+            return self
+        key = torch.rand(int(self.index.max()) + 1, generator=generator, dtype=torch.double)
+        key = key.to(self.index.device)[self.index].where(self.weight > 0, 2.0)
+        chosen = key.topk(most, largest=False).indices.sort(-1).values
+        return TaskBlocks(
+            index=self.index.gather(1, chosen),
+            Y=self.Y.gather(1, chosen.unsqueeze(-1).expand(-1, -1, self.Y.shape[-1])),
+            weight=self.weight.gather(1, chosen),
+        )
 
     def per_task(self) -> TaskBlocks:
         """The same rows with every task a group of its own."""
@@ -115,4 +128,4 @@ def noise_weights(data: TaskData) -> Tensor:
     Yvar = Yvar.where(~Yvar.isnan(), Yvar.nanmean(0).nan_to_num(0.0))
     weight = 1.0 / (_NOISE_FLOOR + Yvar)
     share = (weight * data.observed).sum(0) / data.num_observed.clamp_min(1)
-    return weight / share.clamp_min(torch.finfo(weight.dtype).tiny)
+    return weight / torch.where(data.num_observed > 0, share, 1.0)

@@ -34,11 +34,25 @@ class Settings:
     log_ridge: Tensor
     tail: Tensor
 
-    def __getitem__(self, index: Tensor | slice) -> Settings:
+    def __getitem__(self, index: Tensor) -> Settings:
+        """Some rows of a batch."""
         return Settings(self.log_length_scale[index], self.log_ridge[index], self.tail[index])
 
     def __len__(self) -> int:
         return len(self.tail)
+
+    def pick(self, index: Tensor) -> Settings:
+        """One setting for each entry of a `num x T`-dim tensor of rows.
+
+        Where the batch has a column per task, entry `t` is taken from column `t`.
+        """
+        column = torch.arange(index.shape[-1], device=index.device)
+        column = column.clamp(max=self.tail.shape[-1] - 1).expand_as(index)
+        return Settings(
+            self.log_length_scale[index, column],
+            self.log_ridge[index, column],
+            self.tail[index, column],
+        )
 
     def join(self, other: Settings) -> Settings:
         """These settings and then the others."""
@@ -72,18 +86,19 @@ def draw_settings(
         like: A tensor of the dtype and device wanted.
 
     Returns:
-        A batch of `num` settings.
+        A `num x 1`-dim batch of settings.
     """
 
     def uniform(size: int, low: float, high: float) -> Tensor:
-        return low + (high - low) * torch.rand(num, size, generator=generator, dtype=torch.double)
+        unit = torch.rand(num, 1, size, generator=generator, dtype=torch.double)
+        return low + (high - low) * unit
 
-    factor = torch.randn(num, dim, generator=generator, dtype=torch.double)
+    factor = torch.randn(num, 1, dim, generator=generator, dtype=torch.double)
     center = 0.5 * math.log(dim / 6)
     return Settings(
         (center + uniform(1, *_LOG_SCALE_RANGE) + _LOG_SCALE_STD * factor).to(like),
         uniform(num_ridges, *_LOG_RIDGE_RANGE).to(like),
-        torch.randint(_TAILS, (num,), generator=generator).to(like.device),
+        torch.randint(_TAILS, (num, 1), generator=generator).to(like.device),
     )
 
 
@@ -91,8 +106,8 @@ def move_settings(settings: Settings, generator: torch.Generator) -> Settings:
     """Settings near given ones: a step in all length scales, one in each, one in the ridge."""
 
     def normal(like: Tensor, size: int) -> Tensor:
-        noise = torch.randn(len(like), size, generator=generator, dtype=torch.double)
-        return noise.to(like)
+        shape = (*like.shape[:-1], size)
+        return torch.randn(shape, generator=generator, dtype=torch.double).to(like)
 
     scale, ridge = settings.log_length_scale, settings.log_ridge
     step = _MOVE * (normal(scale, scale.shape[-1]) + 0.5 * normal(scale, 1))
@@ -114,8 +129,8 @@ def score_settings(
     Args:
         model: The model, which knows how output weights follow from normal equations.
         X: A `n x d`-dim tensor of inputs in the unit cube.
-        blocks: The rows.
-        settings: A batch of `C` settings.
+        blocks: The rows, in `G` groups of tasks.
+        settings: A `C x G`- or `C x 1`-dim batch of settings.
         centers: A `C x K x d`-dim tensor of centers.
         max_elements: The number of feature values to hold at a time.
 
@@ -129,17 +144,15 @@ def score_settings(
     errors = []
     for chosen in torch.arange(len(settings)).split(at_a_time):
         some = settings[chosen]
-        radial = gaussian_rbf(
-            x, centers[chosen].unsqueeze(1), some.log_length_scale.exp().unsqueeze(1)
-        )
+        radial = gaussian_rbf(x, centers[chosen].unsqueeze(1), some.log_length_scale.exp())
         phi = torch.cat([radial, tail.expand(*radial.shape[:-1], -1)], dim=-1)
         weighted = (phi * blocks.weight.unsqueeze(-1)).transpose(-1, -2)
         groups = phi.shape[:2]
         solution = model.solve_output_weights(
             weighted @ phi,
             weighted @ blocks.Y,
-            some.log_ridge.exp().unsqueeze(1).expand(*groups, -1),
-            some.included(centers.shape[-2]).unsqueeze(1).expand(*groups, -1),
+            some.log_ridge.exp().expand(*groups, -1),
+            some.included(centers.shape[-2]).expand(*groups, -1),
         )
         left_out = solution.leave_one_out(phi, blocks.weight, blocks.Y)
         squared = (blocks.Y - left_out).square() * blocks.weight.unsqueeze(-1)

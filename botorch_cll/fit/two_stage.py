@@ -62,24 +62,31 @@ def fit_two_stage(model: RBFEnsembleModel, options: TwoStageOptions) -> None:
     pool, errors, scored = _search(model, data, options, generator)
     index = _choose(model, bags, errors, scored, options, generator)
     centers = _draw_centers(model, data, bags, generator)
-    _set_hidden_layer(model, centers, pool[index])
-    solution = _solve_output_weights(model, data, bags, pool[index])
+    settings = pool.pick(index)
+    _set_hidden_layer(model, centers, settings)
+    solution = _solve_output_weights(model, data, bags, settings)
+    _draw_tasks_without_data(model, data, generator)
     rows = _choose_rows(len(data.X), _MAX_HONEST_ROWS, generator).to(data.X.device)
     outputs = _out_of_sample_outputs(model, data, bags, rows, solution)
-    Y, observed = data.Y[rows], data.observed[rows]
-    weight = noise_weights(data)[rows] * observed
-    honest = outputs
-    if model.correlation is not None:
-        if model.correlation.is_linear:
-            honest = outputs + fit_linear_layer(model.correlation, outputs, Y, weight)
-        else:
-            seen = weight * bags[:, rows]
-            honest = outputs + fit_hidden_layers(model.correlation, outputs, Y, seen)
+    honest = outputs + _fit_correlation_layer(model, data, bags, rows, outputs)
+    observed = data.observed[rows]
     trusted = observed & ~bags[:, rows]
     # Rows that no member was kept from are predicted by leaving out one row instead.
     trusted = trusted | (observed & (trusted.sum(0) < min(2, model.num_restarts)))
-    Yvar = None if data.Yvar is None else data.Yvar[rows]
-    model.inflation, model.noise = calibrate(honest, trusted, Y, Yvar)
+    model.inflation, model.noise = calibrate(honest, trusted, data.rows(rows))
+
+
+def _fit_correlation_layer(
+    model: RBFEnsembleModel, data: TaskData, bags: Tensor, rows: Tensor, outputs: Tensor
+) -> Tensor:
+    """Train the layer on out-of-sample outputs; return what it adds to them, `S x rows x T`."""
+    if model.correlation is None:
+        return torch.zeros_like(outputs)
+    Y = data.Y[rows]
+    weight = noise_weights(data)[rows] * data.observed[rows]
+    if model.correlation.is_linear:
+        return fit_linear_layer(model.correlation, outputs, Y, weight)
+    return fit_hidden_layers(model.correlation, outputs, Y, weight * bags[:, rows])
 
 
 def _choose_rows(n: int, most: int, generator: torch.Generator) -> Tensor:
@@ -100,39 +107,33 @@ def _search(
     Returns:
         The `C` settings tried, their squared errors (`C x T x b`) and the rows scored, per task.
     """
-    blocks = TaskBlocks.from_data(data, per_task=model.solves_tasks_jointly)
-    chosen = _choose_rows(blocks.index.shape[1], _MAX_SCORE_ROWS, generator)
-    blocks = blocks.rows(chosen.to(data.X.device))
-    near = _choose_rows(len(data.X), _MAX_CENTER_ROWS, generator).to(data.X.device)
-    num_centers = min(model.num_centers, len(near))
-    pool: Settings | None = None
-    errors = data.X.new_empty(0)
+    per_task = model.solves_tasks_jointly or not model.shares_hidden_layer
+    blocks = TaskBlocks.from_data(data, per_task=per_task)
+    blocks = blocks.sample(_MAX_SCORE_ROWS, generator)
+    near = data.X[_choose_rows(len(data.X), _MAX_CENTER_ROWS, generator).to(data.X.device)]
     count = (blocks.per_task().weight > 0).sum(-1).to(data.X)
-    for _ in range(1 + options.num_rounds):
-        if pool is None:
-            new = draw_settings(
-                options.num_initial, data.X.shape[-1], model.num_ridges, generator, data.X
-            )
-        else:
-            evidence = log_evidence(
-                errors.sum(-1) / count.clamp_min(1.0),
-                count,
-                model.pooling_rows,
-                options.temperature,
-            )
-            parents = sample_index(evidence, options.num_candidates, generator)
-            task = torch.randint(
-                model.num_tasks, (options.num_candidates, 1), generator=generator
-            ).to(parents.device)
-            new = move_settings(pool[parents.gather(1, task).squeeze(1)], generator)
-        everywhere = torch.ones(len(new), len(near), device=near.device)
-        centers = kmeans_centers(
-            data.X[near], everywhere.to(data.X), num_centers, generator, num_iterations=0
-        )
-        new_errors = score_settings(model, data.X, blocks, new, centers)
-        pool = new if pool is None else pool.join(new)
-        errors = torch.cat([errors, new_errors]) if errors.numel() else new_errors
-    assert pool is not None
+
+    def score(settings: Settings) -> Tensor:
+        everywhere = near.new_ones(len(settings), len(near))
+        num_centers = min(model.num_centers, len(near))
+        centers = kmeans_centers(near, everywhere, num_centers, generator, num_iterations=0)
+        return score_settings(model, data.X, blocks, settings, centers)
+
+    pool = draw_settings(options.num_initial, data.X.shape[-1], model.num_ridges, generator, data.X)
+    errors = score(pool)
+    if not model.shares_hidden_layer:
+        pool = pool.pick(torch.arange(len(pool)).unsqueeze(-1).expand(-1, model.num_tasks))
+    for _ in range(options.num_rounds):
+        mean = errors.sum(-1) / count.clamp_min(1.0)
+        evidence = log_evidence(mean, count, model.pooling_rows, options.temperature)
+        parents = sample_index(evidence, options.num_candidates, generator)
+        if model.shares_hidden_layer:
+            # Every new setting descends from one that is good for some task.
+            task = torch.randint(model.num_tasks, (len(parents), 1), generator=generator)
+            parents = parents.gather(1, task.to(parents.device))
+        new = move_settings(pool.pick(parents), generator)
+        errors = torch.cat([errors, score(new)])
+        pool = pool.join(new)
     return pool, errors, blocks.per_task()
 
 
@@ -173,7 +174,7 @@ def _draw_centers(
     """
     near = _choose_rows(len(data.X), _MAX_CENTER_ROWS, generator).to(data.X.device)
     weight = bags[:, near].movedim(-1, 1).to(data.X)
-    if model.shares_centers:
+    if model.shares_hidden_layer:
         weight = weight.amax(1, keepdim=True)
     available = (weight > 0).sum(-1)
     num_centers = min(model.num_centers, int(available.max()))
@@ -210,6 +211,16 @@ def _solve_output_weights(
     )
     model.network.weight.data = solution.weight.squeeze(-1)
     return solution
+
+
+def _draw_tasks_without_data(
+    model: RBFEnsembleModel, data: TaskData, generator: torch.Generator
+) -> None:
+    """Give a task without data a constant per restart: all that is known of it is its scale."""
+    without = data.num_observed == 0
+    draws = torch.randn(model.num_restarts, 1, generator=generator, dtype=torch.double).to(data.X)
+    constant = model.network.weight[..., model.network.centers.shape[-2]]
+    constant.copy_(torch.where(without, data.variance.sqrt() * draws, constant))
 
 
 def _out_of_sample_outputs(

@@ -27,7 +27,7 @@ class SingleRBFModel(RBFEnsembleModel):
     """
 
     pooling_rows: ClassVar[float] = 0.0
-    shares_centers: ClassVar[bool] = False
+    shares_hidden_layer: ClassVar[bool] = False
 
 
 class RegularizedMultiTaskRBFModel(RBFEnsembleModel):

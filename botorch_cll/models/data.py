@@ -39,6 +39,23 @@ class TaskData:
         """A `T`-dim tensor: how many observations each task has."""
         return self.observed.sum(0)
 
+    @property
+    def variance(self) -> Tensor:
+        """A `T`-dim tensor: the variance of each task's targets.
+
+        Where a task has fewer than two distinct targets it is the mean over the others, or one.
+        """
+        deviation = (self.Y - self.Y.nanmean(0)).square().nansum(0)
+        variance = deviation / (self.num_observed - 1).clamp_min(1)
+        known = variance > 0
+        usual = variance[known].mean() if bool(known.any()) else torch.ones_like(variance[0])
+        return torch.where(known, variance, usual)
+
+    def rows(self, index: Tensor) -> TaskData:
+        """The data of some rows."""
+        Yvar = None if self.Yvar is None else self.Yvar[index]
+        return TaskData(X=self.X[index], Y=self.Y[index], Yvar=Yvar)
+
     @classmethod
     def from_wide(cls, X: Tensor, Y: Tensor, Yvar: Tensor | None) -> TaskData:
         """From one row per point and one column per task.
@@ -72,8 +89,11 @@ class TaskData:
             The data. The `k`-th observation of a task at a point shares a row with the `k`-th
             observations of the other tasks there.
         """
-        x, t, y = X.detach().cpu().numpy(), task.cpu().numpy(), Y.detach().cpu().numpy()
-        order = np.lexsort((y, t, *x.T[::-1]))
+        x, t = X.detach().cpu().numpy(), task.cpu().numpy()
+        targets = (
+            [Y.detach().cpu().numpy()] if Yvar is None else [Yvar.cpu().numpy(), Y.cpu().numpy()]
+        )
+        order = np.lexsort((*targets, t, *x.T[::-1]))
         x, t = x[order], t[order]
         new_point = np.ones(len(x), dtype=bool)
         new_point[1:] = (x[1:] != x[:-1]).any(1)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 from abc import ABC
-from typing import ClassVar, Self
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
 
 import torch
 from botorch.acquisition.objective import PosteriorTransform
@@ -73,8 +74,8 @@ class RBFEnsembleModel(Model, ABC):
     pooling_rows: ClassVar[float] = 30.0
     """How many rows' worth of say the other tasks have in a task's choice of centers and widths."""
 
-    shares_centers: ClassVar[bool] = True
-    """Whether the centers of a restart are drawn from all tasks' rows."""
+    shares_hidden_layer: ClassVar[bool] = True
+    """Whether the tasks have a say in each other's centers and widths at all."""
 
     num_ridges: ClassVar[int] = 1
     """How many ridge parameters the output weights have."""
@@ -188,6 +189,11 @@ class RBFEnsembleModel(Model, ABC):
                     "Expected an input transform that keeps the number of training rows, got "
                     f"{X_tf.shape[0]} rows from {X.shape[0]}."
                 )
+            if not bool(X_tf.isfinite().all()):
+                raise InputDataError(
+                    "Expected finite inputs from the input transform, got "
+                    f"{int((~X_tf.isfinite()).sum())} that are NaN or infinite."
+                )
             if hasattr(self, "outcome_transform") and self._transform_is_long:
                 Y, Yvar = self._transform_outcomes(Y, Yvar, X_tf)
             if self.task_feature is None:
@@ -216,13 +222,19 @@ class RBFEnsembleModel(Model, ABC):
     def _transform_outcomes(
         self, Y: Tensor, Yvar: Tensor | None, X: Tensor
     ) -> tuple[Tensor, Tensor | None]:
+        missing = Y.isnan()
+        # A task without data has no mean that a transform could learn; zeros stand in for it.
+        Y = Y.masked_fill(missing.all(0), 0.0)
         self.outcome_transform.train()
         Y, Yvar = self.outcome_transform(Y, Yvar, X)
         self.outcome_transform.eval()
-        if isinstance(self.outcome_transform, Standardize):
-            # A task without data has no mean; it is left where the transform finds it.
-            self.outcome_transform.means = self.outcome_transform.means.nan_to_num(0.0)
-        return Y, Yvar
+        broken = ~Y.isfinite() & ~missing
+        if bool(broken.any()):
+            raise InputDataError(
+                "Expected finite targets from the outcome transform, got "
+                f"{int(broken.sum())} that are NaN or infinite."
+            )
+        return Y.masked_fill(missing, torch.nan), Yvar
 
     def allocate(self, num_centers: int) -> None:
         """Make the modules and buffers that a fit fills in.
@@ -404,6 +416,24 @@ class RBFEnsembleModel(Model, ABC):
         subset._outputs = [self._outputs[i] for i in idcs]
         return subset
 
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
+    ) -> Any:
+        """Load a state, also one with another number of centers.
+
+        Args:
+            state_dict: The state of a model with as many restarts and tasks.
+            strict: As in `torch.nn.Module.load_state_dict`.
+            assign: As in `torch.nn.Module.load_state_dict`.
+
+        Returns:
+            The missing and unexpected keys.
+        """
+        centers = state_dict.get("network.centers")
+        if centers is not None and centers.shape[-2] != self.network.centers.shape[-2]:
+            self.allocate(centers.shape[-2])
+        return super().load_state_dict(state_dict, strict=strict, assign=assign)
+
     # -- inputs and outcomes -------------------------------------------------------------------
 
     def _check_inputs(self, X: Tensor) -> bool:
@@ -444,7 +474,7 @@ class RBFEnsembleModel(Model, ABC):
             if not observation_noise:
                 return None
             return self.noise.sqrt().expand(*values.shape[:-3], *values.shape[-2:])
-        if observation_noise.shape[-1] not in (1, self.num_outputs):
+        if observation_noise.ndim > 0 and observation_noise.shape[-1] not in (1, self.num_outputs):
             raise BotorchTensorDimensionError(
                 f"Expected observation_noise with {self.num_outputs} columns, got shape "
                 f"{tuple(observation_noise.shape)}."

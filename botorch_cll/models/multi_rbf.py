@@ -37,7 +37,7 @@ class MultiRBFCorrelationModel(RBFEnsembleModel):
         correlation_layers: The widths of the hidden layers of the correlation layer: `()` is one
             linear layer (the paper's MultiRBF+), `(8,)` two layers with LeakyReLU between them (its
             Bay_MRBFCor), `None` no correlation layer at all.
-        activation: `"leaky_relu"`, `"relu"`, `"tanh"`, `"identity"` or `None` for the default, see
+        activation: `"leaky_relu"`, `"tanh"`, `"identity"` or `None` for the default, see
             `CorrelationLearningLayer`.
         missing: Whether NaN in the targets are allowed.
         input_transform: A BoTorch input transform.

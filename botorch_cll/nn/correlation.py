@@ -12,7 +12,6 @@ from torch.nn import functional
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "identity": lambda Z: Z,
     "leaky_relu": functional.leaky_relu,
-    "relu": functional.relu,
     "tanh": torch.tanh,
 }
 

@@ -63,7 +63,7 @@ def kmeans_centers(
     Returns:
         A `batch_shape x K x d`-dim tensor of centers.
     """
-    key = torch.rand(weight.shape, generator=generator, dtype=X.dtype).to(X) * (weight > 0)
+    key = torch.rand(weight.shape, generator=generator, dtype=torch.double).to(X) * (weight > 0)
     centers = X[key.topk(num_centers, dim=-1).indices]
     if int((weight > 0).sum(-1).max()) <= num_centers:
         return centers

@@ -10,11 +10,9 @@ from torch import Tensor
 EXCLUDED = 1e8
 """A penalty under which a column plays no part."""
 
-_MIN_SLACK = 1e-4
-
 
 def cholesky(matrix: Tensor) -> Tensor:
-    """The lower Cholesky factor, with the smallest diagonal jitter that makes it exist.
+    """Lower Cholesky factors, each with the smallest diagonal jitter that makes it exist.
 
     Args:
         matrix: A `batch_shape x P x P`-dim tensor of symmetric positive semi-definite matrices.
@@ -29,10 +27,13 @@ def cholesky(matrix: Tensor) -> Tensor:
     factor, info = torch.linalg.cholesky_ex(matrix)
     if not bool(info.any()):
         return factor
-    scale = matrix.diagonal(dim1=-2, dim2=-1).mean(-1)[..., None, None]
-    eye = torch.eye(matrix.shape[-1], dtype=matrix.dtype, device=matrix.device)
+    scale = matrix.diagonal(dim1=-2, dim2=-1).mean(-1, keepdim=True)
+    jitter = torch.zeros_like(scale)
     for power in range(-12, -2):
-        factor, info = torch.linalg.cholesky_ex(matrix + 10.0**power * scale * eye)
+        jitter = torch.where(info.unsqueeze(-1) > 0, 10.0**power * scale, jitter)
+        factor, info = torch.linalg.cholesky_ex(
+            matrix + torch.diag_embed(jitter.expand(matrix.shape[:-1]))
+        )
         if not bool(info.any()):
             return factor
     raise RuntimeError(
@@ -74,7 +75,8 @@ class RidgeSolution:
             A `batch_shape x n x m`-dim tensor.
         """
         leverage = row_weight * self.roots(phi).square().sum(-2)
-        slack = (1.0 - leverage).clamp_min(_MIN_SLACK).unsqueeze(-1)
+        floor = torch.finfo(phi.dtype).eps ** 0.5
+        slack = (1.0 - leverage).clamp_min(floor).unsqueeze(-1)
         fitted = phi @ self.weight
         seen = (row_weight > 0).unsqueeze(-1)
         return torch.where(seen, Y - (Y - fitted) / slack, fitted)

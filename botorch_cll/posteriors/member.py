@@ -6,6 +6,7 @@ import torch
 from botorch.exceptions.errors import BotorchTensorDimensionError
 from botorch.posteriors.gpytorch import GPyTorchPosterior
 from gpytorch.distributions import MultitaskMultivariateNormal, MultivariateNormal
+from gpytorch.settings import min_variance
 from linear_operator.operators import DiagLinearOperator, RootLinearOperator
 from torch import Tensor
 
@@ -96,16 +97,15 @@ class MemberPosterior(GPyTorchPosterior):
     def distribution(self) -> MultivariateNormal:
         """The Gaussian with the ensemble's mean and covariance, built when first asked for.
 
-        A jitter of 1e-6 times the mean variance is on its diagonal: `S` members span at most
-        `S - 1` directions.
+        A jitter of 1e-6 times each output's mean variance is on its diagonal: `S` members span at
+        most `S - 1` directions.
         """
         if self._distribution is None:
             root = self.deviations.movedim(-3, -1)
-            diagonal = self.variance.mean(dim=(-2, -1), keepdim=True) * _RELATIVE_JITTER
-            diagonal = diagonal.clamp_min(torch.finfo(self.dtype).tiny ** 0.5)
-            diagonal = (diagonal if self.noise is None else diagonal + self.noise).expand_as(
-                self._mean
-            )
+            diagonal = root.square().sum(-1).mean(dim=-2, keepdim=True) * _RELATIVE_JITTER
+            diagonal = diagonal if self.noise is None else diagonal + self.noise
+            diagonal = diagonal.expand_as(self._mean)
+            diagonal = torch.where(diagonal > 0, diagonal, min_variance.value(self.dtype))
             if self._is_mt:
                 covariance = RootLinearOperator(root.flatten(-3, -2)) + DiagLinearOperator(
                     diagonal.flatten(-2)
@@ -117,6 +117,21 @@ class MemberPosterior(GPyTorchPosterior):
                 )
                 self._distribution = MultivariateNormal(self._mean.squeeze(-1), covariance)
         return self._distribution
+
+    def quantile(self, value: Tensor) -> Tensor:
+        """Quantiles of the marginal Gaussians; with one member its values.
+
+        Args:
+            value: A tensor of probabilities.
+
+        Returns:
+            A `batch_shape x q x m`-dim tensor, with a leading dimension for more than one
+            probability.
+        """
+        z = torch.special.ndtri(value.to(self._mean))
+        if value.numel() > 1:
+            z = z.view(-1, *[1] * self._mean.ndim)
+        return self._mean + z * self.variance.sqrt()
 
     @property
     def base_sample_shape(self) -> torch.Size:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from botorch_cll.fit.calibration import calibrate
+from botorch_cll.fit import calibration
+from botorch_cll.models.data import TaskData
 
 NAN = float("nan")
 
@@ -26,6 +27,11 @@ def synthetic(
     Y = mean + tau.sqrt() * std * randn(n, T) + sigma2.sqrt() * randn(n, T)
     trusted = torch.rand(S, n, T, generator=generator) < 0.6
     return predictions, trusted, Y
+
+
+def calibrate(predictions, trusted, Y, Yvar):
+    data = TaskData(X=Y.new_zeros(len(Y), 1), Y=Y, Yvar=Yvar)
+    return calibration.calibrate(predictions, trusted, data)
 
 
 def loss_by_hand(predictions, trusted, Y, factor, noise) -> np.ndarray:
@@ -80,10 +86,10 @@ def test_predictions_of_rows_that_were_seen_play_no_part():
 def test_targets_that_were_not_observed_play_no_part():
     predictions, trusted, Y = synthetic([2.0, 1.0], [0.1, 0.1], n=60, S=20)
     trusted[:, :20, 0] = False
+    Y[:20, 0] = NAN
     expected = calibrate(predictions, trusted, Y, None)
-    masked = Y.clone()
-    masked[:20, 0] = NAN
-    found = calibrate(predictions, trusted, masked, None)
+    predictions[:, :20, 0] = 100.0
+    found = calibrate(predictions, trusted, Y, None)
     torch.testing.assert_close(torch.stack(found), torch.stack(expected))
 
 

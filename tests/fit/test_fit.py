@@ -133,7 +133,6 @@ def test_fit_leaves_the_default_dtype_alone_and_does_not_depend_on_it():
     default = torch.get_default_dtype()
     try:
         torch.set_default_dtype(torch.double)
-        # BUG: bags are drawn, and the grids of the calibration made, in the default dtype.
         assert fingerprint(fit_rbf_ensemble(make_model(MultiRBFCorrelationModel))) == first
         assert torch.get_default_dtype() == torch.double
     finally:

@@ -103,7 +103,6 @@ def rows_of_blocks(blocks: TaskBlocks) -> dict[tuple[int, int], tuple[float, flo
 @pytest.mark.parametrize("per_task", [False, True])
 def test_blocks_hold_every_observation_once(counts, noisy, per_task):
     data = masked_data(*counts, Yvar=noisy)
-    # BUG: known variances and a task without observations make its weights 0 * inf = NaN.
     found = rows_of_blocks(TaskBlocks.from_data(data, per_task).per_task())
     weight = noise_weights(data)
     expected = {
@@ -122,13 +121,22 @@ def test_tasks_in_the_same_rows_share_a_block():
     assert TaskBlocks.from_data(masked_data(12, 11), per_task=False).index.shape == (2, 12)
 
 
-def test_rows_of_blocks_are_a_choice_of_positions():
-    blocks = TaskBlocks.from_data(masked_data(12, 5), per_task=True)
-    chosen = torch.tensor([0, 3, 7])
-    some = blocks.rows(chosen)
-    assert torch.equal(some.index, blocks.index[:, chosen])
-    assert torch.equal(some.Y, blocks.Y[:, chosen])
-    assert torch.equal(some.weight, blocks.weight[:, chosen])
+def test_sampled_rows_are_as_many_as_there_are_up_to_the_limit():
+    data = masked_data(12, 5)
+    blocks = TaskBlocks.from_data(data, per_task=True)
+    some = blocks.sample(7, torch.Generator().manual_seed(0))
+    assert (some.weight > 0).sum(-1).tolist() == [7, 5]
+    every = rows_of_blocks(blocks)
+    found = rows_of_blocks(some)
+    assert len(found) == 12
+    assert all(every[key] == value for key, value in found.items())
+    assert blocks.sample(12, torch.Generator()) is blocks
+
+
+def test_sampled_rows_are_shared_by_tasks_that_share_their_rows():
+    data = masked_data(12, 12)
+    some = TaskBlocks.from_data(data, per_task=True).sample(5, torch.Generator().manual_seed(1))
+    assert torch.equal(some.index[0], some.index[1])
 
 
 def test_weights_are_one_without_known_noise():

@@ -50,8 +50,8 @@ def assert_same(first: Settings, second: Settings) -> None:
 def test_drawn_settings(num_ridges):
     settings = draw(5000, dim=6, num_ridges=num_ridges)
     assert len(settings) == 5000
-    assert settings.log_length_scale.shape == (5000, 6)
-    assert settings.log_ridge.shape == (5000, num_ridges)
+    assert settings.log_length_scale.shape == (5000, 1, 6)
+    assert settings.log_ridge.shape == (5000, 1, num_ridges)
     assert settings.log_ridge.dtype == torch.double
     assert math.log(1e-4) <= settings.log_ridge.min() <= settings.log_ridge.max() <= 0.0
     assert settings.tail.unique().tolist() == [0, 1, 2]
@@ -75,9 +75,22 @@ def test_drawn_settings_follow_the_seed_and_the_dtype():
 def test_settings_index_and_join():
     settings = draw()
     assert_same(settings[:2].join(settings[2:]), settings)
-    index = torch.tensor([[0, 5], [3, 3]])
-    assert settings[index].log_length_scale.shape == (2, 2, 2)
-    assert torch.equal(settings[index].tail, settings.tail[index])
+
+
+def test_picked_settings_come_from_the_column_of_their_task():
+    shared = draw()
+    index = torch.tensor([[0, 5], [3, 3], [1, 2]])
+    picked = shared.pick(index)
+    assert torch.equal(picked.log_length_scale, shared.log_length_scale[index, 0])
+    assert torch.equal(picked.tail, shared.tail[index, 0])
+    own = move_settings(shared.pick(torch.arange(6).unsqueeze(-1).expand(-1, 2)), generator(1))
+    picked = own.pick(index)
+    for i in range(3):
+        for t in range(2):
+            row = index[i, t]
+            assert torch.equal(picked.log_length_scale[i, t], own.log_length_scale[row, t])
+            assert torch.equal(picked.log_ridge[i, t], own.log_ridge[row, t])
+            assert picked.tail[i, t] == own.tail[row, t]
 
 
 def test_included_columns_follow_the_degree_of_the_tail():
@@ -131,9 +144,9 @@ def make_problem(model_class, masked: bool, noisy: bool, d: int = 2):
     Yvar = rand(9, 2, seed=2) if noisy else None
     model = model_class(X, Y, train_Yvar=Yvar, missing="mask" if masked else "raise")
     settings = Settings(
-        rand(5, d, seed=3) - 1.0,
-        4 * rand(5, model.num_ridges, seed=4) - 4,
-        torch.tensor([0, 1, 2, 0, 2]),
+        rand(5, 1, d, seed=3) - 1.0,
+        4 * rand(5, 1, model.num_ridges, seed=4) - 4,
+        torch.tensor([[0], [1], [2], [0], [2]]),
     )
     return model, settings, rand(5, 4, d, seed=5)
 
@@ -149,10 +162,10 @@ def test_scores_equal_brute_force_leave_one_out(model_class, masked, noisy):
     per_task, weights = blocks.per_task(), noise_weights(data) * data.observed
     assert scores.shape == (5, 2, per_task.index.shape[1])
     for c, t in np.ndindex(5, 2):
-        length_scale = settings.log_length_scale[c].exp().numpy()
+        length_scale = settings.log_length_scale[c, 0].exp().numpy()
         phi = features(data.X.numpy(), centers[c].numpy(), length_scale, int(settings.tail[c]))
         penalty = np.full(phi.shape[1], TAIL_RIDGE)
-        penalty[:4] = settings.log_ridge[c].exp().item()
+        penalty[:4] = settings.log_ridge[c, 0].exp().item()
         y = data.Y[:, t].nan_to_num(0.0).numpy()
         expected = brute_force_errors(phi, y, weights[:, t].numpy(), penalty)
         found = np.zeros(len(y))
@@ -168,12 +181,12 @@ def test_scores_of_regularized_tasks_equal_brute_force_leave_one_out(masked):
     scores = score_settings(model, data.X, blocks, settings, centers)
     n = len(data.X)
     for c in range(5):
-        length_scale = settings.log_length_scale[c].exp().numpy()
+        length_scale = settings.log_length_scale[c, 0].exp().numpy()
         phi = features(data.X.numpy(), centers[c].numpy(), length_scale, int(settings.tail[c]))
         # All observations of both tasks, in the stacked features of `[w_0, v_1, v_2]`.
         zero = np.zeros_like(phi)
         stacked = np.vstack([np.hstack([phi, phi, zero]), np.hstack([phi, zero, phi])])
-        lambda_1, lambda_2 = settings.log_ridge[c].exp().tolist()
+        lambda_1, lambda_2 = settings.log_ridge[c, 0].exp().tolist()
         P = phi.shape[1]
         penalty = np.concatenate([np.full(P, lambda_2), np.full(2 * P, lambda_1 / 2)])
         y = data.Y.nan_to_num(0.0).T.flatten().numpy()

@@ -42,7 +42,6 @@ def test_single_rbf_learns_nothing_from_the_other_task(masked):
         other = Y.clone()
         other[:, 1] = rand(30, seed=seed).where(~Y[:, 1].isnan(), NAN)
         second = fit(SingleRBFModel, X, other, missing="mask").posterior(at)
-        # BUG: settings of all tasks are searched together, parents drawn from any task.
         torch.testing.assert_close(first.mean[:, 0], second.mean[:, 0])
         torch.testing.assert_close(first.variance[:, 0], second.variance[:, 0])
 
@@ -152,6 +151,5 @@ def test_penalties_have_to_be_positive(name, value):
 
 def test_gradient_fit_does_not_know_the_penalties():
     model = RegularizedMultiTaskRBFModel(rand(8, 2), rand(8, 2), lambda_1=1e7, num_restarts=2)
-    # BUG: the penalties are ignored; tasks are trained independently of each other.
     with pytest.raises(UnsupportedError, match="gradient"):
         fit_rbf_ensemble(model, "gradient", GradientOptions(num_steps=1))

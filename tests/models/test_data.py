@@ -144,7 +144,6 @@ def test_order_of_equal_observations_of_different_variance_is_irrelevant(form):
             return TaskData.from_wide(X, Y, Yvar)
         return TaskData.from_long(X, torch.zeros(3).long(), Y[:, 0], Yvar[:, 0], 1)
 
-    # BUG: ties in X, task and Y are left in the order given.
     assert_same(make(X, Y, Yvar), make(X[order], Y[order], Yvar[order]))
 
 

@@ -140,7 +140,6 @@ def test_all_points_the_same():
 def test_masked_task(make, count, noisy):
     X, Y = rand(18, 2), tasks(rand(18, 2))
     Y[count:, 1] = NAN
-    # BUG: with variances and a task without observations the row weights are NaN.
     options = {"train_Yvar": 0.01 + rand(18, 2, seed=4)} if noisy else {}
     model = fit(make, X, Y, missing="mask", **options)
     assert_sound(model, rand(3, 4, 2, seed=3))
@@ -153,7 +152,6 @@ def test_next_to_nothing_is_known_of_a_task_with_next_to_no_data(count):
     Y[count:, 1] = NAN
     model = fit(MultiRBFCorrelationModel, X, Y, missing="mask", outcome_transform=None)
     variance = model.posterior(rand(50, 2, seed=3), observation_noise=True).variance.mean(0)
-    # BUG: without data its members agree on a constant, and its noise is the smallest there is.
     assert variance[1] > variance[0]
 
 
@@ -161,7 +159,6 @@ def test_task_without_data_under_a_chained_transform():
     X, Y = rand(18, 2), tasks(rand(18, 2)).exp().clamp(1e-3, 1e3)
     Y[:, 1] = NAN
     transform = ChainedOutcomeTransform(a=Log(), b=Standardize(m=2))
-    # BUG: the mean of no targets stays NaN inside a chain.
     model = fit(MultiRBFCorrelationModel, X, Y, missing="mask", outcome_transform=transform)
     assert_sound(model, rand(3, 4, 2, seed=3))
 

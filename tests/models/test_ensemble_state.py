@@ -134,7 +134,6 @@ def test_state_dict_restores_a_model_of_fewer_centers_than_rows_allow():
     # More centers than a restart has rows: the fit makes fewer than the constructor.
     model = fit(MultiRBFCorrelationModel, X, tasks(X), num_centers=40)
     fresh = MultiRBFCorrelationModel(X, tasks(X), num_restarts=6, num_centers=40)
-    # BUG: the shapes differ.
     fresh.load_state_dict(model.state_dict())
     assert torch.equal(moments(fresh, at), moments(model, at))
 

@@ -95,7 +95,6 @@ def test_leave_one_out_of_rbf_features_that_all_but_interpolate(ridge, length_sc
         refit = ridge_by_stacking(
             phi.numpy()[others], np.ones(11), y[:, 0].numpy()[others], penalty.numpy()
         )
-        # BUG: with ridge 1e-4 a leverage comes within the floor of 1e-4 on `1 - h`.
         assert left_out[i, 0].item() == pytest.approx(phi[i].numpy() @ refit, rel=1e-6, abs=1e-6)
 
 
@@ -276,7 +275,6 @@ def test_one_singular_matrix_leaves_the_rest_of_the_batch_alone():
     good, bad = torch.eye(4, dtype=torch.double), torch.eye(4, dtype=torch.double)
     bad[0, 0] = -1e-5
     factors = cholesky(torch.stack([good, bad]))
-    # BUG: the jitter that one matrix needs is added to the whole batch.
     torch.testing.assert_close(factors[0], good, rtol=0.0, atol=1e-12)
 
 

@@ -103,7 +103,6 @@ def test_distribution_of_outputs_on_very_different_scales():
     posterior = MemberPosterior(plain.values * scale)
     found = posterior.distribution.covariance_matrix / torch.outer(scale.repeat(4), scale.repeat(4))
     expected = covariance_by_numpy(plain)
-    # BUG: the jitter comes from the mean variance over outputs, whatever their units are.
     np.testing.assert_allclose(found.numpy(), expected, atol=1e-5 * expected.diagonal().mean())
 
 
@@ -276,13 +275,11 @@ def test_density_and_quantile_are_those_of_the_gaussian(m):
 
 def test_distribution_of_one_member_has_a_variance_without_warnings():
     distribution = make_posterior(S=1).distribution
-    # BUG: GPyTorch warns of variances below its minimum of 1e-10.
     assert distribution.variance.isfinite().all()
 
 
 def test_quantiles_of_one_member_are_its_values():
     posterior = make_posterior(S=1)
-    # BUG: BoTorch's quantile refuses a standard deviation of zero.
     quantile = posterior.quantile(torch.tensor(0.9, dtype=torch.double))
     torch.testing.assert_close(quantile, posterior.mean)
 
