@@ -42,7 +42,7 @@ class TwoStageOptions:
             `botorch_cll.fit.search.log_evidence`.
     """
 
-    sample_fraction: float = 0.7
+    sample_fraction: float = 0.8
     num_initial: int = 128
     num_candidates: int = 32
     num_rounds: int = 3

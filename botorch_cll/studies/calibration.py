@@ -21,7 +21,12 @@ from botorch_cll.models import (
     RegularizedMultiTaskRBFModel,
     SingleRBFModel,
 )
-from botorch_cll.studies.surrogates import fit_independent_gps, fit_multi_task_gp, rbf_fit
+from botorch_cll.studies.surrogates import (
+    fit_independent_gps,
+    fit_multi_task_gp,
+    rbf_fit,
+    without_sparse_warning,
+)
 from botorch_cll.test_functions import CompositeTasks, MultiTaskTestProblem, ShiftedTasks
 from botorch_cll.test_functions.composite import PAIRS
 from botorch_cll.test_functions.shifted import SHIFTED_FUNCTIONS
@@ -160,7 +165,7 @@ def run_calibration(
     ]
     cells = []
     columns = (TextColumn("calibration"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console) as progress:
+    with without_sparse_warning(), Progress(*columns, console=console) as progress:
         bar = progress.add_task("", total=len(jobs) * len(chosen))
         for seed, family, name, problem, data in jobs:
             X, Y, test_X, test_Y = draw_data(problem, DATA[data], seed)

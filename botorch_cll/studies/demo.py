@@ -30,7 +30,12 @@ from botorch_cll.optim.loop import (
     propose_per_task,
     run_bay_mrbfcor,
 )
-from botorch_cll.studies.surrogates import fit_multi_task_gp, propose_by_gradient, rbf_fit
+from botorch_cll.studies.surrogates import (
+    fit_multi_task_gp,
+    propose_by_gradient,
+    rbf_fit,
+    without_sparse_warning,
+)
 from botorch_cll.test_functions import SklearnTuningTasks
 
 
@@ -100,13 +105,16 @@ def run_demo(
         f"{num_initial} of them a Sobol design."
     )
     results = {}
-    with Progress(
-        TextColumn("{task.description:>12}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-    ) as progress:
+    with (
+        without_sparse_warning(),
+        Progress(
+            TextColumn("{task.description:>12}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=console,
+        ) as progress,
+    ):
         bars = {method.name: progress.add_task(method.name, total=budget) for method in methods}
         for method in methods:
             results[method.name] = run_bay_mrbfcor(

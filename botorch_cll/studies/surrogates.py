@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -19,6 +21,14 @@ from torch import Tensor
 
 from botorch_cll.fit import fit_rbf_ensemble
 from botorch_cll.models.ensemble import RBFEnsembleModel
+
+
+@contextmanager
+def without_sparse_warning() -> Iterator[None]:
+    """Hide, while inside, what PyTorch says of the sparse tensors that GPyTorch makes."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Sparse invariant checks")
+        yield
 
 
 class WideMultiTaskGP(Model):

@@ -137,6 +137,23 @@ def test_nothing_to_go_by_leaves_the_variance_alone():
     assert (noise.isfinite() & (noise >= 0)).all()
 
 
+@pytest.mark.parametrize("unit", [1e-5, 1e4])
+def test_the_unit_of_the_targets_does_not_matter(unit):
+    predictions, trusted, Y = synthetic([2.0, 0.7], [0.1, 0.5], n=60, S=20)
+    factor, noise = calibrate(predictions, trusted, Y, None)
+    scaled_factor, scaled_noise = calibrate(unit * predictions, trusted, unit * Y, None)
+    torch.testing.assert_close(scaled_factor, factor)
+    torch.testing.assert_close(scaled_noise, unit**2 * noise)
+
+
+def test_a_task_without_data_may_be_anything_on_the_scale_of_the_others():
+    predictions, trusted, Y = synthetic([2.0, 0.7], [0.1, 0.5], n=60, S=20)
+    trusted[..., 1], Y[:, 1] = False, NAN
+    factor, noise = calibrate(predictions, trusted, 10 * Y, None)
+    assert factor[1] == 1.0
+    assert noise[1].item() == pytest.approx((10 * Y[:, 0]).var().item())
+
+
 def test_one_member_leaves_everything_to_the_noise():
     predictions, _, Y = synthetic([1.0], [1.0], n=500, S=1)
     error = (predictions[0] - Y).square().mean().item()

@@ -110,6 +110,17 @@ def test_a_heavy_own_penalty_pools_the_tasks():
     assert (mean[:, 0] - average).square().mean().sqrt() < 0.3 * average.std()
 
 
+def test_a_task_without_data_has_the_shared_weights():
+    X, Y, at = rand(30, 2), two_tasks(rand(30, 2)), rand(50, 2, seed=3)
+    Y[:, 1] = NAN
+    options = {"lambda_1": 0.1, "lambda_2": 1e-2, "outcome_transform": None}
+    model = fit(RegularizedMultiTaskRBFModel, X, Y, ALL_ROWS, missing="mask", **options)
+    # The minimum has `v_2 = 0` and, from the first task alone, `v_1 = w_0 T lambda_2 / lambda_1`.
+    first, second = model.posterior(at).mean.unbind(-1)
+    # BUG: a random constant replaces the shared one.
+    torch.testing.assert_close(first, 1.2 * second, atol=1e-5, rtol=0.0)
+
+
 def test_a_heavy_shared_penalty_separates_the_tasks():
     X, at = rand(30, 2), rand(50, 2, seed=3)
     first, second = two_tasks(X), two_tasks(X)

@@ -147,6 +147,26 @@ def test_order_of_equal_observations_of_different_variance_is_irrelevant(form):
     assert_same(make(X, Y, Yvar), make(X[order], Y[order], Yvar[order]))
 
 
+@pytest.mark.parametrize("noisy", [False, True], ids=["noiseless", "noisy"])
+def test_rows_are_a_choice(noisy):
+    Yvar = rand(6, 2, seed=2) if noisy else None
+    data = TaskData.from_wide(rand(6, 2), rand(6, 2, seed=1), Yvar)
+    index = torch.tensor([4, 0])
+    expected = TaskData(data.X[index], data.Y[index], data.Yvar[index] if noisy else None)
+    assert_same(data.rows(index), expected)
+
+
+def test_variance_is_that_of_the_observed_targets():
+    Y = tensor([1.0, NAN, 5.0, NAN], [2.0, 8.0, 5.0, NAN], [6.0, NAN, 5.0, NAN])
+    variance = TaskData(rand(3, 1), Y, None).variance
+    # One target, equal targets and no target say nothing; the task that says something stands in.
+    torch.testing.assert_close(variance, torch.full((4,), 7.0, dtype=torch.double))
+    both = TaskData(rand(3, 1), torch.cat([Y[:, :1], 2 * Y[:, :1], Y[:, 1:2]], dim=-1), None)
+    torch.testing.assert_close(both.variance, tensor(7.0, 28.0, 17.5))
+    constant = TaskData(rand(3, 1), torch.full((3, 2), 4.0).double(), None)
+    torch.testing.assert_close(constant.variance, tensor(1.0, 1.0))
+
+
 def test_minus_zero_is_zero():
     X = tensor([0.0, 0.2], [-0.0, 0.1])
     data = TaskData.from_long(X, torch.tensor([0, 1]), tensor(1.0, 2.0), None, 2)

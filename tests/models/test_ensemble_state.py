@@ -138,6 +138,14 @@ def test_state_dict_restores_a_model_of_fewer_centers_than_rows_allow():
     assert torch.equal(moments(fresh, at), moments(model, at))
 
 
+def test_state_dict_restores_a_model_of_other_data():
+    model, at = fitted("linear_layer"), rand(5, 2, seed=3)
+    X = 3.0 * rand(30, 2, seed=8)
+    other = MultiRBFCorrelationModel(X, 1.0 + tasks(X), num_restarts=6, num_centers=4)
+    other.load_state_dict(model.state_dict())
+    assert torch.equal(moments(other, at), moments(model, at))
+
+
 # -- acquisition functions -------------------------------------------------------------------------
 
 
