@@ -216,7 +216,12 @@ def _solve_output_weights(
 def _draw_tasks_without_data(
     model: RBFEnsembleModel, data: TaskData, generator: torch.Generator
 ) -> None:
-    """Give a task without data a constant per restart: all that is known of it is its scale."""
+    """Give a task without data a constant per restart: all that is known of it is its scale.
+
+    Where the tasks share weights, it has those.
+    """
+    if model.solves_tasks_jointly:
+        return
     without = data.num_observed == 0
     draws = torch.randn(model.num_restarts, 1, generator=generator, dtype=torch.double).to(data.X)
     constant = model.network.weight[..., model.network.centers.shape[-2]]

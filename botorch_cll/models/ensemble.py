@@ -223,8 +223,8 @@ class RBFEnsembleModel(Model, ABC):
         self, Y: Tensor, Yvar: Tensor | None, X: Tensor
     ) -> tuple[Tensor, Tensor | None]:
         missing = Y.isnan()
-        # A task without data has no mean that a transform could learn; zeros stand in for it.
-        Y = Y.masked_fill(missing.all(0), 0.0)
+        # A task without data has no scale that a transform could learn; the other tasks' stands in.
+        Y = torch.where(missing.all(0), Y.nanmean(1, keepdim=True), Y)
         self.outcome_transform.train()
         Y, Yvar = self.outcome_transform(Y, Yvar, X)
         self.outcome_transform.eval()

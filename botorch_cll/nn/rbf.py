@@ -137,5 +137,8 @@ class RBFNetwork(nn.Module):
         Returns:
             A `batch_shape x S x n x T`-dim tensor.
         """
-        phi = self.features(X[..., None, None, :, :])
-        return (phi @ self.weight.unsqueeze(-1)).squeeze(-1).transpose(-1, -2)
+        # All points as rows of one matrix: a batch of single points would be as many tiny products.
+        points = X.reshape(-1, X.shape[-1])
+        outputs = (self.features(points) @ self.weight.unsqueeze(-1)).squeeze(-1)
+        outputs = outputs.view(*outputs.shape[:2], *X.shape[:-1])
+        return outputs.movedim(0, -2).movedim(0, -1)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 from botorch.models.model import Model
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -164,8 +165,8 @@ def run_calibration(
         for data in DATA
     ]
     cells = []
-    columns = (TextColumn("calibration"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with without_sparse_warning(), Progress(*columns, console=console) as progress:
+    parts = (TextColumn("calibration"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with without_sparse_warning(), Progress(*parts, console=console) as progress:
         bar = progress.add_task("", total=len(jobs) * len(chosen))
         for seed, family, name, problem, data in jobs:
             X, Y, test_X, test_Y = draw_data(problem, DATA[data], seed)
@@ -182,23 +183,22 @@ def run_calibration(
     if out is not None:
         results.to_csv(out, index=False)
     for family in ("pairs", "shifted"):
-        console.print(_table(results[results.family == family], family, chosen))
+        for columns in (
+            {"rmse": "RMSE", "nlpd": "NLPD"},
+            {"coverage_95": "in 95 %", "seconds": "s"},
+        ):
+            console.print(_table(results[results.family == family], family, columns))
     return results
 
 
-def _table(results: pd.DataFrame, family: str, surrogates: list[str]) -> Table:
-    table = Table(title=f"{family}: RMSE / NLPD / coverage of the 95 % interval / seconds")
+def _table(results: pd.DataFrame, family: str, columns: dict[str, str]) -> Table:
+    table = Table(title=f"{family}: means over problems and seeds", box=box.SIMPLE)
     table.add_column("surrogate")
     for data in DATA:
-        table.add_column(data, justify="right")
-    means = results.groupby(["surrogate", "data"]).mean(numeric_only=True)
-    for surrogate in surrogates:
-        rows = [means.loc[(surrogate, data)] for data in DATA]
-        table.add_row(
-            surrogate,
-            *[
-                f"{row.rmse:.2f} / {row.nlpd:.2f} / {row.coverage_95:.2f} / {row.seconds:.2f}"
-                for row in rows
-            ],
-        )
+        for title in columns.values():
+            table.add_column(f"{data}\n{title}", justify="right")
+    means = results.groupby(["surrogate", "data"], sort=False)[list(columns)].mean()
+    for surrogate in results.surrogate.unique():
+        cells = [means.loc[(surrogate, data), column] for data in DATA for column in columns]
+        table.add_row(surrogate, *[f"{value:.2f}" for value in cells])
     return table
