@@ -23,12 +23,26 @@ class GradientOptions:
         learning_rate: The first learning rate.
         milestones: The steps after which the learning rate is halved.
         sample_fraction: The share of each task's rows that a restart is fitted to.
+
+    Raises:
+        UnsupportedError: If a value is out of range.
     """
 
     num_steps: int = 10_000
     learning_rate: float = 1e-4
     milestones: tuple[int, ...] = (1000, 3000, 7000)
-    sample_fraction: float = 0.7
+    sample_fraction: float = 0.8
+
+    def __post_init__(self) -> None:
+        if self.num_steps < 0 or not self.learning_rate > 0.0:
+            raise UnsupportedError(
+                "Expected num_steps >= 0 and learning_rate > 0, got "
+                f"{self.num_steps} and {self.learning_rate}."
+            )
+        if not 0.0 < self.sample_fraction <= 1.0:
+            raise UnsupportedError(
+                f"Expected sample_fraction in (0, 1], got {self.sample_fraction}."
+            )
 
 
 def fit_gradient(model: RBFEnsembleModel, options: GradientOptions) -> None:

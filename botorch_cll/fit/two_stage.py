@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from botorch.exceptions.errors import UnsupportedError
 from torch import Tensor
 
 from botorch_cll.fit.calibration import calibrate
@@ -40,6 +41,9 @@ class TwoStageOptions:
         num_rounds: How many further rounds there are.
         temperature: How sharply settings are chosen by their leave-one-out errors; see
             `botorch_cll.fit.search.log_evidence`.
+
+    Raises:
+        UnsupportedError: If a value is out of range.
     """
 
     sample_fraction: float = 0.8
@@ -47,6 +51,19 @@ class TwoStageOptions:
     num_candidates: int = 32
     num_rounds: int = 3
     temperature: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.sample_fraction <= 1.0:
+            raise UnsupportedError(
+                f"Expected sample_fraction in (0, 1], got {self.sample_fraction}."
+            )
+        for name, least in (("num_initial", 1), ("num_candidates", 1), ("num_rounds", 0)):
+            if getattr(self, name) < least:
+                raise UnsupportedError(
+                    f"Expected {name} of at least {least}, got {getattr(self, name)}."
+                )
+        if not self.temperature >= 0.0:
+            raise UnsupportedError(f"Expected temperature >= 0, got {self.temperature}.")
 
 
 def fit_two_stage(model: RBFEnsembleModel, options: TwoStageOptions) -> None:
@@ -224,6 +241,7 @@ def _draw_tasks_without_data(
         return
     without = data.num_observed == 0
     draws = torch.randn(model.num_restarts, 1, generator=generator, dtype=torch.double).to(data.X)
+    draws = draws - draws.mean(0)
     constant = model.network.weight[..., model.network.centers.shape[-2]]
     constant.copy_(torch.where(without, data.variance.sqrt() * draws, constant))
 

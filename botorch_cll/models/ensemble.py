@@ -369,6 +369,7 @@ class RBFEnsembleModel(Model, ABC):
                 "botorch_cll.fit.fit_rbf_ensemble(model) first."
             )
         with_task = self._check_inputs(X)
+        columns = self._columns(output_indices, with_task)
         self.eval()
         task = X[..., self.task_feature] if with_task else None
         if self.task_feature is not None and not with_task:
@@ -377,9 +378,6 @@ class RBFEnsembleModel(Model, ABC):
         values = self.forward(self._without_task(X))
         noise = self._noise_std(observation_noise, values)
         if task is None:
-            columns = self._outputs
-            if output_indices is not None:
-                columns = [self._outputs[i] for i in output_indices]
             values, noise = self._untransform(values, noise, X)
             values = values[..., columns]
             noise = None if noise is None else noise[..., columns]
@@ -409,11 +407,10 @@ class RBFEnsembleModel(Model, ABC):
         Raises:
             UnsupportedError: If an index is out of range.
         """
-        size = self.num_outputs
-        if not idcs or any(not -size <= i < size for i in idcs):
-            raise UnsupportedError(f"Expected output indices below {size}, got {idcs}.")
+        if not idcs:
+            raise UnsupportedError(f"Expected indices of {self.num_outputs} outputs, got none.")
         subset = copy.deepcopy(self)
-        subset._outputs = [self._outputs[i] for i in idcs]
+        subset._outputs = self._columns(idcs, with_task=False)
         return subset
 
     def load_state_dict(
@@ -447,6 +444,21 @@ class RBFEnsembleModel(Model, ABC):
         if X.dtype != self.train_X.dtype:
             raise InputDataError(f"Expected X of dtype {self.train_X.dtype}, got {X.dtype}.")
         return self.task_feature is not None and X.shape[-1] == width
+
+    def _columns(self, output_indices: list[int] | None, with_task: bool) -> list[int]:
+        """The tasks that a posterior is asked for."""
+        if output_indices is None:
+            return self._outputs
+        if with_task:
+            raise UnsupportedError(
+                f"Expected no output_indices where X holds the task column, got {output_indices}."
+            )
+        size = self.num_outputs
+        if any(not -size <= i < size for i in output_indices):
+            raise UnsupportedError(
+                f"Expected output_indices of {size} outputs, got {output_indices}."
+            )
+        return [self._outputs[i] for i in output_indices]
 
     def _without_task(self, X: Tensor) -> Tensor:
         if self.task_feature is None:

@@ -67,9 +67,17 @@ class MultiRBFCorrelationModel(RBFEnsembleModel):
         outcome_transform: OutcomeTransform | _DefaultType | None = DEFAULT,
         seed: int = 0,
     ) -> None:
-        if correlation_layers is not None and any(width < 1 for width in correlation_layers):
+        is_tuple = isinstance(correlation_layers, tuple)
+        if correlation_layers is not None and not (
+            is_tuple and min(correlation_layers, default=1) > 0
+        ):
             raise UnsupportedError(
-                f"Expected correlation_layers of positive widths, got {correlation_layers}."
+                "Expected correlation_layers to be a tuple of positive widths or None, got "
+                f"{correlation_layers!r}."
+            )
+        if correlation_layers is None and activation is not None:
+            raise UnsupportedError(
+                f"Expected no activation without correlation layers, got {activation!r}."
             )
         if activation is not None and activation not in ACTIVATIONS:
             raise UnsupportedError(

@@ -133,6 +133,22 @@ class MemberPosterior(GPyTorchPosterior):
             z = z.view(-1, *[1] * self._mean.ndim)
         return self._mean + z * self.variance.sqrt()
 
+    def density(self, value: Tensor) -> Tensor:
+        """Densities of the marginal Gaussians; with one member infinite at its values, else zero.
+
+        Args:
+            value: A tensor of values.
+
+        Returns:
+            A `batch_shape x q x m`-dim tensor, with a leading dimension for more than one value.
+        """
+        if value.numel() > 1:
+            value = value.reshape(-1, *[1] * self._mean.ndim)
+        deviation, std = value - self._mean, self.variance.sqrt()
+        at_value = torch.where(deviation == 0, torch.inf, 0.0)
+        exponent = -0.5 * (deviation / std).square()
+        return torch.where(std > 0, exponent.exp() / (std * (2.0 * torch.pi) ** 0.5), at_value)
+
     @property
     def base_sample_shape(self) -> torch.Size:
         """The shape of a base sample: `batch_shape x (S + number of noise terms)`."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from botorch.models.model import Model
 from botorch.utils.sampling import draw_sobol_samples
+from rich import box
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -135,12 +136,12 @@ def run_demo(
 
 
 def _table(results: dict[str, LoopResult], tasks: list[str]) -> Table:
-    table = Table(title="Best cross-validated log loss found (lower is better)")
+    table = Table(title="Best cross-validated log loss found (lower is better)", box=box.SIMPLE)
     table.add_column("method")
     for task in tasks:
         table.add_column(task, justify="right")
-    table.add_column("fitting, s", justify="right")
-    table.add_column("proposing, s", justify="right")
+    table.add_column("fitting\ns", justify="right")
+    table.add_column("proposing\ns", justify="right")
     losses = torch.stack([result.best.Y.exp() for result in results.values()])
     for (name, result), row in zip(results.items(), losses, strict=True):
         cells = [

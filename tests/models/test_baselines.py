@@ -117,7 +117,6 @@ def test_a_task_without_data_has_the_shared_weights():
     model = fit(RegularizedMultiTaskRBFModel, X, Y, ALL_ROWS, missing="mask", **options)
     # The minimum has `v_2 = 0` and, from the first task alone, `v_1 = w_0 T lambda_2 / lambda_1`.
     first, second = model.posterior(at).mean.unbind(-1)
-    # BUG: a random constant replaces the shared one.
     torch.testing.assert_close(first, 1.2 * second, atol=1e-5, rtol=0.0)
 
 

@@ -161,7 +161,6 @@ def test_task_without_data_under_a_chained_transform():
     transform = ChainedOutcomeTransform(a=Log(), b=Standardize(m=2))
     model = fit(MultiRBFCorrelationModel, X, Y, missing="mask", outcome_transform=transform)
     assert_sound(model, rand(3, 4, 2, seed=3))
-    # BUG: the zeros that stand in for its targets have no logarithm; it is predicted to be zero.
     assert (model.posterior(rand(4, 2, seed=3)).variance > 0).all()
 
 

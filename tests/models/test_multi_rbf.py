@@ -156,8 +156,8 @@ def test_single_rbf_is_the_model_that_shares_nothing():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"correlation_layers": (0,)}, r"positive widths, got \(0,\)"),
-        ({"correlation_layers": (4, -2)}, r"positive widths, got \(4, -2\)"),
+        ({"correlation_layers": (0,)}, r"positive widths or None, got \(0,\)"),
+        ({"correlation_layers": (4, -2)}, r"positive widths or None, got \(4, -2\)"),
         ({"activation": "swish"}, "Expected activation in .* or None, got 'swish'"),
         ({"correlation_layers": (4,), "activation": ""}, "Expected activation in .*, got ''"),
     ],
@@ -166,3 +166,11 @@ def test_single_rbf_is_the_model_that_shares_nothing():
 def test_refusals(options, message):
     with pytest.raises(UnsupportedError, match=message):
         MultiRBFCorrelationModel(rand(5, 3), rand(5, 2), **options)
+
+
+def test_contradicting_layers_are_refused():
+    X, Y = rand(8, 2), rand(8, 2, seed=1)
+    with pytest.raises(UnsupportedError, match="tuple of positive widths or None, got 8"):
+        MultiRBFCorrelationModel(X, Y, correlation_layers=8)
+    with pytest.raises(UnsupportedError, match="no activation without correlation layers"):
+        MultiRBFCorrelationModel(X, Y, correlation_layers=None, activation="tanh")

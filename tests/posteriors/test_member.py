@@ -313,3 +313,19 @@ def test_wrong_base_samples_are_refused(width):
     posterior = make_posterior()
     with pytest.raises(BotorchTensorDimensionError, match=r"shape \(2, 7\), got \(2, "):
         posterior.rsample_from_base_samples(torch.Size([2]), randn(2, width))
+
+
+def test_densities_are_those_of_the_marginal_gaussians():
+    posterior = make_posterior()
+    normal = torch.distributions.Normal(posterior.mean, posterior.variance.sqrt())
+    for value in (torch.tensor(0.3), torch.tensor([0.3, -1.0, 2.0])):
+        found = posterior.density(value.double())
+        at = value.double().reshape(-1, *[1] * posterior.mean.ndim) if value.numel() > 1 else value
+        torch.testing.assert_close(found, normal.log_prob(at.double()).exp())
+
+
+def test_density_of_one_member_is_at_its_value():
+    posterior = make_posterior(S=1)
+    value = posterior.mean.flatten()[0]
+    density = posterior.density(value)
+    assert (density == torch.where(posterior.mean == value, torch.inf, 0.0)).all()
