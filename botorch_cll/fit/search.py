@@ -160,18 +160,19 @@ def score_settings(
     return torch.cat(errors)
 
 
-def log_evidence(errors: Tensor, count: Tensor, pooling_rows: float, temperature: float) -> Tensor:
+def log_evidence(errors: Tensor, count: Tensor, pooling_rows: float, half_rows: float) -> Tensor:
     r"""How much the leave-one-out errors speak for each setting, on a log scale.
 
     A task with `n` rows weighs its own mean squared error, relative to the best setting's, with `n`
     rows and the mean over all tasks with `pooling_rows`; with `r` the weighted mean the score is
-    `-temperature * n / 2 * log r`, a tempered Gaussian predictive likelihood.
+    `-n / 2 * log r`, a Gaussian predictive likelihood, times `n / (n + half_rows)`: errors of few
+    rows say little of the errors elsewhere, and the best of many settings is best by luck.
 
     Args:
         errors: A `batch_shape x C x T`-dim tensor of mean squared errors.
         count: A `batch_shape x T`-dim tensor: how many rows each task has in them.
         pooling_rows: The weight of the other tasks, in rows; may be infinite.
-        temperature: The power of the likelihood.
+        half_rows: How many rows it takes for half the weight of the likelihood.
 
     Returns:
         A `batch_shape x C x T`-dim tensor.
@@ -185,7 +186,8 @@ def log_evidence(errors: Tensor, count: Tensor, pooling_rows: float, temperature
         relative, rows = pooled.expand_as(relative), total.expand_as(rows)
     elif pooling_rows > 0:
         relative = (rows * relative + pooling_rows * pooled) / (rows + pooling_rows)
-    return -0.5 * temperature * rows * relative.log()
+    trust = rows / (rows + half_rows).clamp_min(1.0)
+    return -0.5 * trust * rows * relative.log()
 
 
 def sample_index(log_weight: Tensor, num: int, generator: torch.Generator) -> Tensor:

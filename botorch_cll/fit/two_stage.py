@@ -39,8 +39,8 @@ class TwoStageOptions:
         num_initial: How many random settings of the hidden layer the search scores first.
         num_candidates: How many settings drawn near good ones each further round scores.
         num_rounds: How many further rounds there are.
-        temperature: How sharply settings are chosen by their leave-one-out errors; see
-            `botorch_cll.fit.search.log_evidence`.
+        half_rows: How many rows it takes until leave-one-out errors decide between settings with
+            half the weight of a likelihood; see `botorch_cll.fit.search.log_evidence`.
 
     Raises:
         UnsupportedError: If a value is out of range.
@@ -50,7 +50,7 @@ class TwoStageOptions:
     num_initial: int = 128
     num_candidates: int = 32
     num_rounds: int = 3
-    temperature: float = 0.5
+    half_rows: float = 60.0
 
     def __post_init__(self) -> None:
         if not 0.0 < self.sample_fraction <= 1.0:
@@ -62,8 +62,8 @@ class TwoStageOptions:
                 raise UnsupportedError(
                     f"Expected {name} of at least {least}, got {getattr(self, name)}."
                 )
-        if not self.temperature >= 0.0:
-            raise UnsupportedError(f"Expected temperature >= 0, got {self.temperature}.")
+        if not self.half_rows >= 0.0:
+            raise UnsupportedError(f"Expected half_rows >= 0, got {self.half_rows}.")
 
 
 def fit_two_stage(model: RBFEnsembleModel, options: TwoStageOptions) -> None:
@@ -142,7 +142,7 @@ def _search(
         pool = pool.pick(torch.arange(len(pool)).unsqueeze(-1).expand(-1, model.num_tasks))
     for _ in range(options.num_rounds):
         mean = errors.sum(-1) / count.clamp_min(1.0)
-        evidence = log_evidence(mean, count, model.pooling_rows, options.temperature)
+        evidence = log_evidence(mean, count, model.pooling_rows, options.half_rows)
         parents = sample_index(evidence, options.num_candidates, generator)
         if model.shares_hidden_layer:
             # Every new setting descends from one that is good for some task.
@@ -171,7 +171,7 @@ def _choose(
     share = in_bag.to(errors)
     count = share.sum(-1)
     mean = torch.einsum("ctb,stb->sct", errors, share) / count.clamp_min(1.0).unsqueeze(1)
-    evidence = log_evidence(mean, count, model.pooling_rows, options.temperature)
+    evidence = log_evidence(mean, count, model.pooling_rows, options.half_rows)
     return sample_index(evidence, model.num_restarts, generator)
 
 

@@ -175,11 +175,11 @@ def test_refusals(method, options, message):
     [
         (lambda: TwoStageOptions(sample_fraction=0.0), r"sample_fraction in \(0, 1\], got 0.0"),
         (lambda: TwoStageOptions(num_initial=0), "num_initial of at least 1, got 0"),
-        (lambda: TwoStageOptions(temperature=-1.0), "temperature >= 0, got -1.0"),
+        (lambda: TwoStageOptions(half_rows=-1.0), "half_rows >= 0, got -1.0"),
         (lambda: GradientOptions(num_steps=-1), "num_steps >= 0 and learning_rate > 0, got -1"),
         (lambda: GradientOptions(sample_fraction=1.5), r"sample_fraction in \(0, 1\], got 1.5"),
     ],
-    ids=["fraction", "initial", "temperature", "steps", "gradient fraction"],
+    ids=["fraction", "initial", "half rows", "steps", "gradient fraction"],
 )
 def test_options_out_of_range_are_refused(make, message):
     with pytest.raises(UnsupportedError, match=message):

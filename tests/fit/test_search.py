@@ -215,28 +215,34 @@ COUNT = torch.tensor([10.0, 30.0], dtype=torch.double)
 
 
 def test_evidence_of_each_task_alone():
-    found = log_evidence(ERRORS, COUNT, pooling_rows=0.0, temperature=0.5)
+    found = log_evidence(ERRORS, COUNT, pooling_rows=0.0, half_rows=0.0)
     expected = [
-        [0.0, -7.5 * math.log(4)],
-        [-2.5 * math.log(4), 0.0],
-        [-2.5 * math.log(2), -7.5 * math.log(2)],
+        [0.0, -15 * math.log(4)],
+        [-5 * math.log(4), 0.0],
+        [-5 * math.log(2), -15 * math.log(2)],
     ]
     torch.testing.assert_close(found, torch.tensor(expected, dtype=torch.double))
 
 
 def test_evidence_of_all_tasks_together():
-    found = log_evidence(ERRORS, COUNT, pooling_rows=math.inf, temperature=0.5)
-    expected = [[-10.0 * math.log(r)] * 2 for r in (3.25, 1.75, 2.0)]
+    found = log_evidence(ERRORS, COUNT, pooling_rows=math.inf, half_rows=0.0)
+    expected = [[-20.0 * math.log(r)] * 2 for r in (3.25, 1.75, 2.0)]
     torch.testing.assert_close(found, torch.tensor(expected, dtype=torch.double))
 
 
 def test_evidence_in_between():
-    found = log_evidence(ERRORS, COUNT, pooling_rows=10.0, temperature=1.0)
+    found = log_evidence(ERRORS, COUNT, pooling_rows=10.0, half_rows=0.0)
     expected = [
         [-5 * math.log((10 * own_0 + 10 * r) / 20), -15 * math.log((30 * own_1 + 10 * r) / 40)]
         for (own_0, own_1), r in zip([(1, 4), (4, 1), (2, 2)], (3.25, 1.75, 2.0), strict=True)
     ]
     torch.testing.assert_close(found, torch.tensor(expected, dtype=torch.double))
+
+
+def test_errors_of_few_rows_weigh_less():
+    full = log_evidence(ERRORS, COUNT, pooling_rows=10.0, half_rows=0.0)
+    found = log_evidence(ERRORS, COUNT, pooling_rows=10.0, half_rows=30.0)
+    torch.testing.assert_close(found, full * torch.tensor([0.25, 0.5]).double())
 
 
 @pytest.mark.parametrize("pooling_rows", [0.0, 5.0, math.inf])

@@ -151,7 +151,7 @@ def test_targets_without_structure_are_not_overfitted():
         TwoStageOptions(sample_fraction=1.0),
         TwoStageOptions(num_rounds=0),
         TwoStageOptions(num_initial=1, num_candidates=1, num_rounds=2),
-        TwoStageOptions(temperature=0.01),
+        TwoStageOptions(half_rows=1e4),
     ],
     ids=["half", "all-rows", "no-rounds", "one-candidate", "flat"],
 )
