@@ -1,7 +1,6 @@
 """All surrogates: randomness, copies, and what acquisition functions make of them."""
 
 import copy
-import functools
 import io
 import pickle
 
@@ -26,46 +25,9 @@ from botorch.utils.multi_objective.box_decompositions import NondominatedPartiti
 from botorch_cll.fit import fit_rbf_ensemble
 from botorch_cll.models import (
     MultiRBFCorrelationModel,
-    RegularizedMultiTaskRBFModel,
-    SingleRBFModel,
 )
 
-MODELS = {
-    "linear_layer": MultiRBFCorrelationModel,
-    "two_layers": functools.partial(MultiRBFCorrelationModel, correlation_layers=(4,)),
-    "no_layer": functools.partial(MultiRBFCorrelationModel, correlation_layers=None),
-    "single": SingleRBFModel,
-    "regularized": RegularizedMultiTaskRBFModel,
-}
-EVERY_MODEL = pytest.mark.parametrize("make", MODELS.values(), ids=MODELS.keys())
-
-
-def rand(*shape: int, seed: int = 0) -> torch.Tensor:
-    return torch.rand(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.double)
-
-
-def tasks(X: torch.Tensor, num_tasks: int = 2) -> torch.Tensor:
-    """Smooth, related targets on different scales."""
-    base = torch.sin(4 * X[..., 0]) + X[..., 1] ** 2
-    columns = [base, 50.0 - 20 * base + 5 * X[..., 0], -0.01 * base * X[..., 1]]
-    return torch.stack(columns[:num_tasks], dim=-1)
-
-
-def fit(make, X, Y, **options):
-    return fit_rbf_ensemble(make(X, Y, **{"num_restarts": 6, "num_centers": 10, **options}))
-
-
-@functools.cache
-def fitted(name: str, num_tasks: int = 2):
-    """A model that tests only look at."""
-    X = rand(18, 2)
-    return fit(MODELS[name], X, tasks(X, num_tasks))
-
-
-def moments(model, X, **options) -> torch.Tensor:
-    posterior = model.posterior(X, **options)
-    return torch.stack([posterior.mean, posterior.variance])
-
+from support.ensembles import EVERY_MODEL, MODELS, fit, fitted, moments, rand, tasks
 
 # -- randomness and state --------------------------------------------------------------------------
 

@@ -1,8 +1,5 @@
 """Fitted models for the tests of the optimizers."""
 
-import sys
-from pathlib import Path
-
 import pytest
 import torch
 from botorch.fit import fit_gpytorch_mll
@@ -10,9 +7,6 @@ from botorch.models import SingleTaskGP
 from botorch.test_functions import Branin, Hartmann
 from botorch.utils.transforms import unnormalize
 from gpytorch.mlls import ExactMarginalLogLikelihood
-
-# `--import-mode=importlib` does not make `surfaces.py` importable from its neighbors.
-sys.path.insert(0, str(Path(__file__).parent))
 
 
 @pytest.fixture(scope="session")

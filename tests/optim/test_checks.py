@@ -9,9 +9,10 @@ from botorch.exceptions.errors import (
     UnsupportedError,
 )
 from botorch.exceptions.warnings import BadInitialCandidatesWarning
-from surfaces import IC, LINEAR, Surface, box, waves
 
 from botorch_cll.optim import gen_candidates_pso, optimize_acqf_pso
+
+from support.surfaces import IC, LINEAR, Surface, box, waves
 
 
 def test_nan_counts_as_minus_infinity():

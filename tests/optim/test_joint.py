@@ -8,9 +8,10 @@ from botorch.optim import optimize_acqf
 from botorch.optim.initializers import gen_batch_initial_conditions
 from botorch.optim.parameter_constraints import evaluate_feasibility
 from botorch.sampling import SobolQMCNormalSampler
-from surfaces import DISC, LINEAR, Surface, box, hill, waves
 
 from botorch_cll.optim import optimize_acqf_pso
+
+from support.surfaces import DISC, LINEAR, Surface, box, hill, waves
 
 # Nearly equal points in one candidate, and nothing the user could do about it.
 pytestmark = pytest.mark.filterwarnings("ignore:A not p.d., added jitter")

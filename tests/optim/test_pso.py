@@ -20,9 +20,10 @@ from botorch.optim import optimize_acqf
 from botorch.optim.initializers import gen_batch_initial_conditions
 from botorch.sampling import SobolQMCNormalSampler
 from botorch.test_functions import Ackley, Hartmann, Rastrigin
-from surfaces import CORNER, LINEAR, Surface, box, hill, waves
 
 from botorch_cll.optim import gen_candidates_pso, optimize_acqf_pso
+
+from support.surfaces import CORNER, LINEAR, Surface, box, hill, waves
 
 # Nearly equal points in one candidate, and nothing the user could do about it.
 pytestmark = pytest.mark.filterwarnings("ignore:A not p.d., added jitter")
@@ -296,7 +297,11 @@ def test_same_seed_same_bits_whatever_the_global_state():
 
 def test_same_seed_same_bits_in_a_fresh_process():
     source = "\n\n".join(
-        ["from test_pso import run", "print([x.hex() for x in run(seed=5).flatten().tolist()])"]
+        [
+            f"import sys; sys.path[:0] = {sys.path!r}",
+            "from test_pso import run",
+            "print([x.hex() for x in run(seed=5).flatten().tolist()])",
+        ]
     )
     fresh = subprocess.run(
         [sys.executable, "-c", source],
