@@ -156,16 +156,17 @@ def _plot(results: dict[str, LoopResult], tasks: list[str], num_initial: int, ou
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(3.2 * len(tasks), 3.4), layout="constrained")
+    figure = Figure(figsize=(3.2 * len(tasks), 3.6), layout="constrained")
     FigureCanvasAgg(figure)
     for axes, (task, name) in zip(
         figure.subplots(1, len(tasks), squeeze=False)[0], enumerate(tasks), strict=True
     ):
         for method, result in results.items():
             best = result.Y[:, task].cummin(0).values.exp()
-            axes.plot(range(1, len(best) + 1), best, label=method)
+            axes.plot(range(1, len(best) + 1), best, drawstyle="steps-post", label=method)
         axes.axvline(num_initial, color="0.8", zorder=0)
-        axes.set(title=name, xlabel="evaluations", yscale="log")
+        axes.set(title=name, xlabel="evaluations")
     figure.axes[0].set_ylabel("best log loss so far")
-    figure.axes[-1].legend(fontsize="small")
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
     figure.savefig(out, dpi=120)
