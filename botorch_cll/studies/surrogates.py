@@ -31,6 +31,17 @@ def without_sparse_warning() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def own_random_state(seed: int) -> Iterator[None]:
+    """Seed PyTorch's global generator, which BoTorch's fits and optimizers draw from, while inside.
+
+    Its state is restored afterwards.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
+
+
 class WideMultiTaskGP(Model):
     """BoTorch's `MultiTaskGP` with one column per task: inputs normalized, tasks standardized.
 
@@ -87,21 +98,23 @@ class WideMultiTaskGP(Model):
 
 
 def fit_multi_task_gp(X: Tensor, Y: Tensor, seed: int) -> WideMultiTaskGP:
-    """Fit `MultiTaskGP` by marginal likelihood; deterministic, the seed is not used."""
-    model = WideMultiTaskGP(X, Y)
-    fit_gpytorch_mll(ExactMarginalLogLikelihood(model.gp.likelihood, model.gp))
+    """Fit `MultiTaskGP` by marginal likelihood."""
+    with own_random_state(seed):
+        model = WideMultiTaskGP(X, Y)
+        fit_gpytorch_mll(ExactMarginalLogLikelihood(model.gp.likelihood, model.gp))
     return model
 
 
 def fit_independent_gps(X: Tensor, Y: Tensor, seed: int) -> ModelListGP:
-    """Fit one `SingleTaskGP` per task on the rows it was observed in; the seed is not used."""
+    """Fit one `SingleTaskGP` per task on the rows it was observed in."""
     models = []
     for column in Y.T:
         seen = ~column.isnan()
         normalize = Normalize(X.shape[-1])
         models.append(SingleTaskGP(X[seen], column[seen].unsqueeze(-1), input_transform=normalize))
     model = ModelListGP(*models)
-    fit_gpytorch_mll(SumMarginalLogLikelihood(model.likelihood, model))
+    with own_random_state(seed):
+        fit_gpytorch_mll(SumMarginalLogLikelihood(model.likelihood, model))
     return model
 
 
@@ -129,9 +142,10 @@ def propose_by_gradient(model: Model | None, bounds: Tensor, best_f: Tensor, see
         acqf = LogExpectedImprovement(
             model, incumbent, posterior_transform=ScalarizedPosteriorTransform(weights)
         )
-        candidate, value = optimize_acqf(
-            acqf, bounds, q=1, num_restarts=20, raw_samples=512, options={"seed": seed}
-        )
+        with own_random_state(seed):
+            candidate, value = optimize_acqf(
+                acqf, bounds, q=1, num_restarts=20, raw_samples=512, options={"seed": seed}
+            )
         candidates.append(candidate)
         values.append(value)
     return torch.cat(candidates)[torch.stack(values).argsort(descending=True)]
