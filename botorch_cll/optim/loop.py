@@ -14,6 +14,7 @@ from torch import Tensor
 
 from botorch_cll.fit import fit_rbf_ensemble
 from botorch_cll.models import MultiRBFCorrelationModel
+from botorch_cll.optim.checks import check_bounds
 from botorch_cll.optim.tasks import BestByTask, best_by_task, optimize_acqf_per_task
 
 Fit = Callable[[Tensor, Tensor, int], Model | None]
@@ -44,8 +45,8 @@ class LoopResult(NamedTuple):
 
 
 def fit_multi_rbf(X: Tensor, Y: Tensor, seed: int) -> MultiRBFCorrelationModel:
-    """Fit the loop's default surrogate; a `Fit`."""
-    return fit_rbf_ensemble(MultiRBFCorrelationModel(X, Y, seed=seed))
+    """Fit the loop's default surrogate, NaN standing for what was not observed; a `Fit`."""
+    return fit_rbf_ensemble(MultiRBFCorrelationModel(X, Y, missing="mask", seed=seed))
 
 
 def propose_per_task(model: Model | None, bounds: Tensor, best_f: Tensor, seed: int) -> Tensor:
@@ -74,7 +75,8 @@ def run_bay_mrbfcor(
     evaluates all tasks at all candidates. Candidates that coincide are evaluated once.
 
     Args:
-        evaluate: Maps a `k x d`-dim tensor of points to a `k x T`-dim tensor of values.
+        evaluate: Maps a `k x d`-dim tensor of points to a `k x T`-dim tensor of values, NaN where a
+            task's evaluation failed.
         bounds: A `2 x d`-dim tensor of lower and upper bounds.
         budget: The number of evaluations of each task, the first design included.
         num_initial: The size of the first design.
@@ -88,7 +90,8 @@ def run_bay_mrbfcor(
         All points, all values, the incumbents, and the seconds spent.
 
     Raises:
-        InputDataError: If the budget is smaller than the first design, or that is below two.
+        InputDataError: If the bounds are upside down, the budget is smaller than the first design,
+            or that is below two.
         BotorchTensorDimensionError: If `evaluate` returns another shape.
 
     Example:
@@ -96,6 +99,7 @@ def run_bay_mrbfcor(
         >>> result = run_bay_mrbfcor(problem, problem.bounds, budget=60)
         >>> result.best.Y
     """
+    check_bounds(bounds)
     if not 2 <= num_initial <= budget:
         raise InputDataError(
             f"Expected 2 <= num_initial <= budget, got num_initial={num_initial} and "

@@ -22,6 +22,7 @@ from linear_operator.operators import DiagLinearOperator
 from torch import Tensor
 
 from botorch_cll.models.ensemble import RBFEnsembleModel
+from botorch_cll.optim.checks import check_bounds
 from botorch_cll.optim.constraints import LinearConstraint, NonlinearConstraint
 from botorch_cll.optim.pso import optimize_acqf_pso
 
@@ -144,6 +145,7 @@ def optimize_acqf_per_task(
         A `T x d`-dim tensor of candidates and a `T`-dim tensor of their acquisition values.
 
     Raises:
+        InputDataError: If the bounds are upside down.
         UnsupportedError: If `best_f` is needed and not given.
         BotorchTensorDimensionError: If `best_f` does not have one entry per output.
         CandidateGenerationError: If for some task no swarm found a feasible point.
@@ -151,6 +153,7 @@ def optimize_acqf_per_task(
     Example:
         >>> candidates, values = optimize_acqf_per_task(model, bounds)
     """
+    check_bounds(bounds)
     num_tasks, d = model.num_outputs, bounds.shape[-1]
     best_f = _incumbents(model, maximize) if best_f is None else best_f
     if best_f.shape != (num_tasks,):

@@ -55,6 +55,28 @@ def test_coinciding_candidates_are_evaluated_once() -> None:
     assert distance.min() > 1e-7
 
 
+def test_failed_evaluations_are_nan_and_cost_nothing_but_themselves() -> None:
+    def fails_at_times(X: torch.Tensor) -> torch.Tensor:
+        Y = two_bowls(X)
+        Y[:, 0] = Y[:, 0].where(X[:, 1] < 0.7, torch.nan)
+        return Y.where((X > 0.1).all(-1, keepdim=True), torch.nan)
+
+    result = run_bay_mrbfcor(fails_at_times, BOUNDS, budget=20, num_initial=8, maximize=False)
+    assert len(result.Y) == 20
+    assert result.Y.isnan().any()
+    observed = result.Y.where(~result.Y.isnan(), torch.inf)
+    assert torch.equal(result.best.Y, observed.amin(0))
+    assert (result.best.Y < 0.02).all()
+
+
+def test_bounds_upside_down_are_refused_before_anything_is_evaluated() -> None:
+    def never(X: torch.Tensor) -> torch.Tensor:
+        raise AssertionError
+
+    with pytest.raises(InputDataError, match=r"got \[\[1.0, 1.0\], \[0.0, 0.0\]\]"):
+        run_bay_mrbfcor(never, BOUNDS.flip(0), budget=8, num_initial=4)
+
+
 def test_refusals() -> None:
     with pytest.raises(InputDataError, match="num_initial=8 and budget=4"):
         run_bay_mrbfcor(two_bowls, BOUNDS, budget=4, num_initial=8)
