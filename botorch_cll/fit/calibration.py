@@ -1,4 +1,4 @@
-"""How far the members' spread can be trusted: one factor and one noise variance per task."""
+"""How far the members' spread can be trusted: three variances per task."""
 
 from __future__ import annotations
 
@@ -8,62 +8,138 @@ import torch
 from torch import Tensor
 
 from botorch_cll.models.data import TaskData
+from botorch_cll.models.ensemble import RBFEnsembleModel
+from botorch_cll.models.left_out import average_trusted, left_out_moments, trusted_members
 
-_LOG_INFLATION = (math.log(0.1), math.log(30.0))
-_LOG_NOISE = (math.log(1e-4), math.log(3.0))
 _NO_NOISE = 1e-6
-_NUM_INFLATIONS = 26
-_NUM_NOISES = 40
+_USUAL_REMOTE = 0.3
+# Center, half width and number of points of the grids of log τ, log α and log σ^2.
+_GRIDS = (
+    (0.5 * math.log(0.1 * 30.0), 0.5 * math.log(300.0), 7),
+    (math.log(_USUAL_REMOTE), math.log(10.0), 5),
+    (0.5 * math.log(3.0 * _NO_NOISE), 0.5 * math.log(3.0 / _NO_NOISE), 9),
+)
+_NUM_ROUNDS = 3
+_REMOTE_STD = 1.0
+_SIGN_FREQUENCY = 30.0
 
 
-def calibrate(predictions: Tensor, trusted: Tensor, data: TaskData) -> tuple[Tensor, Tensor]:
-    r"""Fit the variance to predictions of rows that the members have not seen.
-
-    With mean `m_i` and variance `v_i` of the members that were not fitted to row `i`, the factor
-    `τ` and the noise variance `σ^2` of a task minimise
-
-    .. math:: \sum_i \tfrac12 \log(\tau v_i + \sigma_i^2)
-        + \tfrac{(y_i - m_i)^2}{2 (\tau v_i + \sigma_i^2)} + \tfrac12 (\log \tau)^2
-
-    on a grid, `σ^2` in units of the variance of the task's targets; `σ_i^2` is the known noise
-    variance of the observation where there is one. A task without data keeps `τ = 1` and a noise
-    variance of one such unit.
+def calibrate(
+    model: RBFEnsembleModel, predictions: Tensor, rows: Tensor, generator: torch.Generator
+) -> None:
+    """Set the model's calibration and what it knows of rows left out.
 
     Args:
-        predictions: A `S x n x T`-dim tensor of members' predictions.
-        trusted: A `S x n x T`-dim boolean tensor: predictions of rows that the member has not seen,
-            by tasks that were observed there.
+        model: The model, its members fitted and their rows known.
+        predictions: A `S x len(rows) x T`-dim tensor of members' predictions, each by a fit that
+            has not seen the row or the member's own.
+        rows: The training rows predicted.
+        generator: The source of the signs with which members leave the mean far from data.
+    """
+    data = model.data.rows(rows)
+    trusted = trusted_members(data.observed, model.bags[:, rows])
+    remoteness = model.mixed_outputs(data.X)[1]
+    mean, variance, used = left_out_moments(predictions, trusted)
+    remote = average_trusted(remoteness.square(), trusted)
+    model.inflation, model.remote_variance, model.noise = fit_variances(
+        mean, variance, remote, used, data
+    )
+    model.remote_sign = _draw_signs(data, model.num_restarts, generator)
+    model.left_out_rows = rows
+    model.left_out = torch.stack(model.calibrated_moments(predictions, remoteness, trusted))
+
+
+def fit_variances(
+    mean: Tensor, variance: Tensor, remote: Tensor, used: Tensor, data: TaskData
+) -> tuple[Tensor, Tensor, Tensor]:
+    r"""Fit variances to predictions of rows that the members have not seen.
+
+    With mean `m_i`, variance `v_i` and mean squared remoteness `r_i` of the members that were not
+    fitted to row `i`, the factor `τ`, the remote variance `α` and the noise variance `σ^2` of a
+    task minimise
+
+    .. math:: \sum_i \tfrac12 \log V_i + \tfrac{(y_i - m_i)^2}{2 V_i}
+        + \tfrac12 (\log \tau)^2 + \tfrac{1}{2 s^2} \log(\alpha / \alpha_0)^2, \qquad
+        V_i = \tau v_i + \alpha r_i + \sigma_i^2
+
+    on grids that zoom in on the best; `α` and `σ^2` are in units of the variance of the task's
+    targets; `σ_i^2` is the known noise variance of the observation where there is one. Variances
+    fitted to the very errors they describe come out too small: with `n` errors and three variances
+    they are multiplied by `(n + 1) / (n - 3)`, as in the predictive distribution of a linear model
+    with three coefficients. A task without data keeps `τ = 1`, `α_0` and a noise variance of one
+    unit.
+
+    Args:
+        mean: A `n x T`-dim tensor.
+        variance: A `n x T`-dim tensor.
+        remote: A `n x T`-dim tensor.
+        used: A `n x T`-dim boolean tensor of the predictions to fit to.
         data: The rows predicted.
 
     Returns:
-        Two `T`-dim tensors, `τ` and `σ^2`.
+        Three `T`-dim tensors, `τ`, `α` and `σ^2`.
     """
-    num_restarts = predictions.shape[0]
-    Y, Yvar, scale = data.Y, data.Yvar, data.variance
-    share = trusted.to(predictions)
-    count = share.sum(0)
-    mean = (share * predictions).sum(0) / count.clamp_min(1.0)
-    variance = (share * (predictions - mean).square()).sum(0) / (count - 1.0).clamp_min(1.0)
-    used = count >= min(2, num_restarts)
-    low, high = _LOG_INFLATION
-    inflation = torch.linspace(low, high, _NUM_INFLATIONS, dtype=torch.double).to(Y).exp()
-    noise = torch.linspace(*_LOG_NOISE, _NUM_NOISES, dtype=torch.double).to(Y).exp()
-    noise = torch.cat([noise.new_tensor([_NO_NOISE]), noise]).unsqueeze(-1) * scale
-    grid = noise.unsqueeze(1).expand(-1, *Y.shape)
-    if Yvar is not None:
-        grid = torch.where(Yvar.isnan(), grid, Yvar)
-    total = inflation.reshape(-1, 1, 1, 1) * variance + grid
-    total = torch.maximum(total, _NO_NOISE * scale)
-    squared = (Y - mean).square().where(used, 0.0)
-    loss = (0.5 * total.log() + 0.5 * squared / total).where(used, 0.0).sum(-2)
-    loss = loss + 0.5 * inflation.log().square().reshape(-1, 1, 1)
-    best = loss.flatten(0, 1).argmin(0)
-    chosen = noise.gather(0, (best % len(noise)).unsqueeze(0)).squeeze(0)
-    if Yvar is not None:
-        known = Yvar.nanmean(0)
-        chosen = torch.where(known.isnan(), chosen, known)
+    scale = data.variance
+    squared = (data.Y - mean).square().where(used, 0.0)
+
+    def loss(log_values: list[Tensor]) -> Tensor:
+        """The loss of grids of shapes `a x 1 x 1 x T`, `1 x b x 1 x T` and `1 x 1 x c x T`."""
+        tau, alpha, noise = (values.exp().unsqueeze(-2) for values in log_values)
+        noise = noise * scale
+        if data.Yvar is not None:
+            noise = torch.where(data.Yvar.isnan(), noise, data.Yvar)
+        total = tau * variance + (alpha * scale * remote + noise)
+        total = torch.maximum(total, _NO_NOISE * scale)
+        errors = (total.log() + squared / total).where(used, 0.0).sum(-2)
+        remote_prior = (log_values[1] - math.log(_USUAL_REMOTE)) / _REMOTE_STD
+        return 0.5 * (errors + log_values[0].square() + remote_prior.square())
+
+    best = [torch.full_like(scale, center) for center, _, _ in _GRIDS]
+    for zoom in range(_NUM_ROUNDS):
+        grids = []
+        for axis, (_, half_width, num) in enumerate(_GRIDS):
+            offsets = torch.linspace(-1.0, 1.0, num, dtype=scale.dtype, device=scale.device)
+            # Each round looks one step of the last one to both sides.
+            step = half_width * math.prod(2.0 / (n - 1) for n in [num] * zoom)
+            grid = best[axis] + step * offsets.unsqueeze(-1)
+            grids.append(grid.view([num if i == axis else 1 for i in range(3)] + [-1]))
+        losses = loss(grids)
+        index = losses.flatten(0, 2).argmin(0)
+        position = torch.unravel_index(index, losses.shape[:3])
+        best = [
+            grid.flatten(0, 2).gather(0, at.unsqueeze(0)).squeeze(0)
+            for grid, at in zip(grids, position, strict=True)
+        ]
+    num_errors = used.sum(0).to(scale)
+    correction = (num_errors + 1) / (num_errors - 3).clamp_min(1)
+    tau, alpha, noise = (correction * values.exp() for values in best)
+    noise = noise * scale
+    if data.Yvar is not None:
+        given = data.Yvar.nanmean(0)
+        noise = torch.where(given.isnan(), noise, given)
     without = data.num_observed == 0
     return (
-        torch.where(without, 1.0, inflation[best // len(noise)]),
-        torch.where(without, scale, chosen),
+        torch.where(without, 1.0, tau),
+        torch.where(without, _USUAL_REMOTE, alpha) * scale,
+        torch.where(without, scale, noise),
     )
+
+
+def _draw_signs(data: TaskData, num_restarts: int, generator: torch.Generator) -> Tensor:
+    """Numbers of mean 0 and variance 1 over the members, all but independent between tasks.
+
+    They are random functions of the shape of a task's own targets, so that neither the order of the
+    tasks, nor other tasks' targets, nor the unit or sign of the task's own make a difference.
+
+    Returns:
+        A `S x T`-dim tensor.
+    """
+    draws = torch.randn(2, num_restarts, 1, generator=generator, dtype=torch.double).to(data.Y)
+    if num_restarts == 1:
+        return data.Y.new_zeros(1, data.Y.shape[-1])
+    z = (data.Y - data.Y.nanmean(0)) / data.variance.sqrt()
+    skewness, kurtosis = z.pow(3).nanmean(0), z.pow(4).nanmean(0)
+    frequency, phase = _SIGN_FREQUENCY * draws[0], 2.0 * math.pi * draws[1]
+    signs = (frequency * kurtosis.nan_to_num(0.0) + phase).cos()
+    signs = (signs - signs.mean(0)) / signs.std(0)
+    return torch.where(skewness < 0, -signs, signs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -9,9 +10,12 @@ from botorch.exceptions.errors import UnsupportedError
 from torch import Tensor
 
 from botorch_cll.fit.calibration import calibrate
-from botorch_cll.fit.resampling import draw_bags, noise_weights
+from botorch_cll.fit.resampling import draw_bags
+from botorch_cll.models.blocks import noise_weights
 from botorch_cll.models.ensemble import RBFEnsembleModel
 from botorch_cll.nn import kmeans_centers
+
+_LATER_RIDGE = 1e-2
 
 
 @dataclass(frozen=True)
@@ -79,20 +83,18 @@ def fit_gradient(model: RBFEnsembleModel, options: GradientOptions) -> None:
     with torch.enable_grad():
         for _ in range(options.num_steps):
             optimizer.zero_grad()
-            loss = (share * (Y - _predict(model, data.X)).square()).sum()
+            loss = (share * (Y - model.mixed_outputs(data.X)[0]).square()).sum()
             loss.backward()
             optimizer.step()
             schedule.step()
     for parameter in parameters:
         parameter.requires_grad_(False)
         parameter.grad = None
-    trusted = data.observed & ~bags
-    model.inflation, model.noise = calibrate(_predict(model, data.X), trusted, data)
-
-
-def _predict(model: RBFEnsembleModel, X: Tensor) -> Tensor:
-    outputs = model.network(X)
-    return outputs if model.correlation is None else model.correlation(outputs)
+    model.bags = bags
+    # The ridge that later observations are taken in with; Adam itself has none.
+    model.log_ridge = torch.full_like(model.log_ridge, math.log(_LATER_RIDGE))
+    everything = torch.arange(len(data.X), device=data.X.device)
+    calibrate(model, model.mixed_outputs(data.X)[0], everything, generator)
 
 
 def _start(model: RBFEnsembleModel, X: Tensor, bags: Tensor, generator: torch.Generator) -> None:

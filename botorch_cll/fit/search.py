@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from botorch_cll.fit.resampling import TaskBlocks
+from botorch_cll.models.blocks import TaskBlocks
 from botorch_cll.models.ensemble import RBFEnsembleModel
 from botorch_cll.nn import gaussian_rbf, polynomial_tail
+from botorch_cll.nn.rbf import included_columns
 
 _LOG_SCALE_RANGE = (-1.4, 1.8)
 _LOG_SCALE_STD = 1.0
@@ -64,9 +65,7 @@ class Settings:
 
     def included(self, num_centers: int) -> Tensor:
         """The feature columns that take part, a `batch_shape x P`-dim boolean tensor."""
-        d = self.log_length_scale.shape[-1]
-        degree = torch.tensor([0] * (num_centers + 1) + [1] * d + [2] * d, device=self.tail.device)
-        return self.tail.unsqueeze(-1) >= degree
+        return included_columns(self.tail, num_centers, self.log_length_scale.shape[-1])
 
 
 def draw_settings(

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from botorch_cll.fit.calibration import calibrate
 from botorch_cll.fit.layer import fit_hidden_layers, fit_linear_layer
-from botorch_cll.fit.resampling import TaskBlocks, draw_bags, noise_weights
+from botorch_cll.fit.resampling import draw_bags
 from botorch_cll.fit.search import (
     Settings,
     draw_settings,
@@ -19,6 +19,7 @@ from botorch_cll.fit.search import (
     sample_index,
     score_settings,
 )
+from botorch_cll.models.blocks import TaskBlocks, noise_weights
 from botorch_cll.models.data import TaskData
 from botorch_cll.models.ensemble import RBFEnsembleModel
 from botorch_cll.nn import kmeans_centers
@@ -79,18 +80,14 @@ def fit_two_stage(model: RBFEnsembleModel, options: TwoStageOptions) -> None:
     pool, errors, scored = _search(model, data, options, generator)
     index = _choose(model, bags, errors, scored, options, generator)
     centers = _draw_centers(model, data, bags, generator)
-    settings = pool.pick(index)
-    _set_hidden_layer(model, centers, settings)
-    solution = _solve_output_weights(model, data, bags, settings)
+    _set_members(model, bags, centers, pool.pick(index))
+    solution = model.solution()
+    model.network.weight.data = solution.weight.squeeze(-1)
     _draw_tasks_without_data(model, data, generator)
     rows = _choose_rows(len(data.X), _MAX_HONEST_ROWS, generator).to(data.X.device)
     outputs = _out_of_sample_outputs(model, data, bags, rows, solution)
     honest = outputs + _fit_correlation_layer(model, data, bags, rows, outputs)
-    observed = data.observed[rows]
-    trusted = observed & ~bags[:, rows]
-    # Rows that no member was kept from are predicted by leaving out one row instead.
-    trusted = trusted | (observed & (trusted.sum(0) < min(2, model.num_restarts)))
-    model.inflation, model.noise = calibrate(honest, trusted, data.rows(rows))
+    calibrate(model, honest, rows, generator)
 
 
 def _fit_correlation_layer(
@@ -201,33 +198,16 @@ def _draw_centers(
     return centers.expand(-1, model.num_tasks, -1, -1)
 
 
-def _set_hidden_layer(model: RBFEnsembleModel, centers: Tensor, settings: Settings) -> None:
+def _set_members(
+    model: RBFEnsembleModel, bags: Tensor, centers: Tensor, settings: Settings
+) -> None:
+    """Set what the members' output weights follow from."""
     model.allocate(centers.shape[-2])
+    model.bags = bags
     model.network.centers.data = centers.contiguous()
     model.network.log_length_scale.data = settings.log_length_scale
-
-
-def _solve_output_weights(
-    model: RBFEnsembleModel, data: TaskData, bags: Tensor, settings: Settings
-) -> RidgeSolution:
-    """Solve for all output weights; rows are streamed in blocks."""
-    blocks = TaskBlocks.from_data(data, per_task=True)
-    weight = _gather_rows(bags, blocks.index) * blocks.weight
-    num_columns = model.network.weight.shape[-1]
-    shape = (model.num_restarts, model.num_tasks, num_columns)
-    gram = data.X.new_zeros(*shape, num_columns)
-    moment = data.X.new_zeros(*shape, 1)
-    at_a_time = max(1, _MAX_ELEMENTS // gram[..., 0].numel())
-    for chosen in torch.arange(blocks.index.shape[1], device=data.X.device).split(at_a_time):
-        phi = model.network.features(data.X[blocks.index[:, chosen]])
-        weighted = (phi * weight[..., chosen].unsqueeze(-1)).transpose(-1, -2)
-        gram += weighted @ phi
-        moment += weighted @ blocks.Y[:, chosen]
-    solution = model.solve_output_weights(
-        gram, moment, settings.log_ridge.exp(), settings.included(model.network.centers.shape[-2])
-    )
-    model.network.weight.data = solution.weight.squeeze(-1)
-    return solution
+    model.log_ridge = settings.log_ridge
+    model.tail_degree = settings.tail
 
 
 def _draw_tasks_without_data(

@@ -23,11 +23,14 @@ class TaskData:
         Y: A `n x T`-dim tensor of targets, NaN where a task was not observed.
         Yvar: A `n x T`-dim tensor of observation noise variances, NaN where they are not known;
             `None` if none is known.
+        row: A `N`-dim tensor: the row of each of the `N` observations, in the order they were
+            given in (of wide data: row by row); `None` for a choice of rows.
     """
 
     X: Tensor
     Y: Tensor
     Yvar: Tensor | None
+    row: Tensor | None = None
 
     @property
     def observed(self) -> Tensor:
@@ -115,7 +118,12 @@ class TaskData:
             return table
 
         first_index = index[torch.from_numpy(first).to(X.device)]
-        return cls(X=X[first_index], Y=wide(Y), Yvar=None if Yvar is None else wide(Yvar))
+        return cls(
+            X=X[first_index],
+            Y=wide(Y),
+            Yvar=None if Yvar is None else wide(Yvar),
+            row=torch.empty_like(rows).scatter_(0, index, rows),
+        )
 
 
 def check_training_data(

@@ -1,4 +1,4 @@
-"""What all our surrogates share: data, transforms, the ensemble forward, posterior and state."""
+"""What all our surrogates share: RBF networks, correlation layer, calibration, fantasies, state."""
 
 from __future__ import annotations
 
@@ -8,24 +8,31 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 import torch
-from botorch.acquisition.objective import PosteriorTransform
 from botorch.exceptions.errors import (
     BotorchTensorDimensionError,
-    InputDataError,
+    DeprecationError,
     ModelFittingError,
     UnsupportedError,
 )
-from botorch.models.model import Model
+from botorch.models.model import FantasizeMixin
 from botorch.models.transforms.input import InputTransform
-from botorch.models.transforms.outcome import OutcomeTransform, Standardize
-from botorch.posteriors.gpytorch import GPyTorchPosterior
+from botorch.models.transforms.outcome import OutcomeTransform
+from botorch.sampling.base import MCSampler
 from botorch.utils.types import DEFAULT, _DefaultType
-from torch import Tensor, nn
+from torch import Tensor
 
-from botorch_cll.models.data import TaskData, check_training_data
+from botorch_cll.models.blocks import TaskBlocks, weights_like
+from botorch_cll.models.conditioning import AddedRows
+from botorch_cll.models.left_out import (
+    LeftOut,
+    average_trusted,
+    left_out_moments,
+    trusted_members,
+)
+from botorch_cll.models.multi_task import MultiTaskEnsembleModel
 from botorch_cll.nn import CorrelationLearningLayer, RBFNetwork
+from botorch_cll.nn.rbf import included_columns
 from botorch_cll.nn.ridge import EXCLUDED, RidgeSolution, solve_ridge
-from botorch_cll.posteriors import MemberPosterior
 
 DEFAULT_NUM_RESTARTS = 32
 DEFAULT_NUM_CENTERS = 40
@@ -33,17 +40,26 @@ DEFAULT_NUM_CENTERS = 40
 TAIL_RIDGE = 1e-2
 """The ridge parameter of the polynomial tail: small, so that trends are followed freely."""
 
+NEAR = 0.1
+"""The support at which a point counts as half near the centers, half remote."""
 
-class RBFEnsembleModel(Model, ABC):
+_MAX_ELEMENTS = 4_000_000
+
+
+class RBFEnsembleModel(MultiTaskEnsembleModel, FantasizeMixin, ABC):
     r"""An ensemble of RBF networks over several tasks; the base class of our surrogates.
 
     Restart `s` is a function `f_s` of all `T` tasks: preliminary outputs of one RBF network per
     task, mixed by a correlation layer where there is one. The posterior is made of the members
 
     .. math:: \bar f_t + \sqrt{\tau_t}\,(f_{st} - \bar f_t)
+        + \sqrt{\alpha_t}\,(z_{st} \rho_{st} - \overline{z_t \rho_t}), \qquad
+        \rho_{st}(x) = \frac{\delta}{\delta + \sum_k \phi_{stk}(x)^2}
 
-    with the ensemble mean `f̄` and one calibration factor `τ` per task, fitted out of bag together
-    with one noise variance per task. `botorch_cll.fit.fit_rbf_ensemble` fits it.
+    with the ensemble mean `f̄`. The second term lets the members differ where none of them has a
+    center near: the remoteness `ρ` goes from nearly 0 at a center to 1 far from all of them, and
+    `z` are fixed numbers of mean 0 and variance 1. `τ`, `α` and a noise variance per task are
+    fitted out of bag. `botorch_cll.fit.fit_rbf_ensemble` fits all of it.
 
     Inputs are scaled to the box that the training inputs span, after the input transform.
 
@@ -98,143 +114,25 @@ class RBFEnsembleModel(Model, ABC):
         outcome_transform: OutcomeTransform | _DefaultType | None = DEFAULT,
         seed: int = 0,
     ) -> None:
-        super().__init__()
-        if missing not in ("raise", "mask"):
-            raise UnsupportedError(f"Expected missing to be 'raise' or 'mask', got {missing!r}.")
         for name, value in (("num_restarts", num_restarts), ("num_centers", num_centers)):
             if value is not None and value < 1:
                 raise UnsupportedError(f"Expected {name} of at least 1, got {value}.")
-        check_training_data(
-            train_X, train_Y, train_Yvar, missing=missing, long_format=task_feature is not None
+        super().__init__(
+            train_X=train_X,
+            train_Y=train_Y,
+            train_Yvar=train_Yvar,
+            task_feature=task_feature,
+            output_tasks=output_tasks,
+            all_tasks=all_tasks,
+            missing=missing,
+            input_transform=input_transform,
+            outcome_transform=outcome_transform,
         )
         self.num_restarts = num_restarts
         self.num_centers = num_centers if num_centers is not None else DEFAULT_NUM_CENTERS
         self.seed = seed
-        self.task_feature: int | None = None
-        self._set_tasks(train_X, train_Y, task_feature, output_tasks, all_tasks)
-        if input_transform is not None:
-            self.input_transform = input_transform.to(train_X)
-        self._set_outcome_transform(outcome_transform)
-        self.register_buffer("train_X", train_X.detach().clone(), persistent=False)
-        self.register_buffer("train_Y", train_Y.detach().clone(), persistent=False)
-        self._set_rows(train_Yvar)
         self.allocate(min(self.num_centers, self._rows_X.shape[0]))
         self.to(train_X)
-
-    # -- construction --------------------------------------------------------------------------
-
-    def _set_tasks(
-        self,
-        train_X: Tensor,
-        train_Y: Tensor,
-        task_feature: int | None,
-        output_tasks: list[int] | None,
-        all_tasks: list[int] | None,
-    ) -> None:
-        """Settle which tasks there are and which of them are outputs."""
-        if task_feature is None:
-            if output_tasks is not None or all_tasks is not None:
-                raise UnsupportedError(
-                    "output_tasks and all_tasks need a task_feature; in the wide format choose "
-                    "outputs with subset_output."
-                )
-            self.task_values = list(range(train_Y.shape[-1]))
-            self._outputs = list(self.task_values)
-            return
-        width = train_X.shape[-1]
-        if not -width <= task_feature < width:
-            raise UnsupportedError(
-                f"Expected task_feature between {-width} and {width - 1}, got {task_feature}."
-            )
-        if width < 2:
-            raise BotorchTensorDimensionError(
-                "Expected at least one input beside the task column, got none."
-            )
-        self.task_feature = task_feature % width
-        column = train_X[:, self.task_feature]
-        if bool((column != column.round()).any()):
-            raise InputDataError("Expected whole numbers in the task column, got fractions.")
-        found = sorted({int(value) for value in column.unique().tolist()})
-        self.task_values = sorted(found if all_tasks is None else {int(t) for t in all_tasks})
-        if not set(found) <= set(self.task_values):
-            raise UnsupportedError(
-                f"Expected all_tasks to contain every task in train_X, {found}, got "
-                f"{self.task_values}."
-            )
-        chosen = self.task_values if output_tasks is None else [int(t) for t in output_tasks]
-        if not chosen or not set(chosen) <= set(self.task_values):
-            raise UnsupportedError(
-                f"Expected output_tasks among {self.task_values}, got {output_tasks}."
-            )
-        self._outputs = [self.task_values.index(task) for task in chosen]
-
-    def _set_outcome_transform(
-        self, outcome_transform: OutcomeTransform | _DefaultType | None
-    ) -> None:
-        # A transform given with long data was made for its single column of targets.
-        self._transform_is_long = self.task_feature is not None
-        if outcome_transform is DEFAULT:
-            self.outcome_transform = Standardize(m=self.num_tasks)
-            self._transform_is_long = False
-        elif outcome_transform is not None:
-            self.outcome_transform = outcome_transform
-
-    def _set_rows(self, train_Yvar: Tensor | None) -> None:
-        """Transform the training data and bring them into canonical order."""
-        X, Y, Yvar = self.train_X, self.train_Y, train_Yvar
-        with torch.no_grad():
-            X_tf = self.transform_inputs(X)
-            if X_tf.shape[:-1] != X.shape[:-1]:
-                raise UnsupportedError(
-                    "Expected an input transform that keeps the number of training rows, got "
-                    f"{X_tf.shape[0]} rows from {X.shape[0]}."
-                )
-            if not bool(X_tf.isfinite().all()):
-                raise InputDataError(
-                    "Expected finite inputs from the input transform, got "
-                    f"{int((~X_tf.isfinite()).sum())} that are NaN or infinite."
-                )
-            if hasattr(self, "outcome_transform") and self._transform_is_long:
-                Y, Yvar = self._transform_outcomes(Y, Yvar, X_tf)
-            if self.task_feature is None:
-                data = TaskData.from_wide(X_tf, Y, Yvar)
-            else:
-                values = torch.tensor(self.task_values, device=X.device)
-                task = torch.searchsorted(values, X[:, self.task_feature].long())
-                keep = ~Y[:, 0].isnan()
-                data = TaskData.from_long(
-                    self._without_task(X_tf)[keep],
-                    task[keep],
-                    Y[keep, 0],
-                    None if Yvar is None else Yvar[keep, 0],
-                    self.num_tasks,
-                )
-            Y, Yvar = data.Y, data.Yvar
-            if hasattr(self, "outcome_transform") and not self._transform_is_long:
-                Y, Yvar = self._transform_outcomes(Y, Yvar, data.X)
-            low, high = data.X.amin(0), data.X.amax(0)
-        self.register_buffer("_rows_X", data.X, persistent=False)
-        self.register_buffer("_rows_Y", Y, persistent=False)
-        self.register_buffer("_rows_Yvar", Yvar, persistent=False)
-        self.register_buffer("input_offset", low)
-        self.register_buffer("input_scale", torch.where(high > low, high - low, 1.0))
-
-    def _transform_outcomes(
-        self, Y: Tensor, Yvar: Tensor | None, X: Tensor
-    ) -> tuple[Tensor, Tensor | None]:
-        missing = Y.isnan()
-        # A task without data has no scale that a transform could learn; the other tasks' stands in.
-        Y = torch.where(missing.all(0), Y.nanmean(1, keepdim=True), Y)
-        self.outcome_transform.train()
-        Y, Yvar = self.outcome_transform(Y, Yvar, X)
-        self.outcome_transform.eval()
-        broken = ~Y.isfinite() & ~missing
-        if bool(broken.any()):
-            raise InputDataError(
-                "Expected finite targets from the outcome transform, got "
-                f"{int(broken.sum())} that are NaN or infinite."
-            )
-        return Y.masked_fill(missing, torch.nan), Yvar
 
     def allocate(self, num_centers: int) -> None:
         """Make the modules and buffers that a fit fills in.
@@ -243,13 +141,21 @@ class RBFEnsembleModel(Model, ABC):
             num_centers: The number of centers of each network.
         """
         like = {"dtype": self.train_X.dtype, "device": self.train_X.device}
-        self.network = RBFNetwork(
-            self.num_restarts, self.num_tasks, num_centers, self._rows_X.shape[-1], **like
-        )
+        members = (self.num_restarts, self.num_tasks)
+        self.network = RBFNetwork(*members, num_centers, self._rows_X.shape[-1], **like)
         self.correlation = self._make_correlation_layer()
         self.register_buffer("inflation", torch.ones(self.num_tasks, **like))
+        self.register_buffer("remote_variance", torch.ones(self.num_tasks, **like))
+        self.register_buffer("remote_sign", torch.zeros(members, **like))
         self.register_buffer("noise", torch.ones(self.num_tasks, **like))
+        self.register_buffer("log_ridge", torch.zeros(*members, self.num_ridges, **like))
+        self.register_buffer("tail_degree", torch.full(members, 2, device=like["device"]))
         self.register_buffer("is_fitted", torch.tensor(False, device=like["device"]))
+        for name in ("bags", "left_out", "left_out_rows"):
+            self.register_buffer(name, None)
+        self._solution: RidgeSolution | None = None
+        self._added: AddedRows | None = None
+        self._added_weight: Tensor | None = None
         self.requires_grad_(False)
 
     def _make_correlation_layer(self) -> CorrelationLearningLayer | None:
@@ -275,49 +181,47 @@ class RBFEnsembleModel(Model, ABC):
         penalty[..., -tail:] = TAIL_RIDGE
         return solve_ridge(gram, moment, torch.where(included, penalty, EXCLUDED))
 
-    # -- what BoTorch asks for -----------------------------------------------------------------
+    def solution(self) -> RidgeSolution:
+        """The output weights of the members' own rows, their hidden layers given.
 
-    @property
-    def num_tasks(self) -> int:
-        """The number `T` of tasks that are modelled."""
-        return len(self.task_values)
+        Rows are streamed in blocks, so memory does not grow with their number.
 
-    @property
-    def num_outputs(self) -> int:
-        """The number `m` of outputs."""
-        return len(self._outputs)
+        Returns:
+            The solution, a `S x T`-batch.
 
-    @property
-    def output_tasks(self) -> list[int]:
-        """The task values of the outputs; in the wide format the columns of `train_Y`."""
-        return [self.task_values[i] for i in self._outputs]
+        Raises:
+            ModelFittingError: If it is not known which rows the members were fitted to.
+        """
+        if self.bags is None:
+            raise ModelFittingError(
+                f"Expected a {type(self).__name__} fitted to its training data, got one that "
+                "was not fitted or whose state comes from other data: call "
+                "botorch_cll.fit.fit_rbf_ensemble(model) first."
+            )
+        data = self.data
+        blocks = TaskBlocks.from_data(data, per_task=True)
+        weight = self.bags.movedim(-1, 1).gather(-1, blocks.index.expand(len(self.bags), -1, -1))
+        weight = weight * blocks.weight
+        num_columns = self.network.weight.shape[-1]
+        gram = data.X.new_zeros(*self.network.weight.shape, num_columns)
+        moment = data.X.new_zeros(*self.network.weight.shape, 1)
+        at_a_time = max(1, _MAX_ELEMENTS // self.network.weight.numel())
+        for chosen in torch.arange(blocks.index.shape[1], device=data.X.device).split(at_a_time):
+            phi = self.network.features(data.X[blocks.index[:, chosen]])
+            weighted = (phi * weight[..., chosen].unsqueeze(-1)).transpose(-1, -2)
+            gram += weighted @ phi
+            moment += weighted @ blocks.Y[:, chosen]
+        included = included_columns(
+            self.tail_degree, self.network.centers.shape[-2], data.X.shape[-1]
+        )
+        return self.solve_output_weights(gram, moment, self.log_ridge.exp(), included)
+
+    # -- posterior -----------------------------------------------------------------------------
 
     @property
     def batch_shape(self) -> torch.Size:
-        """The batch shape of the model: empty, the restarts are not a batch to the outside."""
-        return torch.Size()
-
-    @property
-    def train_inputs(self) -> tuple[Tensor]:
-        """The training inputs as they were given, before any transform."""
-        return (self.train_X,)
-
-    @property
-    def data(self) -> TaskData:
-        """The training data in canonical order, inputs in the unit cube, outcomes transformed."""
-        return TaskData(
-            X=(self._rows_X - self.input_offset) / self.input_scale,
-            Y=self._rows_Y,
-            Yvar=self._rows_Yvar,
-        )
-
-    def train(self, mode: bool = True) -> Self:
-        """Set the training mode; the data stay as they are, so there is nothing to convert."""
-        return nn.Module.train(self, mode)
-
-    def eval(self) -> Self:
-        """Set the evaluation mode."""
-        return nn.Module.train(self, False)
+        """The batch shape: empty for a fitted model, the fantasies' for a conditioned one."""
+        return torch.Size() if self._added is None else self._added.batch_shape
 
     def forward(self, X: Tensor) -> Tensor:
         """The members' values.
@@ -327,96 +231,246 @@ class RBFEnsembleModel(Model, ABC):
 
         Returns:
             A `batch_shape x S x q x T`-dim tensor in the scale of the transformed outcomes, spread
-            by the calibration factors.
+            by `τ` and `α`.
         """
-        values = self.network((X - self.input_offset) / self.input_scale)
-        if self.correlation is not None:
-            values = self.correlation(values)
+        values, remoteness = self.mixed_outputs(self._to_unit_cube(X))
         mean = values.mean(dim=-3, keepdim=True)
-        return mean + self.inflation.sqrt() * (values - mean)
+        values = mean + self.inflation.sqrt() * (values - mean)
+        apart = self.remote_sign.unsqueeze(-2) * remoteness
+        return values + self.remote_variance.sqrt() * (apart - apart.mean(dim=-3, keepdim=True))
 
-    def posterior(
-        self,
-        X: Tensor,
-        output_indices: list[int] | None = None,
-        observation_noise: bool | Tensor = False,
-        posterior_transform: PosteriorTransform | None = None,
-    ) -> GPyTorchPosterior:
-        """The posterior at `X`.
+    def mixed_outputs(self, X: Tensor) -> tuple[Tensor, Tensor]:
+        """The members as they were fitted, before their spread is calibrated, and the remoteness.
 
         Args:
-            X: A `batch_shape x q x d`-dim tensor of inputs in the scale of `train_X`. In the long
-                format it may hold the task column; the posterior then has one output, each
-                point's own task.
-            output_indices: The outputs wanted; all if omitted.
-            observation_noise: Whether to add the observation noise; or a tensor of noise variances
-                in the scale of the transformed outcomes that broadcasts to
-                `batch_shape x q x m`.
-            posterior_transform: A posterior transform. It acts on the members where there is no
-                observation noise, on the Gaussian of the posterior where there is.
+            X: A `batch_shape x q x d`-dim tensor of points in the unit cube.
 
         Returns:
-            A `MemberPosterior` of shape `batch_shape x q x m`, or what the transform makes of it.
-
-        Raises:
-            ModelFittingError: If the model has not been fitted.
-            BotorchTensorDimensionError: If `X` has the wrong number of columns.
-            InputDataError: If `X` has another dtype than the model.
+            Two `batch_shape x S x q x T`-dim tensors; the second one may lack the batch dimensions
+            of fantasies.
         """
+        if self._added is None:
+            outputs, support = self.network.outputs_and_support(X)
+        else:
+            outputs, support = self.network.outputs_and_support(X, self._added_weight)
+            support = support + self._added.support(self.network, X)
+        if self.correlation is not None:
+            outputs = self.correlation(outputs)
+        return outputs, NEAR / (NEAR + support)
+
+    def _check_fitted(self) -> None:
         if not bool(self.is_fitted):
             raise ModelFittingError(
                 f"Expected a fitted {type(self).__name__}, got one that is not: call "
                 "botorch_cll.fit.fit_rbf_ensemble(model) first."
             )
-        with_task = self._check_inputs(X)
-        columns = self._columns(output_indices, with_task)
-        self.eval()
-        task = X[..., self.task_feature] if with_task else None
-        if self.task_feature is not None and not with_task:
-            X = self._with_task(X, self.task_values[self._outputs[0]])
-        X = self.transform_inputs(X)
-        values = self.forward(self._without_task(X))
-        noise = self._noise_std(observation_noise, values)
-        if task is None:
-            values, noise = self._untransform(values, noise, X)
-            values = values[..., columns]
-            noise = None if noise is None else noise[..., columns]
-        else:
-            index = self._task_index(task).unsqueeze(-1)
-            values, noise = self._untransform(values, noise, X)
-            values = values.gather(-1, index.unsqueeze(-3).expand(*values.shape[:-1], 1))
-            noise = None if noise is None else noise.expand(*index.shape[:-1], -1).gather(-1, index)
-        if noise is not None:
-            posterior = MemberPosterior(values, noise=noise)
-            return posterior if posterior_transform is None else posterior_transform(posterior, X)
-        if posterior_transform is not None:
-            q_and_m = values.ndim
-            values = posterior_transform.evaluate(values, X.unsqueeze(-3))
-            values = values.unsqueeze(-1) if values.ndim < q_and_m else values
-        return MemberPosterior(values)
 
-    def subset_output(self, idcs: list[int]) -> Self:
-        """The model of some of the outputs; it shares no state with this one.
+    def loo(self) -> LeftOut:
+        """Predictions of the training observations by the members that have not seen them.
 
-        Args:
-            idcs: Indices of outputs.
+        Every member is fitted to a share of the rows, so this takes no further fit. Where nearly
+        all members have seen a row, their closed-form leave-one-out predictions stand in.
 
         Returns:
-            A model of the same class whose outputs are those of `idcs`, in that order.
+            Means and variances in the order and scale of `train_Y`.
 
         Raises:
-            UnsupportedError: If an index is out of range.
+            ModelFittingError: If the model was not fitted to its training data.
+            UnsupportedError: If the model was conditioned on further observations.
         """
-        if not idcs:
-            raise UnsupportedError(f"Expected indices of {self.num_outputs} outputs, got none.")
-        subset = copy.deepcopy(self)
-        subset._outputs = self._columns(idcs, with_task=False)
-        return subset
+        self._check_fitted()
+        if self._added is not None:
+            raise UnsupportedError("Expected a model as it was fitted, got a conditioned one.")
+        if self.bags is None or self.left_out is None:
+            raise ModelFittingError(
+                "Expected a model fitted to its training data, got one whose state comes from "
+                "other data: call botorch_cll.fit.fit_rbf_ensemble(model) first."
+            )
+        data = self.data
+        moments = data.Y.new_full((2, *data.Y.shape), torch.nan)
+        moments[:, self.left_out_rows] = self.left_out
+        rest = moments[0].isnan().all(-1).nonzero().squeeze(-1)
+        for rows in rest.split(max(1, _MAX_ELEMENTS // self.network.weight.numel())):
+            outputs, remoteness = self.mixed_outputs(data.X[rows])
+            trusted = trusted_members(data.observed[rows], self.bags[:, rows])
+            moments[:, rows] = torch.stack(self.calibrated_moments(outputs, remoteness, trusted))
+        mean, variance = moments
+        noise = self.noise.expand_as(mean)
+        if data.Yvar is not None:
+            noise = torch.where(data.Yvar.isnan(), noise, data.Yvar)
+        X = self.tasks.with_task(self._rows_X, self.output_tasks[0])
+        mean, std = self._untransform_moments(mean, (variance + noise).sqrt(), X)
+        return LeftOut(self._as_given(mean), self._as_given(std.square()))
+
+    def calibrated_moments(
+        self, outputs: Tensor, remoteness: Tensor, trusted: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Means and calibrated variances over the members that have not seen a row.
+
+        Args:
+            outputs: A `S x n x T`-dim tensor of the members' predictions.
+            remoteness: A `S x n x T`-dim tensor.
+            trusted: A `S x n x T`-dim boolean tensor of the predictions to use.
+
+        Returns:
+            Two `n x T`-dim tensors, in the scale of the transformed outcomes, without noise.
+        """
+        mean, variance, _ = left_out_moments(outputs, trusted)
+        remote = average_trusted(remoteness.square(), trusted)
+        return mean, self.inflation * variance + self.remote_variance * remote
+
+    def _as_given(self, values: Tensor) -> Tensor:
+        """Bring `n x T` values of canonical rows into the order and shape of `train_Y`."""
+        given = torch.full_like(self.train_Y, torch.nan)
+        if self.tasks.feature is None:
+            row, task = (~self.train_Y.isnan()).nonzero(as_tuple=True)
+            given[row, task] = values[self._row, task]
+            return given[:, list(self.tasks.outputs)]
+        keep = ~self.train_Y[:, 0].isnan()
+        given[keep, 0] = values[self._row, self.tasks.index(self.train_X[keep])]
+        return given
+
+    # -- fantasies -----------------------------------------------------------------------------
+
+    def condition_on_observations(self, X: Tensor, Y: Tensor, noise: Tensor | None = None) -> Self:
+        """The model after further observations, without a new fit.
+
+        Every member takes all new rows into its output weights, exactly as a fit of these weights
+        to its old and the new rows would; centers, widths, ridge, correlation layer and calibration
+        stay as they are. This model is not changed.
+
+        Args:
+            X: A `batch_shape x n' x d`-dim tensor of inputs in the scale of `train_X`; in the long
+                format with or without the task column.
+            Y: A `batch_shape' x n' x m`-dim tensor of targets in their natural scale, NaN where an
+                output was not observed; one column if `X` holds the task column. `batch_shape'`
+                may have more leading dimensions than `batch_shape`.
+            noise: A tensor of noise variances that broadcasts to the shape of `Y`, in the scale of
+                the transformed outcomes, as BoTorch has it.
+
+        Returns:
+            A model of this class whose `batch_shape` is `batch_shape'`.
+
+        Raises:
+            ModelFittingError: If the model was not fitted to its training data.
+            BotorchTensorDimensionError: If shapes do not fit together.
+            InputDataError: If `X` has another dtype than the model.
+        """
+        self._check_fitted()
+        task = self._check_inputs(X)
+        num_columns = self.num_outputs if task is None else 1
+        if Y.ndim < 2 or Y.shape[-2:] != (X.shape[-2], num_columns):
+            raise BotorchTensorDimensionError(
+                f"Expected Y of shape batch_shape x {X.shape[-2]} x {num_columns}, got "
+                f"{tuple(Y.shape)} for X of shape {tuple(X.shape)}."
+            )
+        try:
+            batch = torch.broadcast_shapes(X.shape[:-2], Y.shape[:-2], self.batch_shape)
+        except RuntimeError as error:
+            raise BotorchTensorDimensionError(
+                f"Expected batch shapes that broadcast, got {tuple(X.shape[:-2])} of X, "
+                f"{tuple(Y.shape[:-2])} of Y and {tuple(self.batch_shape)} of the model."
+            ) from error
+        self.eval()
+        X = self._transformed(X, with_task=task is not None)
+        Y = self._by_task(Y.expand(*batch, *Y.shape[-2:]), task)
+        if hasattr(self, "outcome_transform"):
+            Y = self._map_outcomes(self.outcome_transform, Y, X)
+        if noise is None:
+            Yvar = Y.new_full((X.shape[-2], self.num_tasks), torch.nan)
+        else:
+            Yvar = self._by_task(
+                noise.expand(*noise.shape[:-2], *Y.shape[-2:-1], num_columns), task
+            )
+        observed = ~Y.detach().isnan()
+        if bool(observed.all(-1).all()) or bool((observed == observed[(0,) * len(batch)]).all()):
+            observed = observed[(0,) * len(batch)]
+        added = AddedRows(
+            X=self._to_unit_cube(self.tasks.without_task(X)),
+            Y=Y,
+            row_weight=weights_like(self.data, Yvar) * observed,
+        )
+        return self._conditioned(added if self._added is None else self._added.join(added))
+
+    def _by_task(self, values: Tensor, task: Tensor | None) -> Tensor:
+        """Spread values of outputs, or of the task of each row, over columns of all tasks."""
+        if task is None and self.tasks.outputs == tuple(range(self.num_tasks)):
+            return values
+        columns = values.new_full((*values.shape[:-1], self.num_tasks), torch.nan)
+        if task is None:
+            columns[..., list(self.tasks.outputs)] = values
+            return columns
+        return columns.scatter(-1, task.unsqueeze(-1).expand_as(values), values)
+
+    def _conditioned(self, added: AddedRows) -> Self:
+        if self._solution is None:
+            self._solution = self.solution()
+        model = copy.copy(self)
+        # Buffers stay what they are; modules would be moved along by `to`.
+        model._buffers = dict(self._buffers)
+        model._modules = {name: copy.deepcopy(module) for name, module in self._modules.items()}
+        model._added = added
+        model._added_weight = added.output_weights(self.network, self._solution)
+        return model
+
+    def fantasize(
+        self,
+        X: Tensor,
+        sampler: MCSampler,
+        observation_noise: Tensor | None = None,
+        **kwargs: Any,
+    ) -> Self:
+        """The model conditioned on samples of its own posterior.
+
+        Args:
+            X: A `batch_shape x n' x d`-dim tensor of inputs.
+            sampler: What draws the fantasies from the posterior at `X`, observation noise included.
+            observation_noise: A tensor of noise variances in the scale of the transformed outcomes
+                that broadcasts to `batch_shape x n' x m`; the model's own if omitted.
+            kwargs: Handed on to `condition_on_observations`; `propagate_grads`, which BoTorch's
+                acquisition functions pass, makes no difference here.
+
+        Returns:
+            A model of batch shape `num_fantasies x batch_shape`.
+
+        Raises:
+            DeprecationError: If `observation_noise` is a bool, as in BoTorch.
+        """
+        kwargs.pop("propagate_grads", None)
+        if observation_noise is None:
+            posterior = self.posterior(X, observation_noise=True)
+        elif isinstance(observation_noise, Tensor):
+            posterior = self.posterior(X, observation_noise=observation_noise)
+            kwargs["noise"] = observation_noise
+        else:
+            raise DeprecationError(
+                f"Expected observation_noise to be a tensor or None, got {observation_noise!r}."
+            )
+        return self.condition_on_observations(X, sampler(posterior), **kwargs)
+
+    # -- state ---------------------------------------------------------------------------------
+
+    def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """The fitted state; see `torch.nn.Module.state_dict`.
+
+        Raises:
+            UnsupportedError: If the model was conditioned on further observations, which no other
+                model's state could hold.
+        """
+        if self._added is not None:
+            raise UnsupportedError(
+                "Expected a model as it was fitted, got one conditioned on further observations: "
+                "it has no state of its own. Fit a model to all data instead."
+            )
+        return super().state_dict(*args, **kwargs)
 
     def load_state_dict(
         self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
     ) -> Any:
-        """Load a state, also one with another number of centers.
+        """Load a state, also one of another number of training rows or centers.
+
+        What a state knows of the rows it was fitted to is left out where their number differs; then
+        `loo` and fantasies need a new fit.
 
         Args:
             state_dict: The state of a model with as many restarts and tasks.
@@ -426,98 +480,25 @@ class RBFEnsembleModel(Model, ABC):
         Returns:
             The missing and unexpected keys.
         """
-        centers = state_dict.get("network.centers")
+        state = dict(state_dict)
+        centers = state.get("network.centers")
         if centers is not None and centers.shape[-2] != self.network.centers.shape[-2]:
             self.allocate(centers.shape[-2])
-        return super().load_state_dict(state_dict, strict=strict, assign=assign)
+        bags = state.get("bags")
+        same_rows = bags is not None and bags.shape[1] == len(self._rows_X)
+        for name in ("bags", "left_out", "left_out_rows"):
+            if not same_rows:
+                state.pop(name, None)
+            value = state.get(name)
+            setattr(self, name, None if value is None else torch.empty_like(value))
+        self._solution = None
+        return super().load_state_dict(state, strict=strict, assign=assign)
 
-    # -- inputs and outcomes -------------------------------------------------------------------
-
-    def _check_inputs(self, X: Tensor) -> bool:
-        """Check the inputs of a posterior; return whether they hold the task column."""
-        width = self.train_X.shape[-1]
-        widths = [width] if self.task_feature is None else [width - 1, width]
-        if X.ndim < 2 or X.shape[-1] not in widths:
-            raise BotorchTensorDimensionError(
-                f"Expected X of shape batch_shape x q x d with d in {widths}, got {tuple(X.shape)}."
-            )
-        if X.dtype != self.train_X.dtype:
-            raise InputDataError(f"Expected X of dtype {self.train_X.dtype}, got {X.dtype}.")
-        return self.task_feature is not None and X.shape[-1] == width
-
-    def _columns(self, output_indices: list[int] | None, with_task: bool) -> list[int]:
-        """The tasks that a posterior is asked for."""
-        if output_indices is None:
-            return self._outputs
-        if with_task:
-            raise UnsupportedError(
-                f"Expected no output_indices where X holds the task column, got {output_indices}."
-            )
-        size = self.num_outputs
-        if any(not -size <= i < size for i in output_indices):
-            raise UnsupportedError(
-                f"Expected output_indices of {size} outputs, got {output_indices}."
-            )
-        return [self._outputs[i] for i in output_indices]
-
-    def _without_task(self, X: Tensor) -> Tensor:
-        if self.task_feature is None:
-            return X
-        return torch.cat([X[..., : self.task_feature], X[..., self.task_feature + 1 :]], dim=-1)
-
-    def _with_task(self, X: Tensor, task: int) -> Tensor:
-        if self.task_feature is None:
-            return X
-        column = X.new_full((*X.shape[:-1], 1), float(task))
-        return torch.cat([X[..., : self.task_feature], column, X[..., self.task_feature :]], dim=-1)
-
-    def _task_index(self, task: Tensor) -> Tensor:
-        """Positions in `task_values` of the entries of a task column."""
-        values = torch.tensor(self.task_values, device=task.device)
-        index = torch.searchsorted(values, task.long().contiguous()).clamp(max=len(values) - 1)
-        if bool((values[index] != task).any()):
-            found = sorted(task.unique().tolist())
-            raise InputDataError(f"Expected tasks among {self.task_values}, got {found}.")
-        return index
-
-    def _noise_std(self, observation_noise: bool | Tensor, values: Tensor) -> Tensor | None:
-        """Noise standard deviations of all tasks in the scale of the transformed outcomes."""
-        if isinstance(observation_noise, bool):
-            if not observation_noise:
-                return None
-            return self.noise.sqrt().expand(*values.shape[:-3], *values.shape[-2:])
-        if observation_noise.ndim > 0 and observation_noise.shape[-1] not in (1, self.num_outputs):
-            raise BotorchTensorDimensionError(
-                f"Expected observation_noise with {self.num_outputs} columns, got shape "
-                f"{tuple(observation_noise.shape)}."
-            )
-        std = values.new_zeros(*values.shape[:-3], *values.shape[-2:])
-        std[..., self._outputs] = observation_noise.sqrt().expand(*std.shape[:-1], self.num_outputs)
-        return std
-
-    def _untransform(
-        self, values: Tensor, noise_std: Tensor | None, X: Tensor
-    ) -> tuple[Tensor, Tensor | None]:
-        """Bring member values and noise into the scale of the targets.
-
-        The noise is carried over by the symmetric difference of the untransformed mean: exact for
-        affine transforms, to first order for others.
-        """
-        if not hasattr(self, "outcome_transform"):
-            return values, None if noise_std is None else noise_std.square()
-        if noise_std is None:
-            return self._invert_outcomes(values, X.unsqueeze(-3)), None
-        mean = values.mean(-3)
-        upper = self._invert_outcomes(mean + noise_std, X)
-        lower = self._invert_outcomes(mean - noise_std, X)
-        return self._invert_outcomes(values, X.unsqueeze(-3)), (0.5 * (upper - lower)).square()
-
-    def _invert_outcomes(self, Y: Tensor, X: Tensor) -> Tensor:
-        if not self._transform_is_long:
-            return self.outcome_transform.untransform(Y, X=X)[0]
-        bare = self._without_task(X)
-        columns = [
-            self.outcome_transform.untransform(Y[..., [i]], X=self._with_task(bare, task))[0]
-            for i, task in enumerate(self.task_values)
-        ]
-        return torch.cat(columns, dim=-1)
+    def _apply(self, fn: Any, recurse: bool = True) -> Self:
+        """Move what is not a parameter or buffer along with `to` and the like."""
+        super()._apply(fn, recurse)
+        self._solution = None
+        if self._added is not None:
+            self._added = self._added.map(fn)
+            self._added_weight = fn(self._added_weight)
+        return self

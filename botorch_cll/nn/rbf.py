@@ -46,6 +46,21 @@ def polynomial_tail(X: Tensor) -> Tensor:
     return torch.cat([torch.ones_like(z[..., :1]), z, z * z], dim=-1)
 
 
+def included_columns(degree: Tensor, num_centers: int, dim: int) -> Tensor:
+    """The features that take part if the polynomial tail goes up to a given degree.
+
+    Args:
+        degree: A `batch_shape`-dim tensor of degrees: 0, 1 or 2.
+        num_centers: The number `K` of centers.
+        dim: The input dimension `d`.
+
+    Returns:
+        A `batch_shape x P`-dim boolean tensor, `P = K + 1 + 2 d`.
+    """
+    columns = [0] * (num_centers + 1) + [1] * dim + [2] * dim
+    return degree.unsqueeze(-1) >= torch.tensor(columns, device=degree.device)
+
+
 def kmeans_centers(
     X: Tensor, weight: Tensor, num_centers: int, generator: torch.Generator, num_iterations: int = 4
 ) -> Tensor:
@@ -137,8 +152,38 @@ class RBFNetwork(nn.Module):
         Returns:
             A `batch_shape x S x n x T`-dim tensor.
         """
+        return self.outputs_and_support(X)[0]
+
+    def outputs_and_support(self, X: Tensor, weight: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """The preliminary outputs, and how many centers are near each point.
+
+        Args:
+            X: A `batch_shape x n x d`-dim tensor of inputs in the unit cube.
+            weight: A `batch_shape' x S x T x P`-dim tensor of output weights to use instead of the
+                network's own, `batch_shape'` broadcasting with `batch_shape`.
+
+        Returns:
+            A `batch_shape x S x n x T`-dim tensor of outputs (with `weight`, of the broadcast batch
+            shape) and one of supports, `Σ_k φ_k(x)²`, of the shape of `X`'s batch.
+        """
         # All points as rows of one matrix: a batch of single points would be as many tiny products.
         points = X.reshape(-1, X.shape[-1])
-        outputs = (self.features(points) @ self.weight.unsqueeze(-1)).squeeze(-1)
-        outputs = outputs.view(*outputs.shape[:2], *X.shape[:-1])
-        return outputs.movedim(0, -2).movedim(0, -1)
+        radial = gaussian_rbf(points, self.centers, self.log_length_scale.exp())
+        tail = polynomial_tail(points)
+        support = self._by_point(torch.linalg.vecdot(radial, radial), X)
+        num_centers = self.centers.shape[-2]
+        if weight is None:
+            on_radial, on_tail = self.weight.tensor_split([num_centers], dim=-1)
+            outputs = (radial @ on_radial.unsqueeze(-1)).squeeze(-1)
+            outputs = outputs + on_tail @ tail.transpose(-1, -2)
+            return self._by_point(outputs, X), support
+        shape = (*radial.shape[:2], *X.shape[:-1], -1)
+        phi = torch.cat([radial, tail.expand(*radial.shape[:2], *tail.shape)], dim=-1)
+        phi = phi.view(shape).movedim((0, 1), (-4, -3))
+        outputs = (phi @ weight.unsqueeze(-1)).squeeze(-1)
+        return outputs.transpose(-1, -2), support
+
+    @staticmethod
+    def _by_point(values: Tensor, X: Tensor) -> Tensor:
+        """Bring `S x T x N` values at the points of `X` into shape `batch_shape x S x n x T`."""
+        return values.view(*values.shape[:2], *X.shape[:-1]).movedim(0, -2).movedim(0, -1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -81,6 +82,53 @@ class RidgeSolution:
         seen = (row_weight > 0).unsqueeze(-1)
         return torch.where(seen, Y - (Y - fitted) / slack, fitted)
 
+    def update(self, phi: Tensor, row_weight: Tensor, residual: Tensor) -> Tensor:
+        r"""What further rows change in the weights, without solving again.
+
+        .. math:: w' - w = A^{-1} \Phi^\top (\Omega^{-1} + \Phi A^{-1} \Phi^\top)^{-1}
+            (y - \Phi w)
+
+        (recursive least squares, Plackett 1950): exactly the change that the ridge fit to all rows
+        makes. There are `B` sets of `k` rows, independent of each other, each with `F` versions of
+        its targets.
+
+        Args:
+            phi: A `S x T x B x k x P`-dim tensor of features.
+            row_weight: A `T x B x k`-dim tensor, zero for rows that a task was not observed in.
+            residual: A `S x T x B x k x F`-dim tensor, targets minus predictions.
+
+        Returns:
+            A `S x T x B x P x F`-dim tensor.
+        """
+        roots = self.roots(phi.flatten(2, 3)).unflatten(-1, phi.shape[2:4]).movedim(-2, 2)
+        scale = row_weight.sqrt()
+        return self._through_roots(roots * scale.unsqueeze(-2), residual * scale.unsqueeze(-1))
+
+    def _through_roots(self, roots: Tensor, residual: Tensor) -> Tensor:
+        """Solve for the coefficients of the rows and go back to weights."""
+        return self._unroot(roots @ _solve_system(roots.transpose(-1, -2) @ roots, residual))
+
+    def _unroot(self, combined: Tensor) -> Tensor:
+        """Solve with the transposed factor for a `S x T x B x P x F`-dim tensor."""
+        return _by_columns(
+            lambda columns: torch.linalg.solve_triangular(
+                self.factor.transpose(-1, -2), columns, upper=True
+            ),
+            combined,
+        )
+
+
+def _solve_system(gram: Tensor, residual: Tensor) -> Tensor:
+    """Solve `(I + gram) c = residual`."""
+    identity = torch.eye(gram.shape[-1], dtype=gram.dtype, device=gram.device)
+    return torch.cholesky_solve(residual, torch.linalg.cholesky(gram + identity))
+
+
+def _by_columns(solve: Callable[[Tensor], Tensor], sets: Tensor) -> Tensor:
+    """Apply a solver that wants `S x T x P x (B F)` columns to a `S x T x B x P x F`-dim tensor."""
+    columns = sets.transpose(-3, -2)
+    return solve(columns.flatten(-2)).unflatten(-1, columns.shape[-2:]).transpose(-3, -2)
+
 
 @dataclass(frozen=True)
 class RegularizedTasksSolution(RidgeSolution):
@@ -103,6 +151,31 @@ class RegularizedTasksSolution(RidgeSolution):
         ) * self.own_penalty.unsqueeze(-1)
         shared = torch.linalg.solve_triangular(self.shared_factor, through_own, upper=False)
         return torch.cat([own, shared], dim=-2)
+
+    def _through_roots(self, roots: Tensor, residual: Tensor) -> Tensor:
+        """As in `RidgeSolution`, but a row of one task has a say in the weights of all."""
+        num_tasks, k = roots.shape[1], roots.shape[-1]
+        own, shared = roots.chunk(2, dim=-2)
+        # One system of the rows of all tasks, S x B x (T k) x (T k), whose tasks meet in `shared`.
+        rows = shared.movedim(1, -2).flatten(-2)
+        own_gram = (own.transpose(-1, -2) @ own).movedim(1, -1)
+        gram = torch.diag_embed(own_gram, dim1=2, dim2=4).flatten(4, 5).flatten(2, 3)
+        gram = gram + rows.transpose(-1, -2) @ rows
+        coefficients = _solve_system(gram, residual.movedim(1, 2).flatten(2, 3))
+        by_task = coefficients.unflatten(2, (num_tasks, k)).movedim(2, 1)
+        return self._unroot(own @ by_task) + _by_columns(
+            self._weights_from_shared, (rows @ coefficients).unsqueeze(1)
+        )
+
+    def _weights_from_shared(self, columns: Tensor) -> Tensor:
+        """Every task's weights from `S x 1 x P x N` columns in the roots of the shared weights."""
+        w_0 = torch.linalg.solve_triangular(
+            self.shared_factor.transpose(-1, -2), columns, upper=True
+        )
+        penalized = (self.own_penalty.unsqueeze(-1) * w_0).expand(
+            *self.factor.shape[:-1], columns.shape[-1]
+        )
+        return torch.cholesky_solve(penalized, self.factor)
 
 
 def solve_ridge(gram: Tensor, moment: Tensor, penalty: Tensor) -> RidgeSolution:

@@ -192,7 +192,7 @@ def optimize_acqf_per_task(
 
 
 def _incumbents(model: Model, maximize: bool) -> Tensor:
-    if not isinstance(model, RBFEnsembleModel) or model.task_feature is not None:
+    if not isinstance(model, RBFEnsembleModel) or model.tasks.feature is not None:
         raise UnsupportedError(
             "Expected best_f for a model that is not one of this package's in the wide format, got "
             f"None for a {type(model).__name__}."

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from botorch_cll.fit import calibration
+from botorch_cll.fit.calibration import fit_variances
 from botorch_cll.models.data import TaskData
+from botorch_cll.models.left_out import left_out_moments
 
 NAN = float("nan")
 
@@ -29,9 +30,17 @@ def synthetic(
     return predictions, trusted, Y
 
 
-def calibrate(predictions, trusted, Y, Yvar):
+def fit(predictions, trusted, Y, Yvar, remote=None):
     data = TaskData(X=Y.new_zeros(len(Y), 1), Y=Y, Yvar=Yvar)
-    return calibration.calibrate(predictions, trusted, data)
+    mean, variance, used = left_out_moments(predictions, trusted)
+    remote = torch.zeros_like(mean) if remote is None else remote
+    return fit_variances(mean, variance, remote, used, data)
+
+
+def calibrate(predictions, trusted, Y, Yvar):
+    """The factor and the noise where no row is remote."""
+    factor, _, noise = fit(predictions, trusted, Y, Yvar)
+    return factor, noise
 
 
 def loss_by_hand(predictions, trusted, Y, factor, noise) -> np.ndarray:
@@ -65,7 +74,7 @@ def test_noiseless_truth_gets_little_noise():
 @pytest.mark.parametrize("seed", range(4))
 def test_documented_objective_is_all_but_minimised(seed):
     problem = synthetic([2.0, 0.7], [0.1, 0.5], n=30, S=12, seed=seed)
-    factor, noise = calibrate(*problem, None)
+    factor, noise = (values * 27 / 31 for values in calibrate(*problem, None))
     found = loss_by_hand(*problem, factor.tolist(), noise.tolist())
     best = np.full(2, np.inf)
     for tau in np.geomspace(0.1, 30, 20):
@@ -160,3 +169,31 @@ def test_one_member_leaves_everything_to_the_noise():
     factor, noise = calibrate(predictions, torch.ones_like(predictions, dtype=torch.bool), Y, None)
     assert factor.isfinite().all()
     assert noise.item() == pytest.approx(error, rel=0.5)
+
+
+def test_errors_that_grow_with_the_remoteness_are_recovered():
+    predictions, trusted, Y = synthetic([1.0], [0.05])
+    generator = torch.Generator().manual_seed(1)
+    remote = torch.rand(Y.shape, generator=generator, dtype=torch.double).square()
+    Y = Y + (2.0 * remote).sqrt() * torch.randn(Y.shape, generator=generator, dtype=torch.double)
+    factor, alpha, noise = fit(predictions, trusted, Y, None, remote)
+    np.testing.assert_allclose([factor.item(), alpha.item(), noise.item()], [1, 2, 0.05], rtol=0.4)
+    # Nothing says how far off remote points are where there are none: the usual share of the scale.
+    alpha = fit(predictions, trusted, Y, None)[1]
+    assert alpha.item() == pytest.approx(0.3 * Y.var().item(), rel=0.01)
+
+
+def test_few_errors_are_taken_for_too_small():
+    predictions, trusted, Y = synthetic([1.0], [0.3], n=4000)
+    many = fit(predictions, trusted, Y, None)
+    total = [
+        sum(
+            values.item()
+            for values in fit(predictions[:, i : i + 8], trusted[:, i : i + 8], Y[i : i + 8], None)[
+                ::2
+            ]
+        )
+        for i in range(0, 1600, 8)
+    ]
+    # The noise alone is 0.3; eight errors give more on average, not less.
+    assert np.mean(total) > many[0].item() + many[2].item()

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from botorch_cll.fit.resampling import TaskBlocks, noise_weights
 from botorch_cll.fit.search import (
     Settings,
     draw_settings,
@@ -20,6 +19,7 @@ from botorch_cll.models import (
     RegularizedMultiTaskRBFModel,
     SingleRBFModel,
 )
+from botorch_cll.models.blocks import TaskBlocks, noise_weights
 from botorch_cll.models.ensemble import TAIL_RIDGE
 
 NAN = float("nan")

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from botorch_cll.fit import TwoStageOptions, fit_rbf_ensemble
-from botorch_cll.fit.resampling import noise_weights
 from botorch_cll.models import MultiRBFCorrelationModel, SingleRBFModel
+from botorch_cll.models.blocks import noise_weights
 from botorch_cll.models.ensemble import TAIL_RIDGE
 
 NAN = float("nan")

@@ -112,13 +112,20 @@ def test_members_are_the_networks_behind_the_layer_spread_around_their_mean(laye
     model = fit(X, smooth(X), correlation_layers=layers, outcome_transform=None)
     at = 3.0 * rand(4, 5, 3, seed=3) - 1.0
     low, high = X.amin(0), X.amax(0)
-    members = model.network((at - low) / (high - low))
+    unit = (at - low) / (high - low)
+    members = model.network(unit)
     if layers is None:
         assert model.correlation is None
     else:
         members = model.correlation(members)
     mean = members.mean(1, keepdim=True)
     expected = mean + model.inflation.sqrt() * (members - mean)
+    # Far from the members' centers they differ by what they know nothing of.
+    distance = unit[:, None, None, :, None] - model.network.centers[:, :, None]
+    scaled = distance / model.network.log_length_scale.exp()[:, :, None, None]
+    support = scaled.square().sum(-1).neg().exp().sum(-1).transpose(-1, -2)
+    apart = model.remote_sign.unsqueeze(-2) * 0.1 / (0.1 + support)
+    expected = expected + model.remote_variance.sqrt() * (apart - apart.mean(1, keepdim=True))
     torch.testing.assert_close(model.posterior(at).values, expected)
     torch.testing.assert_close(model.posterior(at).mean, members.mean(1))
 

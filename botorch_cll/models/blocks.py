@@ -1,0 +1,115 @@
+"""The rows of each task in blocks of equal length, and how much each of them weighs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from botorch_cll.models.data import TaskData
+
+
+@dataclass(frozen=True)
+class TaskBlocks:
+    """The rows of groups of tasks, padded to one length: `G` groups of `m` tasks each.
+
+    Tasks that were all observed in the same rows form one group, so that their features and normal
+    equations are computed once; otherwise every task is a group of its own.
+
+    Attributes:
+        index: A `G x b`-dim tensor of row numbers.
+        Y: A `G x b x m`-dim tensor of targets.
+        weight: A `G x b`-dim tensor of row weights, zero for padding.
+    """
+
+    index: Tensor
+    Y: Tensor
+    weight: Tensor
+
+    @classmethod
+    def from_data(cls, data: TaskData, per_task: bool) -> TaskBlocks:
+        """The blocks of all rows.
+
+        Args:
+            data: The data.
+            per_task: Whether to make a group of every task even where tasks share their rows.
+
+        Returns:
+            The blocks. Weights are one, or fall with the known noise variances.
+        """
+        observed = data.observed
+        if bool(observed.all()) and data.Yvar is None and not per_task:
+            index = torch.arange(len(data.X), device=data.X.device).unsqueeze(0)
+            return cls(index=index, Y=data.Y.unsqueeze(0), weight=torch.ones_like(index).to(data.X))
+        # Sort each task's observed rows to the front; what follows is padding.
+        length = int(observed.sum(0).max())
+        index = (~observed).to(torch.uint8).sort(dim=0, stable=True).indices[:length].T
+        mask = observed.T.gather(1, index)
+        Y = data.Y.nan_to_num(0.0).T.gather(1, index).unsqueeze(-1)
+        weight = noise_weights(data).T.gather(1, index) * mask
+        return cls(index=index, Y=Y, weight=weight)
+
+    def sample(self, most: int, generator: torch.Generator) -> TaskBlocks:
+        """A random choice of at most `most` rows of every group, shared where groups share rows."""
+        if self.index.shape[1] <= most:
+            return self
+        key = torch.rand(int(self.index.max()) + 1, generator=generator, dtype=torch.double)
+        key = key.to(self.index.device)[self.index].where(self.weight > 0, 2.0)
+        chosen = key.topk(most, largest=False).indices.sort(-1).values
+        return TaskBlocks(
+            index=self.index.gather(1, chosen),
+            Y=self.Y.gather(1, chosen.unsqueeze(-1).expand(-1, -1, self.Y.shape[-1])),
+            weight=self.weight.gather(1, chosen),
+        )
+
+    def per_task(self) -> TaskBlocks:
+        """The same rows with every task a group of its own."""
+        num_groups, _, per_group = self.Y.shape
+        if per_group == 1:
+            return self
+        repeat = (num_groups, per_group, -1)
+        return TaskBlocks(
+            index=self.index.unsqueeze(1).expand(*repeat).flatten(0, 1),
+            Y=self.Y.movedim(-1, 1).flatten(0, 1).unsqueeze(-1),
+            weight=self.weight.unsqueeze(1).expand(*repeat).flatten(0, 1),
+        )
+
+
+_NOISE_FLOOR = 0.05
+
+
+def noise_weights(data: TaskData) -> Tensor:
+    """Weights of observations whose noise variances are known, `1 / (floor + variance)`, relative.
+
+    The floor stands for what the network misses even without noise. The mean weight of a task is
+    one, an unknown variance counts like the mean of the known ones.
+
+    Args:
+        data: The data, with standardized targets.
+
+    Returns:
+        A `n x T`-dim tensor.
+    """
+    if data.Yvar is None:
+        return torch.ones_like(data.Y)
+    return weights_like(data, data.Yvar)
+
+
+def weights_like(data: TaskData, Yvar: Tensor) -> Tensor:
+    """Weights of further observations, relative to those of the data.
+
+    Args:
+        data: The data, with standardized targets.
+        Yvar: A `batch_shape x T`-dim tensor of noise variances, NaN where they are not known.
+
+    Returns:
+        A `batch_shape x T`-dim tensor.
+    """
+    known = torch.full_like(data.Y, torch.nan) if data.Yvar is None else data.Yvar
+    known = known.where(data.observed, torch.nan)
+    usual = known.nanmean(0).nan_to_num(0.0)
+    weight = 1.0 / (_NOISE_FLOOR + known.where(~known.isnan(), usual))
+    share = (weight * data.observed).sum(0) / data.num_observed.clamp_min(1)
+    share = torch.where(data.num_observed > 0, share, 1.0)
+    return 1.0 / (_NOISE_FLOOR + Yvar.where(~Yvar.isnan(), usual)) / share

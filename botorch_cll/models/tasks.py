@@ -1,0 +1,133 @@
+"""Which tasks there are, which are outputs, and where long data keep the task of a row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+import torch
+from botorch.exceptions.errors import (
+    BotorchTensorDimensionError,
+    InputDataError,
+    UnsupportedError,
+)
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class TaskLayout:
+    """The tasks of a model and how its inputs name them.
+
+    Attributes:
+        values: The task values in ascending order; in the wide format the columns of the targets.
+        outputs: Positions in `values` of the outputs.
+        feature: The column of the inputs that holds the task value, `None` in the wide format.
+    """
+
+    values: tuple[int, ...]
+    outputs: tuple[int, ...]
+    feature: int | None = None
+
+    @classmethod
+    def wide(cls, num_tasks: int) -> TaskLayout:
+        """The layout of targets with one column per task."""
+        return cls(values=tuple(range(num_tasks)), outputs=tuple(range(num_tasks)))
+
+    @classmethod
+    def long(
+        cls,
+        X: Tensor,
+        feature: int,
+        output_tasks: list[int] | None,
+        all_tasks: list[int] | None,
+    ) -> TaskLayout:
+        """The layout of inputs that hold the task of each row.
+
+        Args:
+            X: A `n x (d + 1)`-dim tensor of inputs with the task column.
+            feature: The task column; may count from the end.
+            output_tasks: The task values to output, all if `None`.
+            all_tasks: All task values, those in `X` if `None`.
+
+        Returns:
+            The layout.
+
+        Raises:
+            BotorchTensorDimensionError: If there is no other column than that of the task.
+            InputDataError: If a task value is not a whole number.
+            UnsupportedError: If the arguments contradict each other or the data.
+        """
+        width = X.shape[-1]
+        if not -width <= feature < width:
+            raise UnsupportedError(
+                f"Expected task_feature between {-width} and {width - 1}, got {feature}."
+            )
+        if width < 2:
+            raise BotorchTensorDimensionError(
+                "Expected at least one input beside the task column, got none."
+            )
+        column = X[:, feature]
+        if bool((column != column.round()).any()):
+            raise InputDataError("Expected whole numbers in the task column, got fractions.")
+        found = sorted({int(value) for value in column.unique().tolist()})
+        values = sorted(found if all_tasks is None else {int(task) for task in all_tasks})
+        if not set(found) <= set(values):
+            raise UnsupportedError(
+                f"Expected all_tasks to contain every task in train_X, {found}, got {values}."
+            )
+        chosen = values if output_tasks is None else [int(task) for task in output_tasks]
+        if not chosen or not set(chosen) <= set(values):
+            raise UnsupportedError(f"Expected output_tasks among {values}, got {output_tasks}.")
+        return cls(tuple(values), tuple(values.index(task) for task in chosen), feature % width)
+
+    def subset(self, indices: list[int] | None) -> Self:
+        """The layout with some of the outputs.
+
+        Args:
+            indices: Positions in `outputs`; all if `None`.
+
+        Returns:
+            The layout.
+
+        Raises:
+            UnsupportedError: If an index is out of range.
+        """
+        if indices is None:
+            return self
+        size = len(self.outputs)
+        if not indices or any(not -size <= i < size for i in indices):
+            raise UnsupportedError(f"Expected indices of {size} outputs, got {indices}.")
+        return replace(self, outputs=tuple(self.outputs[i] for i in indices))
+
+    def without_task(self, X: Tensor) -> Tensor:
+        """Inputs without the task column, which they have in the long format."""
+        if self.feature is None:
+            return X
+        return torch.cat([X[..., : self.feature], X[..., self.feature + 1 :]], dim=-1)
+
+    def with_task(self, X: Tensor, task: int) -> Tensor:
+        """Inputs with a task column, in the long format: all of one task."""
+        if self.feature is None:
+            return X
+        column = X.new_full((*X.shape[:-1], 1), float(task))
+        return torch.cat([X[..., : self.feature], column, X[..., self.feature :]], dim=-1)
+
+    def index(self, X: Tensor) -> Tensor:
+        """Positions in `values` of the tasks in the task column of `X`.
+
+        Args:
+            X: A `batch_shape x (d + 1)`-dim tensor of inputs with the task column.
+
+        Returns:
+            A `batch_shape`-dim tensor.
+
+        Raises:
+            InputDataError: If a task is not known.
+        """
+        task = X[..., self.feature]
+        values = torch.tensor(self.values, device=X.device)
+        index = torch.searchsorted(values, task.long().contiguous()).clamp(max=len(values) - 1)
+        if bool((values[index] != task).any()):
+            found = sorted(task.unique().tolist())
+            raise InputDataError(f"Expected tasks among {list(self.values)}, got {found}.")
+        return index

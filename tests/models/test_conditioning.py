@@ -1,0 +1,325 @@
+"""Conditioning on further observations, against solving anew for the output weights."""
+
+import copy
+
+import pytest
+import torch
+from botorch.acquisition import qKnowledgeGradient, qNegIntegratedPosteriorVariance
+from botorch.acquisition.multi_step_lookahead import qMultiStepLookahead
+from botorch.exceptions.errors import (
+    BotorchTensorDimensionError,
+    DeprecationError,
+    InputDataError,
+    ModelFittingError,
+    UnsupportedError,
+)
+from botorch.models.transforms import Log, Normalize
+from botorch.sampling.normal import SobolQMCNormalSampler
+
+from botorch_cll.fit import GradientOptions, fit_rbf_ensemble
+from botorch_cll.models import MultiRBFCorrelationModel
+
+from support.ensembles import EVERY_MODEL, MODELS, NAN, fit, fitted, moments, rand, tasks
+
+
+def weights_by_hand(model, X, Y, Yvar=None):
+    """The output weights of a fit to old and new rows with everything else held fixed.
+
+    The bags of the old rows are those of the fit; every member sees all new rows.
+    """
+    larger = type(model)(
+        torch.cat([model.train_X, X]),
+        torch.cat([model.train_Y, Y]),
+        None if Yvar is None else torch.cat([model.train_Yvar, Yvar]),
+        missing="mask",
+        num_restarts=model.num_restarts,
+        num_centers=model.num_centers,
+        **({"correlation_layers": None} if hasattr(model, "_correlation_layers") else {}),
+        outcome_transform=None,
+    )
+    old, new = model.data, larger.data
+    scaler = model.outcome_transform
+    Y_all = scaler(larger.train_Y)[0]
+    larger.input_offset, larger.input_scale = model.input_offset, model.input_scale
+    larger._rows_Y = scaler(new.Y)[0]
+    larger.bags = torch.ones(model.num_restarts, *new.Y.shape, dtype=torch.bool)
+    for row in range(len(old.X)):
+        match = (larger.data.X - old.X[row]).abs().sum(-1) < 1e-12
+        larger.bags[:, match] = model.bags[:, [row]]
+    assert Y_all.shape[-1] == model.num_tasks
+    for name in ("network", "log_ridge", "tail_degree"):
+        setattr(larger, name, getattr(model, name))
+    return larger.solution().weight.squeeze(-1)
+
+
+@EVERY_MODEL
+@pytest.mark.parametrize("masked", [False, True], ids=["complete", "masked"])
+def test_weights_are_those_of_a_fit_to_all_rows(make, masked):
+    X, Y = rand(16, 2), tasks(rand(16, 2))
+    model = fit(make, X, Y)
+    new_X, new_Y = rand(3, 2, seed=5), tasks(rand(3, 2, seed=5)) + 0.5
+    if masked:
+        new_Y[0, 0] = new_Y[2, 1] = NAN
+    conditioned = model.condition_on_observations(new_X, new_Y)
+    expected = weights_by_hand(model, new_X, new_Y)
+    torch.testing.assert_close(conditioned._added_weight, expected, rtol=1e-5, atol=1e-6)
+    assert (conditioned._added_weight - model.network.weight).abs().max() > 1e-3
+
+
+@EVERY_MODEL
+def test_two_steps_are_one(make):
+    model = fit(make, rand(16, 2), tasks(rand(16, 2)))
+    X, at = rand(4, 2, seed=5), rand(7, 2, seed=6)
+    Y = tasks(X)
+    together = model.condition_on_observations(X, Y)
+    stepwise = model.condition_on_observations(X[:1], Y[:1]).condition_on_observations(X[1:], Y[1:])
+    torch.testing.assert_close(moments(together, at), moments(stepwise, at))
+
+
+@EVERY_MODEL
+def test_a_batch_of_fantasies_is_each_of_them_alone(make):
+    model = fit(make, rand(16, 2), tasks(rand(16, 2)))
+    X, Y = rand(3, 2, 2, seed=5), rand(4, 3, 2, 2, seed=6)
+    at = rand(3, 5, 2, seed=7)
+    batch = model.condition_on_observations(X, Y)
+    assert batch.batch_shape == (4, 3)
+    everywhere = moments(batch, at)
+    for f in range(4):
+        for b in range(3):
+            alone = model.condition_on_observations(X[b], Y[f, b])
+            assert alone.batch_shape == ()
+            torch.testing.assert_close(everywhere[:, f, b], moments(alone, at[b]))
+
+
+def test_a_mask_that_differs_between_fantasies():
+    model = fitted("linear_layer")
+    X, Y, at = rand(2, 2, seed=5), rand(3, 2, 2, seed=6), rand(5, 2, seed=7)
+    Y[0, 0, 0] = Y[2, 1, 1] = NAN
+    batch = model.condition_on_observations(X, Y)
+    for f in range(3):
+        alone = model.condition_on_observations(X, Y[f])
+        torch.testing.assert_close(moments(batch, at)[:, f], moments(alone, at))
+
+
+def test_a_batch_of_inputs_under_one_target():
+    model = fitted("linear_layer")
+    X, Y, at = rand(3, 1, 2, seed=5), rand(1, 2, seed=6), rand(5, 2, seed=7)
+    batch = model.condition_on_observations(X, Y)
+    assert batch.batch_shape == (3,)
+    for b in range(3):
+        alone = model.condition_on_observations(X[b], Y)
+        torch.testing.assert_close(moments(batch, at)[:, b], moments(alone, at))
+
+
+@EVERY_MODEL
+def test_original_is_left_alone(make):
+    model = fit(make, rand(16, 2), tasks(rand(16, 2)))
+    before = copy.deepcopy(model.state_dict())
+    at = rand(5, 2, seed=7)
+    expected = moments(model, at)
+    conditioned = model.condition_on_observations(rand(2, 2, seed=5), 100 * rand(2, 2, seed=6))
+    conditioned.float()
+    assert torch.equal(moments(model, at), expected)
+    after = model.state_dict()
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[key], after[key]) for key in before)
+
+
+@EVERY_MODEL
+def test_an_observation_pulls_and_reassures(make):
+    X = rand(20, 2)
+    model = fit(make, X, tasks(X))
+    at = torch.tensor([[1.6, 1.6]], dtype=torch.double)
+    surprise = model.posterior(at).mean + 3 * model.posterior(at).variance.sqrt()
+    conditioned = model.condition_on_observations(at, model.posterior(at).mean)
+    assert (conditioned.posterior(at).variance < model.posterior(at).variance).all()
+    pulled = model.condition_on_observations(at, surprise).posterior(at).mean
+    assert ((pulled - model.posterior(at).mean) / (surprise - model.posterior(at).mean) > 0.1).all()
+
+
+def test_noisy_observations_pull_less():
+    model = fitted("linear_layer")
+    at = rand(1, 2, seed=5)
+    mean = model.posterior(at).mean
+    Y = mean + 1.0
+    pull = [
+        (model.condition_on_observations(at, Y, noise=noise).posterior(at).mean - mean).abs()
+        for noise in (torch.zeros(1, 2).double(), torch.full((1, 2), 10.0).double())
+    ]
+    assert (pull[1] < 0.5 * pull[0]).all()
+
+
+def test_known_noise_of_new_rows_weighs_like_that_of_old_ones():
+    X, Yvar = rand(16, 2), 0.1 + rand(16, 2, seed=3)
+    model = fit(MODELS["no_layer"], X, tasks(X), train_Yvar=Yvar)
+    new_X, new_Y = rand(1, 2, seed=5), tasks(rand(1, 2, seed=5))
+    scale = model.outcome_transform.stdvs.square()
+    noise = 0.3 * torch.ones(1, 2).double()
+    conditioned = model.condition_on_observations(new_X, new_Y, noise=noise)
+    data = model.data
+    weight = 1 / (0.05 + noise) / (1 / (0.05 + Yvar / scale)).mean(0)
+    phi_new = model.network.features(model._to_unit_cube(new_X))
+    phi = model.network.features(data.X)
+    old_weight = (1 / (0.05 + data.Yvar)) / (1 / (0.05 + data.Yvar)).mean(0)
+    w = torch.cat([(old_weight * model.bags).movedim(-1, 1), weight.T.expand(6, 2, 1)], dim=-1)
+    phi = torch.cat([phi, phi_new], dim=-2)
+    Y = torch.cat([data.Y, (new_Y - model.outcome_transform.means) / scale.sqrt()])
+    solution = model.solution()
+    gram_old = (phi[:, :, :-1] * w[..., :-1, None]).mT @ phi[:, :, :-1]
+    regularizer = solution.factor @ solution.factor.mT - gram_old
+    gram = (phi * w.unsqueeze(-1)).mT @ phi + regularizer
+    moment = (phi * w.unsqueeze(-1)).mT @ Y.T.unsqueeze(-1)
+    expected = torch.linalg.solve(gram, moment).squeeze(-1)
+    torch.testing.assert_close(conditioned._added_weight, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_gradients_reach_the_inputs():
+    model = fitted("linear_layer")
+    X = rand(2, 1, 2, seed=5).requires_grad_()
+    sampler = SobolQMCNormalSampler(torch.Size([3]), seed=0)
+    at = rand(4, 2, seed=6)
+
+    def value(X):
+        fantasy = model.fantasize(X, sampler)
+        return fantasy.posterior(at).mean.sum() + fantasy.posterior(at).variance.sum()
+
+    assert torch.autograd.gradcheck(value, (X,), atol=1e-4)
+
+
+def test_fantasies_are_samples_of_the_posterior_conditioned_on():
+    model = fitted("linear_layer")
+    X = rand(3, 2, 2, seed=5)
+    sampler = SobolQMCNormalSampler(torch.Size([4]), seed=0)
+    fantasy = model.fantasize(X, sampler)
+    Y = sampler(model.posterior(X, observation_noise=True))
+    at = rand(5, 2, seed=6)
+    expected = moments(model.condition_on_observations(X, Y), at)
+    assert torch.equal(moments(fantasy, at), expected)
+    noise = torch.full((2, 2), 0.3, dtype=torch.double)
+    fantasy = model.fantasize(X, sampler, observation_noise=noise)
+    Y = sampler(model.posterior(X, observation_noise=noise))
+    expected = moments(model.condition_on_observations(X, Y, noise=noise), at)
+    assert torch.equal(moments(fantasy, at), expected)
+
+
+def test_fantasies_of_fantasies():
+    model = fitted("linear_layer")
+    sampler = SobolQMCNormalSampler(torch.Size([3]), seed=0)
+    first = model.fantasize(rand(2, 1, 2, seed=5), sampler)
+    second = first.fantasize(rand(2, 2, 2, seed=6), sampler)
+    assert second.batch_shape == (3, 3, 2)
+    assert second.posterior(rand(2, 4, 2, seed=7)).mean.shape == (3, 3, 2, 4, 2)
+
+
+def test_no_new_rows_change_nothing():
+    model = fitted("linear_layer")
+    at = rand(5, 2, seed=6)
+    empty = torch.zeros(0, 2, dtype=torch.double)
+    conditioned = model.condition_on_observations(empty, empty)
+    torch.testing.assert_close(moments(conditioned, at), moments(model, at))
+
+
+@pytest.mark.parametrize("with_task", [True, False], ids=["task column", "all outputs"])
+def test_long_and_wide_agree(with_task):
+    X, Y = rand(12, 2), tasks(rand(12, 2))
+    wide = fit(MultiRBFCorrelationModel, X, Y)
+    column = torch.tensor([0.0, 1.0]).double().repeat_interleave(12).unsqueeze(-1)
+    long = fit(
+        MultiRBFCorrelationModel,
+        torch.cat([X.repeat(2, 1), column], dim=-1),
+        Y.T.reshape(-1, 1),
+        task_feature=2,
+    )
+    new_X, new_Y, at = rand(2, 2, seed=5), tasks(rand(2, 2, seed=5)), rand(5, 2, seed=6)
+    expected = moments(wide.condition_on_observations(new_X, new_Y), at)
+    if with_task:
+        column = torch.tensor([0.0, 0.0, 1.0, 1.0]).double().unsqueeze(-1)
+        new_X = torch.cat([new_X.repeat(2, 1), column], dim=-1)
+        new_Y = new_Y.T.reshape(-1, 1)
+    torch.testing.assert_close(moments(long.condition_on_observations(new_X, new_Y), at), expected)
+
+
+def test_transforms_apply_to_new_rows():
+    X = 10.0 * rand(16, 2)
+    Y = tasks(X / 10) + 100.0
+    options = {
+        "input_transform": Normalize(2),
+        "outcome_transform": Log(),
+    }
+    model = fit(MultiRBFCorrelationModel, X, Y, **options)
+    plain = fit(MultiRBFCorrelationModel, Normalize(2)(X), Y.log(), outcome_transform=None)
+    new, at = 10.0 * rand(2, 2, seed=5), 10.0 * rand(5, 2, seed=6)
+    first = model.condition_on_observations(new, tasks(new / 10) + 90.0).posterior(at)
+    scale = model.input_transform
+    second = plain.condition_on_observations(scale(new), (tasks(new / 10) + 90.0).log())
+    torch.testing.assert_close(first.values.log(), second.posterior(scale(at)).values)
+
+
+def test_outputs_that_are_not_modelled_are_not_observed():
+    model = fitted("linear_layer")
+    X, Y, at = rand(2, 2, seed=5), tasks(rand(2, 2, seed=5)), rand(5, 2, seed=6)
+    subset = model.subset_output([1]).condition_on_observations(X, Y[:, 1:])
+    Y[:, 0] = NAN
+    whole = model.condition_on_observations(X, Y)
+    torch.testing.assert_close(moments(subset, at)[..., 0], moments(whole, at)[..., 1])
+
+
+def test_a_gradient_fit_can_be_conditioned():
+    X = rand(16, 2)
+    model = fit_rbf_ensemble(
+        MultiRBFCorrelationModel(X, tasks(X), num_restarts=4, num_centers=8),
+        "gradient",
+        GradientOptions(num_steps=30, learning_rate=0.02),
+    )
+    at = rand(1, 2, seed=5)
+    mean = model.posterior(at).mean
+    surprise = mean + 3.0 * tasks(X).std(0)
+    moved = model.condition_on_observations(at, surprise).posterior(at).mean
+    assert (moved > mean).all()
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_lookahead_acquisition_functions(name):
+    model = fitted(name, 1)
+    X = rand(2, 1 + 3, 2, seed=4).requires_grad_()
+    value = qKnowledgeGradient(model, num_fantasies=3)(X)
+    assert value.shape == (2,)
+    (gradient,) = torch.autograd.grad(value.sum(), X)
+    assert gradient.isfinite().all()
+    assert (gradient != 0).any()
+    nipv = qNegIntegratedPosteriorVariance(model, mc_points=rand(20, 2, seed=8))
+    values = nipv(torch.tensor([[[3.0, 3.0]], [[0.5, 0.5]]], dtype=torch.double))
+    assert values.isfinite().all()
+    steps = qMultiStepLookahead(model, batch_sizes=[1], num_fantasies=[2])
+    assert steps(rand(3, steps.get_augmented_q_batch_size(1), 2)).isfinite().all()
+
+
+def test_conditioned_models_move_copy_and_refuse_to_have_a_state():
+    model = fitted("linear_layer").condition_on_observations(rand(2, 2, seed=5), rand(2, 2, seed=6))
+    at = rand(5, 2, seed=6)
+    expected = moments(model, at)
+    assert torch.equal(moments(copy.deepcopy(model), at), expected)
+    single = copy.deepcopy(model).float()
+    torch.testing.assert_close(moments(single, at.float()), expected.float(), rtol=1e-2, atol=1e-2)
+    with pytest.raises(UnsupportedError, match="conditioned on further observations"):
+        model.state_dict()
+    with pytest.raises(UnsupportedError, match="conditioned"):
+        model.loo()
+
+
+def test_what_does_not_fit_is_refused():
+    model, X = fitted("linear_layer"), rand(2, 2, seed=5)
+    with pytest.raises(BotorchTensorDimensionError, match="Expected Y of shape .* x 2 x 2"):
+        model.condition_on_observations(X, rand(2, 1))
+    with pytest.raises(BotorchTensorDimensionError, match="Expected batch shapes that broadcast"):
+        model.condition_on_observations(rand(3, 2, 2), rand(4, 2, 2))
+    with pytest.raises(InputDataError, match="dtype"):
+        model.condition_on_observations(X.float(), rand(2, 2).float())
+    with pytest.raises(DeprecationError, match="tensor or None"):
+        model.fantasize(X, SobolQMCNormalSampler(torch.Size([2])), observation_noise=True)
+    elsewhere = MultiRBFCorrelationModel(rand(9, 2), rand(9, 2), num_restarts=6, num_centers=10)
+    with pytest.raises(ModelFittingError, match="Expected a fitted"):
+        elsewhere.condition_on_observations(X, rand(2, 2))
+    elsewhere.load_state_dict(model.state_dict())
+    with pytest.raises(ModelFittingError, match="state comes from other data"):
+        elsewhere.condition_on_observations(X, rand(2, 2))

@@ -1,0 +1,113 @@
+"""Leave-one-out predictions that cost no further fit."""
+
+import math
+
+import pytest
+import torch
+from botorch.exceptions.errors import ModelFittingError
+from botorch.models.transforms import Log
+
+from botorch_cll.fit import two_stage
+from botorch_cll.models import MultiRBFCorrelationModel
+
+from support.ensembles import EVERY_MODEL, MODELS, NAN, fit, rand, tasks
+
+
+@EVERY_MODEL
+def test_errors_are_those_of_data_not_seen(make):
+    X, at = rand(60, 2), rand(400, 2, seed=9)
+    noise = 0.2 * torch.randn(60, 2, generator=torch.Generator().manual_seed(1)).double()
+    Y = (tasks(X) - tasks(at).mean(0)) / tasks(at).std(0)
+    truth = (tasks(at) - tasks(at).mean(0)) / tasks(at).std(0)
+    model = fit(make, X, Y + noise, num_restarts=24)
+    left_out = model.loo()
+    error = (left_out.mean - Y - noise).square().mean(0).sqrt()
+    elsewhere = ((model.posterior(at).mean - truth).square().mean(0) + 0.04).sqrt()
+    fitted = (model.posterior(X).mean - Y - noise).square().mean(0).sqrt()
+    assert (error / elsewhere < 1.5).all()
+    assert (elsewhere / error < 1.5).all()
+    assert (fitted < error).all()
+    z = (left_out.mean - Y - noise) / left_out.variance.sqrt()
+    assert 0.85 < (z.abs() < 1.96).double().mean() < 1.0
+
+
+def test_a_target_has_no_say_in_its_own_prediction():
+    X, Y = rand(30, 2), tasks(rand(30, 2))
+    first = fit(MODELS["no_layer"], X, Y, num_restarts=24).loo().mean
+    # One target so far off that every fit that saw it would follow.
+    Y[7, 0] += 3.0
+    second = fit(MODELS["no_layer"], X, Y, num_restarts=24).loo().mean
+    assert (second - first)[7, 0].abs() < 0.5 * 3.0
+    left_out = fit(MODELS["no_layer"], X, Y, num_restarts=24)
+    trusted = ~left_out.bags[:, :, 0]
+    assert trusted.any(0).all()
+
+
+@pytest.mark.parametrize("transform", ["standardize", "log", "none"])
+def test_order_scale_and_shape_are_those_of_the_targets(transform):
+    X = rand(40, 2)
+    Y = 100.0 + 10.0 * tasks(X)
+    Y[3, 0] = Y[5:9, 1] = NAN
+    options = {} if transform == "standardize" else {"outcome_transform": None}
+    if transform == "log":
+        options = {"outcome_transform": Log()}
+    model = fit(MultiRBFCorrelationModel, X, Y, missing="mask", num_restarts=20, **options)
+    left_out = model.loo()
+    assert torch.equal(left_out.mean.isnan(), Y.isnan())
+    assert torch.equal(left_out.variance.isnan(), Y.isnan())
+    error = (left_out.mean - Y).abs().nanmean(0) / (Y - Y.nanmean(0)).abs().nanmean(0)
+    assert (error < 0.5).all()
+    order = rand(40, seed=4).argsort()
+    shuffled = fit(
+        MultiRBFCorrelationModel, X[order], Y[order], missing="mask", num_restarts=20, **options
+    )
+    torch.testing.assert_close(shuffled.loo().mean, left_out.mean[order], equal_nan=True)
+
+
+def test_long_data_get_one_column():
+    X, Y = rand(15, 2), tasks(rand(15, 2))
+    column = torch.tensor([0.0, 1.0]).double().repeat_interleave(15).unsqueeze(-1)
+    long_X = torch.cat([X.repeat(2, 1), column], dim=-1)
+    wide = fit(MultiRBFCorrelationModel, X, Y).loo()
+    long = fit(MultiRBFCorrelationModel, long_X, Y.T.reshape(-1, 1), task_feature=2).loo()
+    torch.testing.assert_close(long.mean, wide.mean.T.reshape(-1, 1))
+    torch.testing.assert_close(long.variance, wide.variance.T.reshape(-1, 1))
+    some = fit(MultiRBFCorrelationModel, X, Y).subset_output([1]).loo()
+    torch.testing.assert_close(some.mean, wide.mean[:, [1]])
+
+
+def test_rows_beyond_those_calibrated_on_are_predicted_too(monkeypatch):
+    X = rand(80, 2)
+    monkeypatch.setattr(two_stage, "_MAX_HONEST_ROWS", 30)
+    model = fit(MODELS["no_layer"], X, tasks(X), num_restarts=20)
+    assert model.left_out.shape[1] == 30
+    left_out = model.loo()
+    assert left_out.mean.isfinite().all()
+    values = model.forward(X)
+    row = (~torch.isin(model._row.view(-1, 2)[:, 0], model.left_out_rows)).nonzero()[0].item()
+    unseen = ~model.bags[:, model._row.view(-1, 2)[row, 0], 0]
+    scale, offset = model.outcome_transform.stdvs[0, 0], model.outcome_transform.means[0, 0]
+    raw = model.mixed_outputs(model._to_unit_cube(X))[0][unseen, row, 0]
+    assert values.shape[0] == 20
+    assert left_out.mean[row, 0].item() == pytest.approx((offset + scale * raw.mean()).item())
+
+
+def test_known_noise_is_part_of_the_variance():
+    X = rand(30, 2)
+    Yvar = torch.full((30, 2), 0.01).double()
+    Yvar[4, 0] = 25.0
+    left_out = fit(MODELS["no_layer"], X, tasks(X), train_Yvar=Yvar).loo()
+    assert 25.0 <= left_out.variance[4, 0] < 26.0
+    assert math.isclose(left_out.variance[5:, 0].min().item(), 0.01, abs_tol=0.5)
+
+
+def test_a_state_from_other_data_has_none():
+    model = fit(MultiRBFCorrelationModel, rand(20, 2), tasks(rand(20, 2)))
+    same = MultiRBFCorrelationModel(model.train_X, model.train_Y, num_restarts=6, num_centers=10)
+    same.load_state_dict(model.state_dict())
+    assert torch.equal(same.loo().mean, model.loo().mean)
+    other = MultiRBFCorrelationModel(rand(9, 2), rand(9, 2), num_restarts=6, num_centers=10)
+    other.load_state_dict(model.state_dict())
+    assert torch.equal(other.posterior(rand(3, 2)).mean, model.posterior(rand(3, 2)).mean)
+    with pytest.raises(ModelFittingError, match="other data"):
+        other.loo()
