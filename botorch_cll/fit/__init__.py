@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TypeVar
 
 from botorch.exceptions.errors import UnsupportedError
+from torch import Tensor
 
 from botorch_cll.fit.gradient import GradientOptions, fit_gradient
 from botorch_cll.fit.two_stage import TwoStageOptions, fit_two_stage
@@ -24,6 +26,7 @@ def fit_rbf_ensemble(
     model: ModelT,
     method: str = "two_stage",
     options: TwoStageOptions | GradientOptions | None = None,
+    warm_start: RBFEnsembleModel | Mapping[str, Tensor] | None = None,
 ) -> ModelT:
     """Fit a surrogate of this package.
 
@@ -40,12 +43,16 @@ def fit_rbf_ensemble(
         model: The model. Its parameters are replaced.
         method: `"two_stage"` or `"gradient"`.
         options: Options of the method; its defaults if omitted.
+        warm_start: A model fitted before, or its `state_dict`, to start from: one of the same input
+            dimension, whatever its numbers of rows, tasks, restarts and centers. The search of the
+            two-stage fit then starts from its settings and tries about half as many new ones.
 
     Returns:
         The model, fitted and in evaluation mode.
 
     Raises:
-        UnsupportedError: If the method is not known or the options are not its own.
+        UnsupportedError: If the method is not known, the options are not its own, or there is no
+            starting from `warm_start`.
 
     Example:
         >>> model = fit_rbf_ensemble(MultiRBFCorrelationModel(train_X, train_Y))
@@ -59,8 +66,10 @@ def fit_rbf_ensemble(
             f"{type(options).__name__}."
         )
     if isinstance(options, TwoStageOptions):
-        fit_two_stage(model, options)
-    else:
+        fit_two_stage(model, options, warm_start)
+    elif warm_start is None:
         fit_gradient(model, options)
+    else:
+        raise UnsupportedError("Expected no warm_start for method 'gradient', got one.")
     model.is_fitted.fill_(True)
     return model.eval()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
+from botorch.exceptions.errors import UnsupportedError
 from torch import Tensor
 
 from botorch_cll.models.blocks import TaskBlocks
@@ -66,6 +68,45 @@ class Settings:
     def included(self, num_centers: int) -> Tensor:
         """The feature columns that take part, a `batch_shape x P`-dim boolean tensor."""
         return included_columns(self.tail, num_centers, self.log_length_scale.shape[-1])
+
+
+def settings_of(
+    fitted: RBFEnsembleModel | Mapping[str, Tensor], model: RBFEnsembleModel
+) -> Settings:
+    """The distinct settings of a fitted model, as another one would have them.
+
+    Args:
+        fitted: A fitted model or its `state_dict`.
+        model: The model to be fitted; its inputs may span another box.
+
+    Returns:
+        A `num x 1`-dim batch of settings, in the scale of the unit cube of `model`.
+
+    Raises:
+        UnsupportedError: If the state is not of a fitted model of the same input dimension and
+            number of ridge parameters.
+    """
+    state = fitted.state_dict() if isinstance(fitted, RBFEnsembleModel) else fitted
+    names = ("network.log_length_scale", "log_ridge", "tail_degree", "input_scale", "is_fitted")
+    missing = [name for name in names if name not in state]
+    if missing or not bool(state["is_fitted"]):
+        raise UnsupportedError(
+            "Expected warm_start to be a fitted model of this package or its state_dict, got one "
+            + (f"without {missing}." if missing else "that is not fitted.")
+        )
+    like = model.input_scale
+    log_scale, log_ridge, tail, box = (state[name].to(like.device) for name in names[:4])
+    expected = (like.shape[-1], model.num_ridges)
+    if (log_scale.shape[-1], log_ridge.shape[-1]) != expected:
+        raise UnsupportedError(
+            "Expected warm_start with (input dimension, ridge parameters) = "
+            f"{expected}, got {(log_scale.shape[-1], log_ridge.shape[-1])}."
+        )
+    log_scale = log_scale.to(like) + (box.to(like) / like).log()
+    columns = [log_scale, log_ridge.to(like), tail.unsqueeze(-1).to(like)]
+    distinct = torch.cat(columns, dim=-1).flatten(0, 1).unique(dim=0).unsqueeze(1)
+    log_scale, log_ridge, tail = distinct.split([*expected, 1], dim=-1)
+    return Settings(log_scale, log_ridge, tail.squeeze(-1).long())
 
 
 def draw_settings(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -18,6 +19,7 @@ from botorch_cll.fit.search import (
     move_settings,
     sample_index,
     score_settings,
+    settings_of,
 )
 from botorch_cll.models.blocks import TaskBlocks, noise_weights
 from botorch_cll.models.data import TaskData
@@ -67,17 +69,26 @@ class TwoStageOptions:
             raise UnsupportedError(f"Expected half_rows >= 0, got {self.half_rows}.")
 
 
-def fit_two_stage(model: RBFEnsembleModel, options: TwoStageOptions) -> None:
+def fit_two_stage(
+    model: RBFEnsembleModel,
+    options: TwoStageOptions,
+    warm_start: RBFEnsembleModel | Mapping[str, Tensor] | None = None,
+) -> None:
     """Fit a model in two stages and calibrate it; see `botorch_cll.fit.fit_rbf_ensemble`.
 
     Args:
         model: The model; its parameters and buffers are set.
         options: The options.
+        warm_start: A model or state whose settings the search starts from.
+
+    Raises:
+        UnsupportedError: If there is no starting from `warm_start`.
     """
     generator = torch.Generator().manual_seed(model.seed)
     data = model.data
+    known = None if warm_start is None else settings_of(warm_start, model)
     bags = draw_bags(data.observed, model.num_restarts, options.sample_fraction, generator)
-    pool, errors, scored = _search(model, data, options, generator)
+    pool, errors, scored = _search(model, data, known, options, generator)
     index = _choose(model, bags, errors, scored, options, generator)
     centers = _draw_centers(model, data, bags, generator)
     _set_members(model, bags, centers, pool.pick(index))
@@ -113,6 +124,7 @@ def _choose_rows(n: int, most: int, generator: torch.Generator) -> Tensor:
 def _search(
     model: RBFEnsembleModel,
     data: TaskData,
+    known: Settings | None,
     options: TwoStageOptions,
     generator: torch.Generator,
 ) -> tuple[Settings, Tensor, TaskBlocks]:
@@ -133,11 +145,17 @@ def _search(
         centers = kmeans_centers(near, everywhere, num_centers, generator, num_iterations=0)
         return score_settings(model, data.X, blocks, settings, centers)
 
-    pool = draw_settings(options.num_initial, data.X.shape[-1], model.num_ridges, generator, data.X)
+    num_new, num_rounds = options.num_initial, options.num_rounds
+    if known is not None:
+        num_new, num_rounds = max(1, num_new // 4), min(1, num_rounds)
+    pool = draw_settings(num_new, data.X.shape[-1], model.num_ridges, generator, data.X)
+    if known is not None:
+        order = torch.randperm(len(known), generator=generator).to(data.X.device)
+        pool = known[order[: options.num_initial // 2]].join(pool)
     errors = score(pool)
     if not model.shares_hidden_layer:
         pool = pool.pick(torch.arange(len(pool)).unsqueeze(-1).expand(-1, model.num_tasks))
-    for _ in range(options.num_rounds):
+    for _ in range(num_rounds):
         mean = errors.sum(-1) / count.clamp_min(1.0)
         evidence = log_evidence(mean, count, model.pooling_rows, options.half_rows)
         parents = sample_index(evidence, options.num_candidates, generator)

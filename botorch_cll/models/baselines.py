@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from botorch.exceptions.errors import UnsupportedError
@@ -105,6 +105,11 @@ class RegularizedMultiTaskRBFModel(RBFEnsembleModel):
         )
         self.lambda_1 = lambda_1
         self.lambda_2 = lambda_2
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The keyword arguments that the model was made with, transforms and data left out."""
+        return super().options | {"lambda_1": self.lambda_1, "lambda_2": self.lambda_2}
 
     def solve_output_weights(
         self, gram: Tensor, moment: Tensor, ridge: Tensor, included: Tensor

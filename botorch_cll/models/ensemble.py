@@ -216,6 +216,15 @@ class RBFEnsembleModel(MultiTaskEnsembleModel, FantasizeMixin, ABC):
         )
         return self.solve_output_weights(gram, moment, self.log_ridge.exp(), included)
 
+    @property
+    def options(self) -> dict[str, Any]:
+        """The keyword arguments that the model was made with, transforms and data left out."""
+        return super().options | {
+            "num_restarts": self.num_restarts,
+            "num_centers": self.num_centers,
+            "seed": self.seed,
+        }
+
     # -- posterior -----------------------------------------------------------------------------
 
     @property

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from botorch.exceptions.errors import UnsupportedError
 from botorch.models.transforms.input import InputTransform
@@ -99,6 +101,14 @@ class MultiRBFCorrelationModel(RBFEnsembleModel):
             outcome_transform=outcome_transform,
             seed=seed,
         )
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The keyword arguments that the model was made with, transforms and data left out."""
+        return super().options | {
+            "correlation_layers": self._correlation_layers,
+            "activation": self._activation,
+        }
 
     def _make_correlation_layer(self) -> CorrelationLearningLayer | None:
         if self._correlation_layers is None:

@@ -161,6 +161,7 @@ class MultiTaskEnsembleModel(Model, ABC):
     ) -> None:
         # A transform given with long data was made for its single column of targets.
         self._transform_is_long = self.tasks.feature is not None
+        self.has_default_outcome_transform = outcome_transform is DEFAULT
         if outcome_transform is DEFAULT:
             self.outcome_transform = Standardize(m=self.num_tasks)
             self._transform_is_long = False
@@ -241,6 +242,16 @@ class MultiTaskEnsembleModel(Model, ABC):
     def output_tasks(self) -> list[int]:
         """The task values of the outputs; in the wide format the columns of `train_Y`."""
         return [self.tasks.values[i] for i in self.tasks.outputs]
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The keyword arguments that the model was made with, transforms and data left out."""
+        long = self.tasks.feature is not None
+        return {
+            "task_feature": self.tasks.feature,
+            "all_tasks": list(self.tasks.values) if long else None,
+            "missing": self.missing,
+        }
 
     @property
     def train_inputs(self) -> tuple[Tensor]:

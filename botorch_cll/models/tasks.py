@@ -97,7 +97,11 @@ class TaskLayout:
         size = len(self.outputs)
         if not indices or any(not -size <= i < size for i in indices):
             raise UnsupportedError(f"Expected indices of {size} outputs, got {indices}.")
-        return replace(self, outputs=tuple(self.outputs[i] for i in indices))
+        return self.with_outputs([self.outputs[i] for i in indices])
+
+    def with_outputs(self, outputs: list[int]) -> Self:
+        """The layout with the given positions in `values` as outputs."""
+        return replace(self, outputs=tuple(outputs))
 
     def without_task(self, X: Tensor) -> Tensor:
         """Inputs without the task column, which they have in the long format."""
