@@ -28,6 +28,7 @@ from botorch_cll.nn import kmeans_centers
 from botorch_cll.nn.ridge import RidgeSolution
 
 _MAX_SCORE_ROWS = 150
+_MAX_SCORE_CENTERS = 20
 _MAX_CENTER_ROWS = 2_000
 _MAX_HONEST_ROWS = 2_000
 _MAX_ELEMENTS = 4_000_000
@@ -50,9 +51,9 @@ class TwoStageOptions:
     """
 
     sample_fraction: float = 0.8
-    num_initial: int = 128
-    num_candidates: int = 32
-    num_rounds: int = 3
+    num_initial: int = 64
+    num_candidates: int = 24
+    num_rounds: int = 2
     half_rows: float = 60.0
 
     def __post_init__(self) -> None:
@@ -141,7 +142,7 @@ def _search(
 
     def score(settings: Settings) -> Tensor:
         everywhere = near.new_ones(len(settings), len(near))
-        num_centers = min(model.num_centers, len(near))
+        num_centers = min(model.num_centers, _MAX_SCORE_CENTERS, len(near))
         centers = kmeans_centers(near, everywhere, num_centers, generator, num_iterations=0)
         return score_settings(model, data.X, blocks, settings, centers)
 

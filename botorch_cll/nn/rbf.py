@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 _MIN_INTERVAL = 1e-12
+_CACHED_ELEMENTS = 1 << 17
 
 
 def gaussian_rbf(X: Tensor, centers: Tensor, length_scale: Tensor) -> Tensor:
@@ -19,15 +20,18 @@ def gaussian_rbf(X: Tensor, centers: Tensor, length_scale: Tensor) -> Tensor:
         length_scale: A `batch_shape x d`-dim tensor of positive length scales, in the unit of `X`.
 
     Returns:
-        A `batch_shape x n x K`-dim tensor of values in `(0, 1]`. Batch shapes broadcast.
+        A `batch_shape x n x K`-dim tensor of values between 0 and 1, up to rounding. Batch shapes
+        broadcast.
     """
-    inverse = length_scale.unsqueeze(-2).reciprocal()
-    x, c = X * inverse, centers * inverse
-    # -||x - c||^2 / 2 as one matrix product with the norms folded in: no `n x K x d` intermediate.
-    exponent = x @ c.transpose(-1, -2)
-    exponent = exponent - 0.5 * (x * x).sum(-1, keepdim=True)
-    exponent = exponent - 0.5 * (c * c).sum(-1).unsqueeze(-2)
-    return exponent.clamp(max=0.0).exp()
+    # -||x - c||^2 / 2 as one product of `(x, x^2, 1)`: neither a `n x K x d` intermediate nor a
+    # second pass over the exponents, which would cost as much as their exponentials.
+    precision = length_scale.unsqueeze(-2).square().reciprocal()
+    linear = centers * precision
+    constant = -0.5 * (centers * linear).sum(-1, keepdim=True)
+    quadratic = (-0.5 * precision).expand_as(linear)
+    columns = torch.cat([linear, quadratic, constant], dim=-1).transpose(-1, -2)
+    rows = torch.cat([X, X * X, torch.ones_like(X[..., :1])], dim=-1)
+    return (rows @ columns).exp_()
 
 
 def polynomial_tail(X: Tensor) -> Tensor:
@@ -168,22 +172,34 @@ class RBFNetwork(nn.Module):
         """
         # All points as rows of one matrix: a batch of single points would be as many tiny products.
         points = X.reshape(-1, X.shape[-1])
-        radial = gaussian_rbf(points, self.centers, self.log_length_scale.exp())
-        tail = polynomial_tail(points)
-        support = self._by_point(torch.linalg.vecdot(radial, radial), X)
-        num_centers = self.centers.shape[-2]
-        if weight is None:
-            on_radial, on_tail = self.weight.tensor_split([num_centers], dim=-1)
-            outputs = (radial @ on_radial.unsqueeze(-1)).squeeze(-1)
-            outputs = outputs + on_tail @ tail.transpose(-1, -2)
-            return self._by_point(outputs, X), support
-        shape = (*radial.shape[:2], *X.shape[:-1], -1)
-        phi = torch.cat([radial, tail.expand(*radial.shape[:2], *tail.shape)], dim=-1)
-        phi = phi.view(shape).movedim((0, 1), (-4, -3))
+        if weight is not None:
+            return self._with_weights(points, X.shape[:-1], weight)
+        length_scale = self.log_length_scale.exp()
+        on_radial, on_tail = self.weight.tensor_split([self.centers.shape[-2]], dim=-1)
+        on_radial = on_radial.unsqueeze(-1)
+        outputs, supports = [], []
+        # Blocks whose values stay in the processor's cache until they are summed up.
+        for block in points.split(max(1, _CACHED_ELEMENTS // self.centers[..., 0].numel())):
+            radial = gaussian_rbf(block, self.centers, length_scale)
+            outputs.append((radial @ on_radial).squeeze(-1))
+            supports.append(torch.linalg.vecdot(radial, radial))
+        on_tail = on_tail @ polynomial_tail(points).transpose(-1, -2)
+        summed = torch.cat(outputs, dim=-1) + on_tail
+        return self._by_point(summed, X.shape[:-1]), self._by_point(
+            torch.cat(supports, dim=-1), X.shape[:-1]
+        )
+
+    def _with_weights(
+        self, points: Tensor, shape: torch.Size, weight: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        phi = self.features(points)
+        radial = phi[..., : self.centers.shape[-2]]
+        support = self._by_point(torch.linalg.vecdot(radial, radial), shape)
+        phi = phi.unflatten(-2, shape).movedim((0, 1), (-4, -3))
         outputs = (phi @ weight.unsqueeze(-1)).squeeze(-1)
         return outputs.transpose(-1, -2), support
 
     @staticmethod
-    def _by_point(values: Tensor, X: Tensor) -> Tensor:
-        """Bring `S x T x N` values at the points of `X` into shape `batch_shape x S x n x T`."""
-        return values.view(*values.shape[:2], *X.shape[:-1]).movedim(0, -2).movedim(0, -1)
+    def _by_point(values: Tensor, shape: torch.Size) -> Tensor:
+        """Bring `S x T x N` values at `batch_shape x n` points into `batch_shape x S x n x T`."""
+        return values.unflatten(-1, shape).movedim(0, -2).movedim(0, -1)
