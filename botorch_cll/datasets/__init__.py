@@ -1,0 +1,17 @@
+"""Pictures of two overlapping images, and where the images come from."""
+
+from botorch_cll.datasets.idx import load_idx_folder, read_idx
+from botorch_cll.datasets.images import ImageSource, LabeledImages
+from botorch_cll.datasets.multi_mnist import MULTI_MNIST, MultiImages, make_multi_images
+from botorch_cll.datasets.sources import load_source
+
+__all__ = [
+    "MULTI_MNIST",
+    "ImageSource",
+    "LabeledImages",
+    "MultiImages",
+    "load_idx_folder",
+    "load_source",
+    "make_multi_images",
+    "read_idx",
+]

@@ -1,0 +1,61 @@
+"""Labeled images, split into training and test."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from botorch.exceptions.errors import InputDataError
+from torch import Tensor
+
+NUM_CLASSES = 10
+
+
+@dataclass(frozen=True)
+class LabeledImages:
+    """Gray images of one size, each of one of ten classes.
+
+    Attributes:
+        images: A `n x h x w`-dim tensor of bytes.
+        labels: A `n`-dim tensor of integers from 0 to 9.
+
+    Raises:
+        InputDataError: If shapes or types differ from that, there are no images, or a label is
+            not in the range.
+    """
+
+    images: Tensor
+    labels: Tensor
+
+    def __post_init__(self) -> None:
+        if self.images.dtype != torch.uint8 or self.images.ndim != 3 or not len(self.images):
+            raise InputDataError(
+                f"Expected n x h x w images of bytes, n > 0, got {tuple(self.images.shape)} of "
+                f"{self.images.dtype}."
+            )
+        if self.labels.shape != self.images.shape[:1]:
+            raise InputDataError(
+                f"Expected one label for each of {len(self.images)} images, got labels of shape "
+                f"{tuple(self.labels.shape)}."
+            )
+        low, high = int(self.labels.min()), int(self.labels.max())
+        if low < 0 or high >= NUM_CLASSES:
+            raise InputDataError(f"Expected labels from 0 to 9, got {low} to {high}.")
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+@dataclass(frozen=True)
+class ImageSource:
+    """A data set of labeled images.
+
+    Attributes:
+        description: What it is and where it came from, for tables of results.
+        train: The images that training pictures are made of.
+        test: The images that test pictures are made of.
+    """
+
+    description: str
+    train: LabeledImages
+    test: LabeledImages
