@@ -1,0 +1,106 @@
+"""A scikit-learn estimator: correlation layers for one's own pictures."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
+from torch.utils.data import TensorDataset
+
+from botorch_cll.classifiers.training import fit_classifier
+from botorch_cll.nn import MultiLeNet, MultiLeNetCS
+
+
+class MultiTaskClassifier(ClassifierMixin, BaseEstimator):
+    """MultiLeNet+ (or MultiLeNetCS+) as a scikit-learn estimator for several labels per picture.
+
+    All tasks share one set of classes, the labels seen in any task.
+
+    Args:
+        correlation_layers: The hidden widths of the correlation learning layer. The empty tuple
+            is one linear layer, `None` no layer.
+        cross_stitch: Whether cross-stitch units tie the tasks' fully connected layers.
+        num_epochs: The number of passes over the training pictures.
+        batch_size: The number of pictures of a gradient step.
+        lr: The first learning rate of Adam.
+        random_state: The seed of the first weights and of the order of the pictures.
+
+    Attributes:
+        classes_: A `C`-dim array of the classes.
+        network_: The trained network.
+        epochs_: What each epoch came to.
+
+    Example:
+        >>> classifier = MultiTaskClassifier(num_epochs=5).fit(X, y)  # n x h x w, n x T
+        >>> probabilities = classifier.predict_proba(X)  # n x T x C
+    """
+
+    def __init__(
+        self,
+        correlation_layers: tuple[int, ...] | None = (),
+        cross_stitch: bool = False,
+        num_epochs: int = 15,
+        batch_size: int = 256,
+        lr: float = 1e-3,
+        random_state: int = 0,
+    ) -> None:
+        self.correlation_layers = correlation_layers
+        self.cross_stitch = cross_stitch
+        self.num_epochs = num_epochs
+        self.batch_size = batch_size
+        self.lr = lr
+        self.random_state = random_state
+
+    def fit(self, X: np.ndarray, y: np.ndarray) -> MultiTaskClassifier:
+        """Train on `n x h x w` or `n x c x h x w` pictures with `n x T` labels."""
+        images, labels = _to_images(X), np.asarray(y)
+        if labels.ndim != 2 or len(labels) != len(images):
+            raise ValueError(f"Expected {len(images)} x T labels, got shape {labels.shape}.")
+        self.classes_, codes = np.unique(labels, return_inverse=True)
+        generator = torch.Generator().manual_seed(self.random_state)
+        _, channels, height, width = images.shape
+        network_class = MultiLeNetCS if self.cross_stitch else MultiLeNet
+        self.network_ = network_class(
+            num_tasks=labels.shape[1],
+            num_classes=len(self.classes_),
+            input_shape=(channels, height, width),
+            correlation_layers=self.correlation_layers,
+            generator=generator,
+        ).to("cuda" if torch.cuda.is_available() else "cpu")
+        self.epochs_ = fit_classifier(
+            self.network_,
+            TensorDataset(images, torch.from_numpy(codes.reshape(labels.shape))),
+            num_epochs=self.num_epochs,
+            batch_size=self.batch_size,
+            lr=self.lr,
+            generator=generator,
+        )
+        return self
+
+    def predict_proba(self, X: np.ndarray) -> np.ndarray:
+        """The `n x T x C` class probabilities."""
+        check_is_fitted(self)
+        like = next(self.network_.parameters())
+        with torch.inference_mode():
+            scores = [self.network_(part.to(like)) for part in _to_images(X).split(1000)]
+            return torch.cat(scores).softmax(-1).cpu().numpy()
+
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        """The `n x T` most probable classes."""
+        most_probable = self.predict_proba(X).argmax(-1)
+        return self.classes_[most_probable]
+
+    def score(self, X: np.ndarray, y: np.ndarray) -> float:
+        """The share of correct labels, mean over the tasks."""
+        return float((self.predict(X) == np.asarray(y)).mean())
+
+
+def _to_images(X: np.ndarray) -> Tensor:
+    """Pictures as `n x c x h x w` floats; bytes are scaled to `[0, 1]`."""
+    X = np.asarray(X)
+    if X.ndim not in (3, 4):
+        raise ValueError(f"Expected n x h x w or n x c x h x w pictures, got shape {X.shape}.")
+    images = torch.from_numpy(X.astype(np.float32) / (255.0 if X.dtype == np.uint8 else 1.0))
+    return images if X.ndim == 4 else images.unsqueeze(1)

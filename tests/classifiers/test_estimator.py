@@ -1,0 +1,70 @@
+"""The scikit-learn estimator."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+
+from botorch_cll.classifiers import MultiTaskClassifier
+from botorch_cll.nn import MultiLeNetCS
+
+
+def make_pictures(n: int = 90, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Pictures with a bar left or right and one at the top or at the bottom, or none."""
+    rng = np.random.default_rng(seed)
+    X = rng.uniform(0.0, 0.2, size=(n, 20, 20))
+    codes = rng.integers(0, 3, size=(n, 2))
+    for image, (across, down) in zip(X, codes, strict=True):
+        image[:, [slice(0, 4), slice(16, 20), slice(0, 0)][across]] += 0.7
+        image[[slice(0, 4), slice(16, 20), slice(0, 0)][down]] += 0.7
+    return X, np.array(["first", "last", "none"])[codes]
+
+
+@pytest.mark.parametrize("options", [{}, {"cross_stitch": True, "correlation_layers": None}])
+def test_learns_labels_of_any_kind(options):
+    X, y = make_pictures()
+    classifier = MultiTaskClassifier(num_epochs=20, batch_size=10, **options)
+    assert classifier.fit(X, y) is classifier
+    assert classifier.classes_.tolist() == ["first", "last", "none"]
+    assert isinstance(classifier.network_, MultiLeNetCS) == ("cross_stitch" in options)
+    assert classifier.epochs_[-1].train_loss < classifier.epochs_[0].train_loss
+    new_X, new_y = make_pictures(seed=1)
+    probabilities = classifier.predict_proba(new_X)
+    assert probabilities.shape == (90, 2, 3)
+    np.testing.assert_allclose(probabilities.sum(-1), 1.0, rtol=1e-5)
+    predicted = classifier.predict(new_X)
+    assert predicted.shape == new_y.shape
+    assert classifier.score(new_X, new_y) == np.mean(predicted == new_y) > 0.9
+
+
+def test_bytes_and_channels_are_the_same_pictures():
+    X, y = make_pictures(30)
+    as_bytes = (X * 255).astype(np.uint8)
+    classifier = MultiTaskClassifier(num_epochs=1).fit(as_bytes, y)
+    expected = classifier.predict_proba(as_bytes)
+    np.testing.assert_array_equal(classifier.predict_proba(as_bytes[:, None]), expected)
+    np.testing.assert_allclose(classifier.predict_proba(as_bytes / 255.0), expected, atol=1e-6)
+    color = MultiTaskClassifier(num_epochs=1).fit(np.stack([X, X], axis=1), y)
+    assert color.predict(np.stack([X, X], axis=1)).shape == y.shape
+
+
+def test_random_state_decides_and_clones_are_equal():
+    X, y = make_pictures(30)
+    state = torch.get_rng_state()
+    classifier = MultiTaskClassifier((4,), num_epochs=2, random_state=3)
+    expected = classifier.fit(X, y).predict_proba(X)
+    np.testing.assert_array_equal(clone(classifier).fit(X, y).predict_proba(X), expected)
+    other = clone(classifier).set_params(random_state=4).fit(X, y)
+    assert not np.array_equal(other.predict_proba(X), expected)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_refusals():
+    X, y = make_pictures(30)
+    with pytest.raises(ValueError, match=r"n x h x w or .*got shape \(30, 400\)"):
+        MultiTaskClassifier().fit(X.reshape(30, -1), y)
+    with pytest.raises(ValueError, match=r"30 x T labels, got shape \(30,\)"):
+        MultiTaskClassifier().fit(X, y[:, 0])
+    with pytest.raises(NotFittedError, match="not fitted"):
+        MultiTaskClassifier().predict(X)
