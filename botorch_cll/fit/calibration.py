@@ -105,7 +105,12 @@ def fit_variances(
             grids.append(grid.view([num if i == axis else 1 for i in range(3)] + [-1]))
         losses = loss(grids)
         index = losses.flatten(0, 2).argmin(0)
-        position = torch.unravel_index(index, losses.shape[:3])
+        _, num_remote, num_noises = losses.shape[:3]
+        position = (
+            index // (num_remote * num_noises),
+            index // num_noises % num_remote,
+            index % num_noises,
+        )
         best = [
             grid.flatten(0, 2).gather(0, at.unsqueeze(0)).squeeze(0)
             for grid, at in zip(grids, position, strict=True)

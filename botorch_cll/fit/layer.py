@@ -39,27 +39,32 @@ def fit_linear_layer(
     """
     num_restarts, n, num_tasks = outputs.shape
     z = torch.cat([outputs, outputs.new_ones(num_restarts, n, 1)], dim=-1).unsqueeze(1)
-    w = weight.T
-    residual = (Y - outputs).where(weight > 0, 0.0).movedim(-1, 1).unsqueeze(-1)
+    residual = (Y - outputs).where(weight > 0, 0.0)
+    if bool((weight == weight[:, :1]).all()):
+        # Tasks in the same rows have the same normal equations: one group of all of them.
+        w, residual = weight[:, :1].T, residual.unsqueeze(1)
+    else:
+        w, residual = weight.T, residual.movedim(-1, 1).unsqueeze(-1)
+    z, w = z.expand(-1, len(w), -1, -1), w.expand(num_restarts, -1, -1)
     weighted = (z * w.unsqueeze(-1)).transpose(-1, -2)
     gram, moment = weighted @ z, weighted @ residual
     scale = 0.5 * num_tasks * w.sum(-1).clamp_min(1.0)
-    best_error = torch.full_like(scale, torch.inf)
-    coefficients = torch.zeros_like(moment)
+    best_error = outputs.new_full((num_tasks,), torch.inf)
+    coefficients = outputs.new_zeros(num_restarts, num_tasks, num_tasks + 1)
     added = torch.zeros_like(outputs)
     for ridge in _RIDGES:
         penalty = (ridge * scale).unsqueeze(-1).expand(*gram.shape[:-1])
         solution = solve_ridge(gram, moment, penalty)
-        out_of_sample = solution.leave_one_out(
-            z.expand(-1, num_tasks, -1, -1), w.expand(num_restarts, -1, -1), residual
-        )
-        error = (w.unsqueeze(-1) * (residual - out_of_sample).square()).sum((0, 2, 3))
+        out_of_sample = solution.leave_one_out(z, w, residual)
+        error = (w.unsqueeze(-1) * (residual - out_of_sample).square()).sum((0, 2)).flatten()
         better = error < best_error
         best_error = torch.where(better, error, best_error)
-        coefficients = torch.where(better[:, None, None], solution.weight, coefficients)
-        added = torch.where(better, out_of_sample.squeeze(-1).movedim(1, -1), added)
-    layer.weights[0].data = coefficients[..., :-1, 0]
-    layer.biases[0].data = coefficients[..., -1, 0]
+        # Groups and columns together are the tasks, whichever way they were formed.
+        columns = solution.weight.transpose(-1, -2).flatten(1, 2)
+        coefficients = torch.where(better.unsqueeze(-1), columns, coefficients)
+        added = torch.where(better, out_of_sample.movedim(1, -2).flatten(-2), added)
+    layer.weights[0].data = coefficients[..., :-1]
+    layer.biases[0].data = coefficients[..., -1]
     return added
 
 
