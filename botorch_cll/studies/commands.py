@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+    from rich.console import Console
+
+    from botorch_cll.studies.prediction.fits import Fit
 
 app = typer.Typer(
     name="botorch-cll",
@@ -33,18 +40,114 @@ def demo(
     run_demo(out, budget=budget, num_initial=num_initial, seed=seed)
 
 
+Families = Annotated[
+    list[str] | None, typer.Option("--family", help="pairs, cec17 or shifted, repeatable.")
+]
+Correlations = Annotated[
+    list[float] | None,
+    typer.Option("--correlation", min=-1, max=1, help="A correlation of the pairs, repeatable."),
+]
+Surrogates = Annotated[
+    list[str] | None, typer.Option("--surrogate", help="A surrogate, repeatable.")
+]
+Rows = Annotated[
+    Path | None,
+    typer.Option("--out", help="CSV file, one row per fit. Rows it has already are kept."),
+]
+Sources = Annotated[
+    list[Path] | None,
+    typer.Option("--from", exists=True, help="Show the rows of this CSV file instead, repeatable."),
+]
+Picture = Annotated[Path | None, typer.Option("--plot", help="Where to write a picture.")]
+Jobs = Annotated[int, typer.Option("--jobs", min=1, help="Number of processes.")]
+
+
 @app.command()
 def calibration(
-    out: Annotated[Path | None, typer.Option(help="CSV file for one row per fit.")] = None,
+    ctx: typer.Context,
     seeds: Annotated[int, typer.Option(min=1, help="Number of problem and data seeds.")] = 2,
-    surrogate: Annotated[
-        list[str] | None, typer.Option(help="A surrogate to run, repeatable; all if omitted.")
+    n: Annotated[
+        list[int] | None, typer.Option("--n", min=4, help="Number of points, repeatable.")
     ] = None,
+    family: Families = None,
+    correlation: Correlations = None,
+    surrogate: Surrogates = None,
+    jobs: Jobs = 1,
+    out: Rows = None,
+    plot: Picture = None,
+    source: Sources = None,
 ) -> None:
-    """Print error and predictive density of all surrogates on a fixed set of problems."""
-    from botorch_cll.studies.calibration import SURROGATES, run_calibration
+    """Compare error and calibration of all surrogates on tasks observed at common points."""
+    from botorch_cll.studies.calibration import calibration_fits, report_calibration
+    from botorch_cll.studies.prediction.problems import FAMILIES
+    from botorch_cll.studies.surrogates import SURROGATES
 
-    for name in surrogate or []:
-        if name not in SURROGATES:
-            raise typer.BadParameter(f"expected one of {', '.join(SURROGATES)}, got {name}")
-    run_calibration(out, seeds=seeds, surrogates=surrogate)
+    _check_names("--family", family, FAMILIES)
+    _check_names("--surrogate", surrogate, SURROGATES)
+    fits = calibration_fits(seeds, family, correlation, n, surrogate)
+    _run_or_read(ctx, fits, report_calibration, source, out, jobs, plot)
+
+
+@app.command()
+def unequal(
+    ctx: typer.Context,
+    seeds: Annotated[int, typer.Option(min=1, help="Number of problem and data seeds.")] = 20,
+    family: Families = None,
+    correlation: Correlations = None,
+    surrogate: Surrogates = None,
+    jobs: Jobs = 1,
+    out: Rows = None,
+    plot: Picture = None,
+    source: Sources = None,
+) -> None:
+    """Compare the surrogates on a task with 15 points beside one with 200 elsewhere."""
+    from botorch_cll.studies.prediction.problems import FAMILIES
+    from botorch_cll.studies.surrogates import SURROGATES
+    from botorch_cll.studies.unequal import report_unequal, unequal_fits
+
+    _check_names("--family", family, FAMILIES)
+    _check_names("--surrogate", surrogate, SURROGATES)
+    fits = unequal_fits(seeds, family, correlation, surrogate)
+    _run_or_read(ctx, fits, report_unequal, source, out, jobs, plot)
+
+
+def _check_names(option: str, given: list[str] | None, known: Iterable[str]) -> None:
+    for name in given or []:
+        if name not in known:
+            raise typer.BadParameter(f"{option}: expected one of {', '.join(known)}, got {name}")
+
+
+def _run_or_read(
+    ctx: typer.Context,
+    fits: list[Fit],
+    report: Callable[[DataFrame, Path | None, Console], None],
+    source: list[Path] | None,
+    out: Path | None,
+    jobs: int,
+    plot: Path | None,
+) -> None:
+    """Run the fits, or read the files given by `--from`, and report."""
+    from botorch.exceptions.errors import InputDataError
+    from rich.console import Console
+
+    from botorch_cll.studies.prediction.fits import read_fits, run_fits
+
+    for path in (out, plot):
+        if path is not None and not path.parent.is_dir():
+            raise typer.BadParameter(f"expected an existing folder for {path}")
+    console = Console()
+    try:
+        if source:
+            _refuse_beside_source(ctx)
+            report(read_fits(source), plot, console)
+        else:
+            report(run_fits(fits, out, jobs, console), plot, console)
+    except InputDataError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def _refuse_beside_source(ctx: typer.Context) -> None:
+    for name in ctx.params:
+        origin = ctx.get_parameter_source(name)
+        if name not in ("source", "plot") and origin is not None and origin.name == "COMMANDLINE":
+            raise typer.BadParameter(f"--from shows what was run; --{name} has no effect beside it")

@@ -9,18 +9,28 @@ from typing import Any
 
 import torch
 from botorch.acquisition.analytic import LogExpectedImprovement
-from botorch.acquisition.objective import PosteriorTransform, ScalarizedPosteriorTransform
+from botorch.acquisition.objective import ScalarizedPosteriorTransform
 from botorch.fit import fit_gpytorch_mll
-from botorch.models import ModelListGP, MultiTaskGP, SingleTaskGP
+from botorch.models import ModelListGP, SingleTaskGP
 from botorch.models.model import Model
-from botorch.models.transforms import Normalize, Standardize
+from botorch.models.transforms import Normalize
 from botorch.optim import optimize_acqf
-from botorch.posteriors.posterior import Posterior
 from gpytorch.mlls import ExactMarginalLogLikelihood, SumMarginalLogLikelihood
 from torch import Tensor
 
 from botorch_cll.fit import fit_rbf_ensemble
+from botorch_cll.models import (
+    MultiRBFCorrelationModel,
+    RegularizedMultiTaskRBFModel,
+    SingleRBFModel,
+)
 from botorch_cll.models.ensemble import RBFEnsembleModel
+from botorch_cll.studies.wide import (
+    IndexKernelMultiTaskGP,
+    WideKroneckerGP,
+    WideMultiTaskGP,
+    WideVBLL,
+)
 
 
 @contextmanager
@@ -42,66 +52,45 @@ def own_random_state(seed: int) -> Iterator[None]:
         yield
 
 
-class WideMultiTaskGP(Model):
-    """BoTorch's `MultiTaskGP` with one column per task: inputs normalized, tasks standardized.
-
-    `MultiTaskGP` wants its targets standardized per task, and BoTorch's transform for that works
-    for one output only; this class standardizes before and undoes it after.
-
-    Args:
-        X: A `n x d`-dim tensor of points.
-        Y: A `n x T`-dim tensor of values, NaN where a task was not observed.
-    """
-
-    def __init__(self, X: Tensor, Y: Tensor) -> None:
-        super().__init__()
-        d = X.shape[-1]
-        self.standardize = Standardize(m=Y.shape[-1])
-        scaled, _ = self.standardize(Y)
-        self.standardize.eval()
-        row, task = (~Y.isnan()).nonzero(as_tuple=True)
-        self.gp = MultiTaskGP(
-            torch.cat([X[row], task.unsqueeze(-1).to(X)], dim=-1),
-            scaled[row, task].unsqueeze(-1),
-            task_feature=d,
-            outcome_transform=None,
-            input_transform=Normalize(d + 1, indices=list(range(d))),
-        )
-
-    @property
-    def num_outputs(self) -> int:
-        """The number of tasks."""
-        return self.gp.num_outputs
-
-    @property
-    def batch_shape(self) -> torch.Size:
-        """The batch shape: empty."""
-        return torch.Size()
-
-    def posterior(
-        self,
-        X: Tensor,
-        output_indices: list[int] | None = None,
-        observation_noise: bool | Tensor = False,
-        posterior_transform: PosteriorTransform | None = None,
-    ) -> Posterior:
-        """The posterior of all tasks at `batch_shape x q x d`-dim points.
-
-        Raises:
-            NotImplementedError: If some outputs only are asked for.
-        """
-        if output_indices is not None:
-            raise NotImplementedError("Expected output_indices=None; use a posterior transform.")
-        posterior = self.gp.posterior(X, observation_noise=bool(observation_noise))
-        posterior = self.standardize.untransform_posterior(posterior, X=X)
-        return posterior if posterior_transform is None else posterior_transform(posterior, X)
+def _fit_gp(model: WideMultiTaskGP | WideKroneckerGP) -> None:
+    fit_gpytorch_mll(ExactMarginalLogLikelihood(model.gp.likelihood, model.gp))
 
 
 def fit_multi_task_gp(X: Tensor, Y: Tensor, seed: int) -> WideMultiTaskGP:
     """Fit `MultiTaskGP` by marginal likelihood."""
     with own_random_state(seed):
         model = WideMultiTaskGP(X, Y)
-        fit_gpytorch_mll(ExactMarginalLogLikelihood(model.gp.likelihood, model.gp))
+        _fit_gp(model)
+    return model
+
+
+def fit_index_kernel_gp(X: Tensor, Y: Tensor, seed: int) -> WideMultiTaskGP:
+    """Fit `MultiTaskGP` with an `IndexKernel` between the tasks by marginal likelihood."""
+    with own_random_state(seed):
+        model = WideMultiTaskGP(X, Y, gp_class=IndexKernelMultiTaskGP)
+        _fit_gp(model)
+    return model
+
+
+def fit_kronecker_gp(X: Tensor, Y: Tensor, seed: int) -> WideKroneckerGP:
+    """Fit `KroneckerMultiTaskGP` by marginal likelihood.
+
+    Raises:
+        UnsupportedError: If a task was not observed somewhere.
+    """
+    with own_random_state(seed):
+        model = WideKroneckerGP(X, Y)
+        _fit_gp(model)
+    return model
+
+
+def fit_vbll(
+    X: Tensor, Y: Tensor, seed: int, optimization_settings: dict[str, Any] | None = None
+) -> WideVBLL:
+    """Train one `VBLLModel` per task as `VBLLModel.fit` does, by default with its settings."""
+    with own_random_state(seed):
+        model = WideVBLL(X, Y)
+        model.train_networks(X, Y, optimization_settings)
     return model
 
 
@@ -127,6 +116,29 @@ def rbf_fit(
         return fit_rbf_ensemble(model_class(X, Y, missing="mask", seed=seed, **options))
 
     return fit
+
+
+OURS = "MultiRBFCorrelation"
+NO_LAYER = "no correlation layer"
+SINGLE_RBF = "Single-RBF"
+INDEPENDENT_GPS = "independent GPs"
+MULTI_TASK_GP = "MultiTaskGP"
+INDEX_KERNEL_GP = "MultiTaskGP-IndexKernel"
+KRONECKER_GP = "KroneckerMultiTaskGP"
+
+SURROGATES: dict[str, Callable[[Tensor, Tensor, int], Model]] = {
+    OURS: rbf_fit(MultiRBFCorrelationModel),
+    NO_LAYER: rbf_fit(MultiRBFCorrelationModel, correlation_layers=None),
+    "RMLA": rbf_fit(RegularizedMultiTaskRBFModel),
+    SINGLE_RBF: rbf_fit(SingleRBFModel),
+    INDEPENDENT_GPS: fit_independent_gps,
+    MULTI_TASK_GP: fit_multi_task_gp,
+    INDEX_KERNEL_GP: fit_index_kernel_gp,
+    KRONECKER_GP: fit_kronecker_gp,
+    "VBLL": fit_vbll,
+}
+MULTI_TASK_GPS = (MULTI_TASK_GP, INDEX_KERNEL_GP, KRONECKER_GP)
+GPS = (INDEPENDENT_GPS, *MULTI_TASK_GPS)
 
 
 def propose_by_gradient(model: Model | None, bounds: Tensor, best_f: Tensor, seed: int) -> Tensor:

@@ -1,0 +1,57 @@
+"""The picture of the calibration report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from botorch_cll.studies.prediction.scores import LEVELS
+
+
+def plot_calibration(results: pd.DataFrame, out: Path) -> None:
+    """Draw, family by family, calibration curves and RMSE and NLPD over the number of points.
+
+    Args:
+        results: Rows of the report.
+        out: Where to write the picture.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    families = list(results.family.unique())
+    colors = {name: f"C{index}" for index, name in enumerate(results.surrogate.unique())}
+    figure = Figure(figsize=(max(8.0, 3.6 * len(families)), 9.0), layout="constrained")
+    FigureCanvasAgg(figure)
+    rows = figure.subplots(3, len(families), squeeze=False)
+    for column, family in enumerate(families):
+        of_family = results[results.family == family]
+        rows[0][column].set_title(family)
+        _draw_coverage(rows[0][column], of_family, colors)
+        _draw_by_points(rows[1][column], of_family, "rmse", colors)
+        _draw_by_points(rows[2][column], of_family, "nlpd", colors)
+    for axes, label in zip(rows[:, 0], ("test values within [%]", "RMSE", "NLPD"), strict=True):
+        axes.set_ylabel(label)
+    handles, labels = rows[0][0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3)
+    figure.savefig(out, dpi=120)
+
+
+def _draw_coverage(axes: Any, results: pd.DataFrame, colors: dict[str, str]) -> None:
+    columns = [f"coverage_{percent}" for percent in LEVELS]
+    means = results.groupby("surrogate", sort=False)[columns].mean()
+    axes.plot([0, 100], [0, 100], color="0.8", zorder=0)
+    for surrogate, shares in means.iterrows():
+        axes.plot(LEVELS, 100.0 * shares, marker=".", label=surrogate, color=colors[surrogate])
+    axes.set_xlabel("central interval [%]")
+
+
+def _draw_by_points(axes: Any, results: pd.DataFrame, metric: str, colors: dict[str, str]) -> None:
+    means = results.groupby(["n", "surrogate"])[metric].mean().unstack("surrogate")
+    for surrogate in results.surrogate.unique():
+        axes.plot(means.index, means[surrogate], marker=".", color=colors[surrogate])
+    # The densities of surrogates that are far too sure of themselves span orders of magnitude.
+    if means.max(axis=None) > 10.0:
+        axes.set_yscale("symlog", linthresh=1.0)
+    axes.set(xlabel="n", xticks=means.index)

@@ -1,0 +1,1 @@
+"""What the studies of predictions share: problems, scores, runs."""

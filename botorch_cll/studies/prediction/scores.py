@@ -1,0 +1,75 @@
+"""Data for fits, and scores of predictive distributions."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from botorch.models.model import Model
+from torch import Tensor
+
+from botorch_cll.test_functions import MultiTaskTestProblem
+
+LEVELS = (10, 20, 30, 40, 50, 60, 70, 80, 90, 95)
+NUM_TEST = 800
+
+
+def draw_data(
+    problem: MultiTaskTestProblem, n: int, rich: int, seed: int
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Uniform training and test points, and the values of two tasks at them.
+
+    Args:
+        problem: The problem, on the unit cube.
+        n: The observations of the tasks, at common points if `rich` is zero.
+        rich: If not zero, the observations of the second task. They are at points of their own,
+            and the `n` points are observed by the first task only.
+        seed: The seed of the points.
+
+    Returns:
+        Training points and values (NaN where not observed), test points and noise-free values.
+    """
+    generator = torch.Generator().manual_seed(seed)
+
+    def uniform(num: int) -> Tensor:
+        return torch.rand(num, problem.dim, generator=generator, dtype=torch.double)
+
+    test_X = uniform(NUM_TEST)
+    X = uniform(n + rich)
+    Y = problem(X)
+    if rich:
+        Y[:n, 1] = torch.nan
+        Y[n:, 0] = torch.nan
+    return X, Y, test_X, problem.evaluate_true(test_X)
+
+
+def score(model: Model, X: Tensor, Y: Tensor) -> dict[str, Tensor]:
+    """Accuracy and calibration of a model's predictive distribution, per task.
+
+    Args:
+        model: A fitted model of `T` outputs.
+        X: A `n x d`-dim tensor of test points.
+        Y: A `n x T`-dim tensor of noise-free values there.
+
+    Returns:
+        `T`-dim tensors: root mean squared error and mean standard deviation in units of the
+        standard deviation of `Y`, mean negative log predictive density in those units, and the
+        shares of values within the central intervals of `LEVELS` percent.
+    """
+    with torch.no_grad():
+        # One point at a time: a joint posterior over all points is not asked for.
+        posterior = model.posterior(X.unsqueeze(-2), observation_noise=True)
+        mean, variance = posterior.mean.squeeze(-2), posterior.variance.squeeze(-2)
+    scale = Y.std(0)
+    z = (Y - mean) / variance.sqrt()
+    density = 0.5 * (2.0 * math.pi * variance / scale.square()).log() + 0.5 * z.square()
+    scores = {
+        "rmse": ((Y - mean) / scale).square().mean(0).sqrt(),
+        "nlpd": density.mean(0),
+        "sharpness": (variance.sqrt() / scale).mean(0),
+    }
+    # The smallest central interval with a value in it, as a share of the distribution.
+    level = torch.special.erf(z.abs() / math.sqrt(2.0))
+    for percent in LEVELS:
+        scores[f"coverage_{percent}"] = (level <= percent / 100).to(Y).mean(0)
+    return scores

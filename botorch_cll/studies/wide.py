@@ -1,0 +1,228 @@
+"""Baselines of BoTorch with one column per task, each standardized."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import torch
+from botorch.acquisition.objective import PosteriorTransform
+from botorch.exceptions.errors import InputDataError, UnsupportedError
+from botorch.models import KroneckerMultiTaskGP, MultiTaskGP
+from botorch.models.model import Model
+from botorch.models.transforms import Normalize, Standardize
+from botorch.models.utils import gpt_posterior_settings
+from botorch.posteriors import GPyTorchPosterior
+from botorch.posteriors.posterior import Posterior
+from botorch_community.models.vblls import (  # type: ignore[import-untyped, unused-ignore]
+    VBLLModel,
+)
+from gpytorch.distributions import MultitaskMultivariateNormal, MultivariateNormal
+from gpytorch.kernels import IndexKernel
+from torch import Tensor
+
+
+class WideModel(Model, ABC):
+    """Base class: tasks are standardized before, and predictions scaled back after.
+
+    BoTorch's multi-task models want their targets standardized task by task, and each takes them
+    in another form; these classes all take the same.
+
+    Args:
+        X: A `n x d`-dim tensor of points.
+        Y: A `n x T`-dim tensor of values, NaN where a task was not observed.
+
+    Raises:
+        InputDataError: If a task was never observed.
+    """
+
+    def __init__(self, X: Tensor, Y: Tensor) -> None:
+        super().__init__()
+        unseen = Y.isnan().all(0).nonzero().flatten().tolist()
+        if unseen:
+            raise InputDataError(f"Expected observations of every task, got none of {unseen}.")
+        self.standardize = Standardize(m=Y.shape[-1])
+        self.standardize(Y)
+        self.standardize.eval()
+
+    @property
+    def num_outputs(self) -> int:
+        """The number of tasks."""
+        return self.standardize.means.shape[-1]
+
+    @property
+    def batch_shape(self) -> torch.Size:
+        """The batch shape: empty."""
+        return torch.Size()
+
+    @abstractmethod
+    def _distribution(self, X: Tensor, observation_noise: bool) -> MultitaskMultivariateNormal:
+        """The distribution of the standardized tasks at `batch_shape x q x d`-dim points."""
+
+    def posterior(
+        self,
+        X: Tensor,
+        output_indices: list[int] | None = None,
+        observation_noise: bool | Tensor = False,
+        posterior_transform: PosteriorTransform | None = None,
+    ) -> Posterior:
+        """The posterior of all tasks at `batch_shape x q x d`-dim points.
+
+        Raises:
+            NotImplementedError: If some outputs only are asked for.
+            UnsupportedError: If noise variances are given.
+        """
+        if output_indices is not None:
+            raise NotImplementedError("Expected output_indices=None; use a posterior transform.")
+        if not isinstance(observation_noise, bool):
+            raise UnsupportedError("Expected observation_noise to be True or False, got a tensor.")
+        posterior = GPyTorchPosterior(self._distribution(X, observation_noise))
+        posterior = self.standardize.untransform_posterior(posterior, X=X)
+        return posterior if posterior_transform is None else posterior_transform(posterior, X)
+
+
+class IndexKernelMultiTaskGP(MultiTaskGP):
+    r"""`MultiTaskGP` whose tasks may be negatively related.
+
+    The covariance of the tasks is GPyTorch's `IndexKernel` of full rank, without a prior,
+
+    .. math:: k(s, t) = (B B^\top + \mathrm{diag}(v))_{st},
+
+    as it was by default before BoTorch 0.16.1 made it a `PositiveIndexKernel`. Everything else is
+    `MultiTaskGP`'s, arguments included.
+    """
+
+    covar_module: Any  # a ProductKernel
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # MultiTaskGP takes a kernel for the inputs only, and makes that of the tasks itself.
+        over_inputs, _ = self.covar_module.kernels
+        over_tasks = IndexKernel(
+            num_tasks=self.num_tasks, rank=self._rank, active_dims=[self._task_feature]
+        )
+        self.covar_module = over_inputs * over_tasks.to(self.train_targets)
+
+
+class WideMultiTaskGP(WideModel):
+    """BoTorch's `MultiTaskGP`, or a subclass, with one column per task.
+
+    Args:
+        X: A `n x d`-dim tensor of points.
+        Y: A `n x T`-dim tensor of values, NaN where a task was not observed.
+        gp_class: `MultiTaskGP` or a subclass.
+    """
+
+    def __init__(self, X: Tensor, Y: Tensor, gp_class: type[MultiTaskGP] = MultiTaskGP) -> None:
+        super().__init__(X, Y)
+        d = X.shape[-1]
+        scaled, _ = self.standardize(Y)
+        row, task = (~Y.isnan()).nonzero(as_tuple=True)
+        self.gp = gp_class(
+            torch.cat([X[row], task.unsqueeze(-1).to(X)], dim=-1),
+            scaled[row, task].unsqueeze(-1),
+            task_feature=d,
+            outcome_transform=None,
+            input_transform=Normalize(d + 1, indices=list(range(d))),
+        )
+
+    def _distribution(self, X: Tensor, observation_noise: bool) -> MultitaskMultivariateNormal:
+        return self.gp.posterior(X, observation_noise=observation_noise).distribution
+
+
+class WideKroneckerGP(WideModel):
+    """BoTorch's `KroneckerMultiTaskGP` on standardized tasks.
+
+    Predictions come from GPyTorch's exact inference: the variance that
+    `KroneckerMultiTaskGP.posterior` of BoTorch 0.18 reports assumes one noise level for all tasks,
+    while the model fits one for each.
+
+    Args:
+        X: A `n x d`-dim tensor of points.
+        Y: A `n x T`-dim tensor of values.
+
+    Raises:
+        UnsupportedError: If a task was not observed somewhere.
+    """
+
+    def __init__(self, X: Tensor, Y: Tensor) -> None:
+        missing = int(Y.isnan().sum())
+        if missing:
+            raise UnsupportedError(
+                "KroneckerMultiTaskGP needs every task at every point, got "
+                f"{missing} of {Y.numel()} values missing."
+            )
+        super().__init__(X, Y)
+        scaled, _ = self.standardize(Y)
+        self.gp = KroneckerMultiTaskGP(X, scaled, input_transform=Normalize(X.shape[-1]))
+
+    def _distribution(self, X: Tensor, observation_noise: bool) -> MultitaskMultivariateNormal:
+        self.eval()
+        with gpt_posterior_settings():
+            distribution = self.gp(self.gp.transform_inputs(X))
+            return self.gp.likelihood(distribution) if observation_noise else distribution
+
+
+class WideVBLL(WideModel):
+    r"""One network with a variational Bayesian last layer per task.
+
+    .. math::
+        y_t(x) = w_t^\top \phi_t(x) + \epsilon_t, \qquad
+        w_t \sim N(m_t, S_t), \quad \epsilon_t \sim N(0, \sigma_t^2)
+
+    Source: P. Brunzema et al., Bayesian Optimization via Continual Variational Last Layer
+    Training, ICLR 2025. `VBLLModel` predicts for one output only, which is why each task has its
+    own. Its `posterior` always includes the noise and leaves out the covariance between points;
+    here both are as the formula says.
+
+    Args:
+        X: A `n x d`-dim tensor of points.
+        Y: A `n x T`-dim tensor of values, NaN where a task was not observed.
+    """
+
+    networks: Any  # a ModuleList of VBLLModel
+
+    def __init__(self, X: Tensor, Y: Tensor) -> None:
+        super().__init__(X, Y)
+        d = X.shape[-1]
+        self.normalize = Normalize(d)
+        self.normalize(X)
+        self.normalize.eval()
+        self.networks = torch.nn.ModuleList(
+            # The sizes of the authors' tutorial for BoTorch.
+            VBLLModel(
+                in_features=d, hidden_features=64, num_layers=3, out_features=1, device=X.device
+            )
+            for _ in range(Y.shape[-1])
+        )
+
+    def train_networks(
+        self, X: Tensor, Y: Tensor, optimization_settings: dict[str, Any] | None = None
+    ) -> None:
+        """Train each network on the rows its task was observed in.
+
+        Args:
+            X: A `n x d`-dim tensor of points.
+            Y: A `n x T`-dim tensor of values, NaN where a task was not observed.
+            optimization_settings: See `VBLLModel.fit`; its defaults if omitted.
+        """
+        scaled, _ = self.standardize(Y)
+        for network, column in zip(self.networks, scaled.T, strict=True):
+            seen = ~column.isnan()
+            network.fit(
+                self.normalize(X[seen]),
+                column[seen].unsqueeze(-1),
+                optimization_settings=optimization_settings,
+            )
+
+    def _distribution(self, X: Tensor, observation_noise: bool) -> MultitaskMultivariateNormal:
+        self.eval()
+        tasks = []
+        for network in self.networks:
+            features = network.backbone(self.normalize(X))
+            weights, noise = network.head.W(), network.head.noise()
+            spread = features @ weights.scale_tril.squeeze(0)
+            variance = noise.scale.square() if observation_noise else torch.zeros_like(noise.scale)
+            covariance = spread @ spread.mT + variance * torch.eye(X.shape[-2]).to(X)
+            tasks.append(MultivariateNormal(features @ weights.mean.squeeze(0), covariance))
+        return MultitaskMultivariateNormal.from_independent_mvns(tasks)
