@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from botorch_cll.studies.prediction.scores import LEVELS
+from botorch_cll.studies.surrogates import OURS
 
 
 def plot_calibration(results: pd.DataFrame, out: Path) -> None:
@@ -21,36 +22,44 @@ def plot_calibration(results: pd.DataFrame, out: Path) -> None:
     from matplotlib.figure import Figure
 
     families = list(results.family.unique())
-    colors = {name: f"C{index}" for index, name in enumerate(results.surrogate.unique())}
+    # Ours lies on top of what it often coincides with.
+    styles = {
+        name: {"color": f"C{index}", "marker": ".", "lw": 1.5 + (name == OURS), "zorder": 3 - index}
+        for index, name in enumerate(results.surrogate.unique())
+    }
     figure = Figure(figsize=(max(8.0, 3.6 * len(families)), 9.0), layout="constrained")
     FigureCanvasAgg(figure)
     rows = figure.subplots(3, len(families), squeeze=False)
     for column, family in enumerate(families):
         of_family = results[results.family == family]
         rows[0][column].set_title(family)
-        _draw_coverage(rows[0][column], of_family, colors)
-        _draw_by_points(rows[1][column], of_family, "rmse", colors)
-        _draw_by_points(rows[2][column], of_family, "nlpd", colors)
+        _draw_coverage(rows[0][column], of_family, styles)
+        _draw_by_points(rows[1][column], of_family, "rmse", styles)
+        _draw_by_points(rows[2][column], of_family, "nlpd", styles)
     for axes, label in zip(rows[:, 0], ("test values within [%]", "RMSE", "NLPD"), strict=True):
         axes.set_ylabel(label)
-    handles, labels = rows[0][0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3)
+    # A surrogate may be missing from a family.
+    lines = {line.get_label(): line for axes in rows[0] for line in axes.get_lines()[1:]}
+    handles = [lines[name] for name in styles]
+    figure.legend(handles, styles, loc="outside lower center", ncols=3)
     figure.savefig(out, dpi=120)
 
 
-def _draw_coverage(axes: Any, results: pd.DataFrame, colors: dict[str, str]) -> None:
+def _draw_coverage(axes: Any, results: pd.DataFrame, styles: dict[str, dict[str, Any]]) -> None:
     columns = [f"coverage_{percent}" for percent in LEVELS]
     means = results.groupby("surrogate", sort=False)[columns].mean()
-    axes.plot([0, 100], [0, 100], color="0.8", zorder=0)
+    axes.plot([0, 100], [0, 100], color="0.8", zorder=-10)
     for surrogate, shares in means.iterrows():
-        axes.plot(LEVELS, 100.0 * shares, marker=".", label=surrogate, color=colors[surrogate])
+        axes.plot(LEVELS, 100.0 * shares, label=surrogate, **styles[surrogate])
     axes.set_xlabel("central interval [%]")
 
 
-def _draw_by_points(axes: Any, results: pd.DataFrame, metric: str, colors: dict[str, str]) -> None:
+def _draw_by_points(
+    axes: Any, results: pd.DataFrame, metric: str, styles: dict[str, dict[str, Any]]
+) -> None:
     means = results.groupby(["n", "surrogate"])[metric].mean().unstack("surrogate")
     for surrogate in results.surrogate.unique():
-        axes.plot(means.index, means[surrogate], marker=".", color=colors[surrogate])
+        axes.plot(means.index, means[surrogate], **styles[surrogate])
     # The densities of surrogates that are far too sure of themselves span orders of magnitude.
     if means.max(axis=None) > 10.0:
         axes.set_yscale("symlog", linthresh=1.0)

@@ -68,13 +68,8 @@ def report_calibration(results: pd.DataFrame, plot: Path | None, console: Consol
     results = results[results.rich == 0]
     if results.empty:
         raise InputDataError("Expected fits to tasks observed at common points, got none.")
-    for family in results.family.unique():
-        of_family = results[results.family == family]
-        for columns in (
-            {"rmse": "RMSE", "nlpd": "NLPD"},
-            {"coverage_95": "in 95 %", "sharpness": "sharp.", "seconds": "s"},
-        ):
-            console.print(summary_table(of_family, family, columns))
+    for _, of_family in results.groupby("family"):
+        console.print(summary_table(of_family))
     for line in failure_lines(results):
         console.print(line)
     present = set(results.surrogate)

@@ -9,28 +9,37 @@ from rich.table import Table
 from botorch_cll.studies.prediction.comparison import decimals, paired_means
 from botorch_cll.studies.surrogates import GPS, MULTI_TASK_GPS, OURS
 
+_METRICS = {
+    "rmse": "RMSE",
+    "nlpd": "NLPD",
+    "coverage_50": "in\n50 %",
+    "coverage_80": "in\n80 %",
+    "coverage_95": "in\n95 %",
+    "sharpness": "sharp-\nness",
+    "seconds": "s",
+}
 
-def summary_table(results: pd.DataFrame, family: str, columns: dict[str, str]) -> Table:
-    """Means over problems and seeds, a row per surrogate, a group of columns per `n`.
+
+def summary_table(results: pd.DataFrame) -> Table:
+    """Means over problems and seeds, a section per number of points, a row per surrogate.
 
     Args:
         results: Rows of one family.
-        family: Its name.
-        columns: The metrics to show and their titles.
 
     Returns:
-        The table. A mean over the fits that have a result; a dash if there is none.
+        The table. A mean is over the fits that have a result; there is a dash if none has.
     """
-    table = Table(title=f"{family}: means over problems and seeds", box=box.SIMPLE)
-    table.add_column("surrogate")
-    sizes = sorted(results.n.unique())
-    for n in sizes:
-        for title in columns.values():
-            table.add_column(f"n={n}\n{title}", justify="right")
-    means = results.groupby(["surrogate", "n"])[list(columns)].mean()
-    for surrogate in results.surrogate.unique():
-        of_surrogate = means.loc[surrogate].reindex(sizes)
-        table.add_row(surrogate, *[decimals(value) for value in of_surrogate.to_numpy().flat])
+    family = results.family.iloc[0]
+    table = Table(title=f"{family}: means over problems and seeds", box=box.SIMPLE, pad_edge=False)
+    table.add_column("surrogate", no_wrap=True)
+    for title in _METRICS.values():
+        table.add_column(title, justify="right")
+    means = results.groupby(["n", "surrogate"], sort=False)[list(_METRICS)].mean()
+    for n in sorted(results.n.unique()):
+        table.add_row(f"[bold]n = {n}[/bold]")
+        for surrogate, row in means.loc[n].iterrows():
+            table.add_row(surrogate, *[decimals(value) for value in row])
+        table.add_section()
     return table
 
 

@@ -63,8 +63,8 @@ class Fit:
         Returns:
             A row with the columns `COLUMNS`: errors, log densities and sharpness in units of the
             task's standard deviation over the test points, predictive variances with noise, means
-            over the scored tasks, seconds for fit and prediction. Where the surrogate does not
-            support the data or its fit fails, the error is in `failure` instead.
+            over the scored tasks, seconds of processor time for fit and prediction. Where the
+            surrogate does not support the data or its fit fails, the error is in `failure` instead.
         """
         row: dict[str, Any] = dict(zip(KEY, self.key, strict=True))
         row |= {"correlation": self.problem.correlation, "versions": _versions()}
@@ -74,13 +74,13 @@ class Fit:
         # What BoTorch and GPyTorch warn of (jitter, retries) would fill the terminal.
         with threadpool_limits(limits=1), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            started = time.perf_counter()
+            started = time.process_time()
             try:
                 model = SURROGATES[self.surrogate](X, Y, self.seed)
                 scores = score(model, test_X, test_Y)
             except Exception as error:  # one fit must not end a study of hours; the report names it
                 return row | {"failure": f"{type(error).__name__}: {error}"}
-            row["seconds"] = time.perf_counter() - started
+            row["seconds"] = time.process_time() - started
         scored = slice(0, 1) if self.rich else slice(None)
         return row | {name: values[scored].mean().item() for name, values in scores.items()}
 

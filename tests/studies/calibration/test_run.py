@@ -34,7 +34,7 @@ def test_report_prints_and_draws_every_surrogate(
     results = run_fits(fits, console=console)
     report_calibration(results, tmp_path / "picture.png", console)
     text = console.export_text()
-    for word in (*surrogates, "shifted", "cec17", "n=6", "n=9", "RMSE", "NLPD"):
+    for word in (*surrogates, "shifted", "cec17", "n = 6", "n = 9", "RMSE", "NLPD"):
         assert word in text
     assert (f"{OURS}, 4 cells" in text) == (OURS in surrogates)
     assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG")

@@ -112,10 +112,18 @@ def test_without_multi_task_gps_nothing_is_said_of_them(results: pd.DataFrame) -
 
 def test_summary_has_the_means_of_each_size_and_dashes(results: pd.DataFrame) -> None:
     pairs = results[results.family == "pairs"].copy()
+    pairs = pairs.assign(coverage_50=0.5, coverage_80=0.8, sharpness=1.0, seconds=12.5)
     pairs.loc[(pairs.surrogate == KRONECKER_GP) & (pairs.n == 60), "rmse"] = math.nan
-    table = summary_table(pairs, "pairs", {"rmse": "RMSE"})
-    small = pairs[(pairs.surrogate == KRONECKER_GP) & (pairs.n == 20)].rmse
-    assert line(table, KRONECKER_GP) == [f"{small.mean():.2f}", DASH]
-    ours = pairs[pairs.surrogate == OURS]
-    means = [ours[ours.n == n].rmse.mean() for n in (20, 60)]
-    assert line(table, OURS) == [f"{mean:.2f}" for mean in means]
+    lines = text(summary_table(pairs)).splitlines()
+    assert max(map(len, lines)) <= 80, "wider than a terminal"
+    sections = [index for index, row in enumerate(lines) if row.strip() in ("n = 20", "n = 60")]
+    assert len(sections) == 2
+    for name in SURROGATES:
+        first, second = [row.split() for row in lines if row.strip().startswith(f"{name} ")]
+        for row, n in ((first, 20), (second, 60)):
+            chosen = pairs[(pairs.surrogate == name) & (pairs.n == n)]
+            failed = name == KRONECKER_GP and n == 60
+            rmse = DASH if failed else f"{chosen.rmse.mean():.2f}"
+            expected = [rmse, f"{chosen.nlpd.mean():.2f}", "0.50", "0.80"]
+            expected += [f"{chosen.coverage_95.mean():.2f}", "1.00", "12.50"]
+            assert row[-7:] == expected
