@@ -17,7 +17,7 @@ _USUAL_REMOTE = 0.3
 _GRIDS = (
     (0.5 * math.log(0.1 * 30.0), 0.5 * math.log(300.0), 7),
     (math.log(_USUAL_REMOTE), math.log(10.0), 5),
-    (0.5 * math.log(3.0 * _NO_NOISE), 0.5 * math.log(3.0 / _NO_NOISE), 9),
+    (0.5 * math.log(3.0 * _NO_NOISE), 0.5 * math.log(3.0 / _NO_NOISE), 7),
 )
 _NUM_ROUNDS = 3
 _REMOTE_STD = 1.0
@@ -25,7 +25,11 @@ _SIGN_FREQUENCY = 30.0
 
 
 def calibrate(
-    model: RBFEnsembleModel, predictions: Tensor, rows: Tensor, generator: torch.Generator
+    model: RBFEnsembleModel,
+    predictions: Tensor,
+    remoteness: Tensor,
+    rows: Tensor,
+    generator: torch.Generator,
 ) -> None:
     """Set the model's calibration and what it knows of rows left out.
 
@@ -33,12 +37,12 @@ def calibrate(
         model: The model, its members fitted and their rows known.
         predictions: A `S x len(rows) x T`-dim tensor of members' predictions, each by a fit that
             has not seen the row or the member's own.
+        remoteness: A `S x len(rows) x T`-dim tensor, how remote the rows are from the centers.
         rows: The training rows predicted.
         generator: The source of the signs with which members leave the mean far from data.
     """
     data = model.data.rows(rows)
     trusted = trusted_members(data.observed, model.bags[:, rows])
-    remoteness = model.mixed_outputs(data.X)[1]
     mean, variance, used = left_out_moments(predictions, trusted)
     remote = average_trusted(remoteness.square(), trusted)
     model.inflation, model.remote_variance, model.noise = fit_variances(

@@ -94,7 +94,7 @@ def fit_gradient(model: RBFEnsembleModel, options: GradientOptions) -> None:
     # The ridge that later observations are taken in with; Adam itself has none.
     model.log_ridge = torch.full_like(model.log_ridge, math.log(_LATER_RIDGE))
     everything = torch.arange(len(data.X), device=data.X.device)
-    calibrate(model, model.mixed_outputs(data.X)[0], everything, generator)
+    calibrate(model, *model.mixed_outputs(data.X), everything, generator)
 
 
 def _start(model: RBFEnsembleModel, X: Tensor, bags: Tensor, generator: torch.Generator) -> None:

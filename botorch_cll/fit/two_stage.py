@@ -23,7 +23,7 @@ from botorch_cll.fit.search import (
 )
 from botorch_cll.models.blocks import TaskBlocks, noise_weights
 from botorch_cll.models.data import TaskData
-from botorch_cll.models.ensemble import RBFEnsembleModel
+from botorch_cll.models.ensemble import RBFEnsembleModel, remoteness
 from botorch_cll.nn import kmeans_centers
 from botorch_cll.nn.ridge import RidgeSolution
 
@@ -97,9 +97,9 @@ def fit_two_stage(
     model.network.weight.data = solution.weight.squeeze(-1)
     _draw_tasks_without_data(model, data, generator)
     rows = _choose_rows(len(data.X), _MAX_HONEST_ROWS, generator).to(data.X.device)
-    outputs = _out_of_sample_outputs(model, data, bags, rows, solution)
+    outputs, remote = _out_of_sample_outputs(model, data, bags, rows, solution)
     honest = outputs + _fit_correlation_layer(model, data, bags, rows, outputs)
-    calibrate(model, honest, rows, generator)
+    calibrate(model, honest, remote, rows, generator)
 
 
 def _fit_correlation_layer(
@@ -247,21 +247,25 @@ def _draw_tasks_without_data(
 
 def _out_of_sample_outputs(
     model: RBFEnsembleModel, data: TaskData, bags: Tensor, rows: Tensor, solution: RidgeSolution
-) -> Tensor:
+) -> tuple[Tensor, Tensor]:
     """Preliminary outputs of all tasks at given rows, by fits that have not seen the task's row.
 
     Returns:
-        A `S x len(rows) x T`-dim tensor.
+        Two `S x len(rows) x T`-dim tensors: the outputs, and how remote the rows are.
     """
     weight = (noise_weights(data) * bags).movedim(-1, 1)
     Y = data.Y.nan_to_num(0.0).T.unsqueeze(-1)
     at_a_time = max(1, _MAX_ELEMENTS // solution.weight.numel())
-    outputs = []
+    outputs, supports = [], []
     for chosen in rows.split(at_a_time):
         phi = model.network.features(data.X[chosen])
+        supports.append(model.network.support(phi))
         outputs.append(
             solution.leave_one_out(
                 phi, weight[..., chosen], Y[:, chosen].expand(*phi.shape[:2], -1, -1)
             )
         )
-    return torch.cat(outputs, dim=-2).squeeze(-1).movedim(1, -1)
+    return (
+        torch.cat(outputs, dim=-2).squeeze(-1).movedim(1, -1),
+        remoteness(torch.cat(supports, dim=-1).movedim(1, -1)),
+    )

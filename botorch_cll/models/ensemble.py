@@ -46,6 +46,11 @@ NEAR = 0.1
 _MAX_ELEMENTS = 4_000_000
 
 
+def remoteness(support: Tensor) -> Tensor:
+    """How far a point is from a network's centers: 1 far from all of them, nearly 0 at one."""
+    return NEAR / (NEAR + support)
+
+
 class RBFEnsembleModel(MultiTaskEnsembleModel, FantasizeMixin, ABC):
     r"""An ensemble of RBF networks over several tasks; the base class of our surrogates.
 
@@ -242,10 +247,10 @@ class RBFEnsembleModel(MultiTaskEnsembleModel, FantasizeMixin, ABC):
             A `batch_shape x S x q x T`-dim tensor in the scale of the transformed outcomes, spread
             by `τ` and `α`.
         """
-        values, remoteness = self.mixed_outputs(self._to_unit_cube(X))
+        values, remote = self.mixed_outputs(self._to_unit_cube(X))
         mean = values.mean(dim=-3, keepdim=True)
         values = mean + self.inflation.sqrt() * (values - mean)
-        apart = self.remote_sign.unsqueeze(-2) * remoteness
+        apart = self.remote_sign.unsqueeze(-2) * remote
         return values + self.remote_variance.sqrt() * (apart - apart.mean(dim=-3, keepdim=True))
 
     def mixed_outputs(self, X: Tensor) -> tuple[Tensor, Tensor]:
@@ -265,7 +270,7 @@ class RBFEnsembleModel(MultiTaskEnsembleModel, FantasizeMixin, ABC):
             support = support + self._added.support(self.network, X)
         if self.correlation is not None:
             outputs = self.correlation(outputs)
-        return outputs, NEAR / (NEAR + support)
+        return outputs, remoteness(support)
 
     def _check_fitted(self) -> None:
         if not bool(self.is_fitted):
@@ -300,9 +305,9 @@ class RBFEnsembleModel(MultiTaskEnsembleModel, FantasizeMixin, ABC):
         moments[:, self.left_out_rows] = self.left_out
         rest = moments[0].isnan().all(-1).nonzero().squeeze(-1)
         for rows in rest.split(max(1, _MAX_ELEMENTS // self.network.weight.numel())):
-            outputs, remoteness = self.mixed_outputs(data.X[rows])
+            outputs, remote = self.mixed_outputs(data.X[rows])
             trusted = trusted_members(data.observed[rows], self.bags[:, rows])
-            moments[:, rows] = torch.stack(self.calibrated_moments(outputs, remoteness, trusted))
+            moments[:, rows] = torch.stack(self.calibrated_moments(outputs, remote, trusted))
         mean, variance = moments
         noise = self.noise.expand_as(mean)
         if data.Yvar is not None:
@@ -312,21 +317,21 @@ class RBFEnsembleModel(MultiTaskEnsembleModel, FantasizeMixin, ABC):
         return LeftOut(self._as_given(mean), self._as_given(std.square()))
 
     def calibrated_moments(
-        self, outputs: Tensor, remoteness: Tensor, trusted: Tensor
+        self, outputs: Tensor, remote: Tensor, trusted: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Means and calibrated variances over the members that have not seen a row.
 
         Args:
             outputs: A `S x n x T`-dim tensor of the members' predictions.
-            remoteness: A `S x n x T`-dim tensor.
+            remote: A `S x n x T`-dim tensor of remoteness.
             trusted: A `S x n x T`-dim boolean tensor of the predictions to use.
 
         Returns:
             Two `n x T`-dim tensors, in the scale of the transformed outcomes, without noise.
         """
         mean, variance, _ = left_out_moments(outputs, trusted)
-        remote = average_trusted(remoteness.square(), trusted)
-        return mean, self.inflation * variance + self.remote_variance * remote
+        squared = average_trusted(remote.square(), trusted)
+        return mean, self.inflation * variance + self.remote_variance * squared
 
     def _as_given(self, values: Tensor) -> Tensor:
         """Bring `n x T` values of canonical rows into the order and shape of `train_Y`."""

@@ -66,7 +66,7 @@ def included_columns(degree: Tensor, num_centers: int, dim: int) -> Tensor:
 
 
 def kmeans_centers(
-    X: Tensor, weight: Tensor, num_centers: int, generator: torch.Generator, num_iterations: int = 4
+    X: Tensor, weight: Tensor, num_centers: int, generator: torch.Generator, num_iterations: int = 2
 ) -> Tensor:
     """Centers by k-means (Lloyd 1982), batched, started from distinct random rows.
 
@@ -147,6 +147,18 @@ class RBFNetwork(nn.Module):
         tail = polynomial_tail(X)
         return torch.cat([radial, tail.expand(*radial.shape[:-1], tail.shape[-1])], dim=-1)
 
+    def support(self, features: Tensor) -> Tensor:
+        """How many centers are near points, `Σ_k φ_k(x)²`.
+
+        Args:
+            features: A `batch_shape x n x P`-dim tensor, as from `features`.
+
+        Returns:
+            A `batch_shape x n`-dim tensor.
+        """
+        radial = features[..., : self.centers.shape[-2]]
+        return torch.linalg.vecdot(radial, radial)
+
     def forward(self, X: Tensor) -> Tensor:
         """The preliminary outputs of all tasks.
 
@@ -168,7 +180,7 @@ class RBFNetwork(nn.Module):
 
         Returns:
             A `batch_shape x S x n x T`-dim tensor of outputs (with `weight`, of the broadcast batch
-            shape) and one of supports, `Σ_k φ_k(x)²`, of the shape of `X`'s batch.
+            shape) and one of supports, of the shape of `X`'s batch.
         """
         # All points as rows of one matrix: a batch of single points would be as many tiny products.
         points = X.reshape(-1, X.shape[-1])
@@ -193,8 +205,7 @@ class RBFNetwork(nn.Module):
         self, points: Tensor, shape: torch.Size, weight: Tensor
     ) -> tuple[Tensor, Tensor]:
         phi = self.features(points)
-        radial = phi[..., : self.centers.shape[-2]]
-        support = self._by_point(torch.linalg.vecdot(radial, radial), shape)
+        support = self._by_point(self.support(phi), shape)
         phi = phi.unflatten(-2, shape).movedim((0, 1), (-4, -3))
         outputs = (phi @ weight.unsqueeze(-1)).squeeze(-1)
         return outputs.transpose(-1, -2), support
