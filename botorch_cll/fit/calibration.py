@@ -17,7 +17,7 @@ _USUAL_REMOTE = 0.3
 _GRIDS = (
     (0.5 * math.log(0.1 * 30.0), 0.5 * math.log(300.0), 7),
     (math.log(_USUAL_REMOTE), math.log(10.0), 5),
-    (0.5 * math.log(3.0 * _NO_NOISE), 0.5 * math.log(3.0 / _NO_NOISE), 7),
+    (0.5 * math.log(3.0 * _NO_NOISE), 0.5 * math.log(3.0 / _NO_NOISE), 9),
 )
 _NUM_ROUNDS = 3
 _REMOTE_STD = 1.0
