@@ -9,7 +9,10 @@ README = Path(__file__).parents[1] / "README.md"
 BLOCKS = re.findall(r"```python\n(.*?)```", README.read_text(), flags=re.DOTALL)
 
 
-def test_code_blocks_run(capsys: pytest.CaptureFixture[str]) -> None:
+def test_code_blocks_run(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     assert len(BLOCKS) >= 2
     namespace: dict[str, object] = {}
     for block in BLOCKS:
