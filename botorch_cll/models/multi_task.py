@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
+from functools import partial
 from typing import Any, Self
 
 import torch
@@ -23,7 +24,7 @@ from torch import Tensor, nn
 
 from botorch_cll.models.data import TaskData, check_training_data
 from botorch_cll.models.tasks import TaskLayout
-from botorch_cll.posteriors import MemberPosterior
+from botorch_cll.posteriors import MemberPosterior, TransformedMemberPosterior
 
 
 class MultiTaskEnsembleModel(Model, ABC):
@@ -321,24 +322,31 @@ class MultiTaskEnsembleModel(Model, ABC):
         columns = list(self.tasks.subset(output_indices).outputs)
         self.eval()
         X = self._transformed(X, with_task=task is not None)
-        values = self.forward(self.tasks.without_task(X))
-        noise = self._noise_std(observation_noise, values)
-        values, noise = self._untransform(values, noise, X)
-        if task is None:
-            values = values[..., columns]
-            noise = None if noise is None else noise[..., columns]
-        else:
-            index = task.unsqueeze(-1)
-            values = values.gather(-1, index.unsqueeze(-3).expand(*values.shape[:-1], 1))
-            noise = None if noise is None else noise.expand(*index.shape[:-1], -1).gather(-1, index)
-        if noise is not None:
-            posterior = MemberPosterior(values, noise=noise)
-            return posterior if posterior_transform is None else posterior_transform(posterior, X)
+        latent = self.forward(self.tasks.without_task(X))
+        noise_std = self._noise_std(observation_noise, latent)
+        values, noise = self._untransform(latent, noise_std, X)
+        values = _choose(values, columns, None if task is None else task.unsqueeze(-2))
+        noise = None if noise is None else _choose(noise, columns, task)
         if posterior_transform is not None:
+            if noise is not None:
+                return posterior_transform(MemberPosterior(values, noise=noise), X)
             q_and_m = values.ndim
             values = posterior_transform.evaluate(values, X.unsqueeze(-3))
-            values = values.unsqueeze(-1) if values.ndim < q_and_m else values
-        return MemberPosterior(values)
+            return MemberPosterior(values.unsqueeze(-1) if values.ndim < q_and_m else values)
+        if not hasattr(self, "outcome_transform") or self.outcome_transform._is_linear:
+            return MemberPosterior(values, noise=noise)
+        return TransformedMemberPosterior(
+            values,
+            noise,
+            MemberPosterior(latent, None if noise_std is None else noise_std.square()),
+            partial(self._outputs_of_samples, X=X, columns=columns, task=task),
+        )
+
+    def _outputs_of_samples(
+        self, samples: Tensor, X: Tensor, columns: list[int], task: Tensor | None
+    ) -> Tensor:
+        """Samples of all tasks on the transformed scale, as those of the outputs asked for."""
+        return _choose(self._invert_outcomes(samples, X), columns, task)
 
     def subset_output(self, idcs: list[int]) -> Self:
         """The model of some of the outputs; it shares no state with this one.
@@ -439,3 +447,10 @@ class MultiTaskEnsembleModel(Model, ABC):
             for i, task in enumerate(self.tasks.values)
         ]
         return torch.cat(columns, dim=-1)
+
+
+def _choose(values: Tensor, columns: list[int], task: Tensor | None) -> Tensor:
+    """Columns of values of all tasks, or for each row that of its own task."""
+    if task is None:
+        return values[..., columns]
+    return values.gather(-1, task.unsqueeze(-1).expand(*values.shape[:-1], 1))

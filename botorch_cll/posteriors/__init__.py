@@ -1,5 +1,5 @@
 """Posteriors of the ensemble surrogates."""
 
-from botorch_cll.posteriors.member import MemberPosterior
+from botorch_cll.posteriors.member import MemberPosterior, TransformedMemberPosterior
 
-__all__ = ["MemberPosterior"]
+__all__ = ["MemberPosterior", "TransformedMemberPosterior"]

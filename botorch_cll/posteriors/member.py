@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from botorch.exceptions.errors import BotorchTensorDimensionError
 from botorch.posteriors.gpytorch import GPyTorchPosterior
@@ -205,3 +207,50 @@ class MemberPosterior(GPyTorchPosterior):
             sample_shape + self.base_sample_shape, dtype=self.dtype, device=self.device
         )
         return self.rsample_from_base_samples(sample_shape, base_samples)
+
+
+class TransformedMemberPosterior(MemberPosterior):
+    """A `MemberPosterior` of outcomes that were modelled on another scale, such as a logarithm.
+
+    Mean and variance are those of the members' values on the scale of the targets. Samples combine
+    the members on the scale they were modelled on and are brought back then, so that they are
+    values that the targets can have.
+
+    Args:
+        values: A `batch_shape x S x q x m`-dim tensor of the members' values, in the scale of the
+            targets.
+        noise: The variance of the observation noise in the same scale, or `None`.
+        latent: The posterior on the scale that was modelled.
+        untransform: What brings its samples to the scale of the targets.
+    """
+
+    def __init__(
+        self,
+        values: Tensor,
+        noise: Tensor | None,
+        latent: MemberPosterior,
+        untransform: Callable[[Tensor], Tensor],
+    ) -> None:
+        super().__init__(values, noise)
+        self.latent = latent
+        self.untransform = untransform
+
+    @property
+    def base_sample_shape(self) -> torch.Size:
+        """The shape of a base sample of the posterior on the scale that was modelled."""
+        return self.latent.base_sample_shape
+
+    def rsample_from_base_samples(self, sample_shape: torch.Size, base_samples: Tensor) -> Tensor:
+        """Samples on the scale of the targets; see `MemberPosterior`.
+
+        Args:
+            sample_shape: The shape of the samples to draw.
+            base_samples: A `sample_shape x base_sample_shape`-dim tensor of `N(0, 1)` numbers.
+
+        Returns:
+            A `sample_shape x batch_shape x q x m`-dim tensor.
+
+        Raises:
+            BotorchTensorDimensionError: If the shape of `base_samples` is another one.
+        """
+        return self.untransform(self.latent.rsample_from_base_samples(sample_shape, base_samples))

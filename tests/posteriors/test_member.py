@@ -8,13 +8,16 @@ import pytest
 import torch
 from botorch.acquisition.objective import ScalarizedPosteriorTransform
 from botorch.exceptions.errors import BotorchTensorDimensionError
+from botorch.models.transforms import Log
 from botorch.posteriors.gpytorch import GPyTorchPosterior, scalarize_posterior
 from botorch.sampling.get_sampler import get_sampler
 from botorch.sampling.normal import IIDNormalSampler, SobolQMCNormalSampler
 from gpytorch.distributions import MultitaskMultivariateNormal, MultivariateNormal
 from scipy.stats import multivariate_normal
 
-from botorch_cll.posteriors import MemberPosterior
+from botorch_cll.fit import fit_rbf_ensemble
+from botorch_cll.models import MultiRBFCorrelationModel
+from botorch_cll.posteriors import MemberPosterior, TransformedMemberPosterior
 
 BATCHES = pytest.mark.parametrize("batch_shape", [(), (3,), (2, 3)], ids=str)
 OUTPUTS = pytest.mark.parametrize("m", [1, 3])
@@ -329,3 +332,40 @@ def test_density_of_one_member_is_at_its_value():
     value = posterior.mean.flatten()[0]
     density = posterior.density(value)
     assert (density == torch.where(posterior.mean == value, torch.inf, 0.0)).all()
+
+
+# -- outcomes modelled on another scale ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("noisy", [False, True], ids=["noiseless", "noisy"])
+def test_transformed_samples_are_values_that_the_targets_can_have(noisy):
+    X = torch.rand(20, 2, dtype=torch.double, generator=torch.Generator().manual_seed(0))
+    Y = torch.stack([(8 * X[:, 0]).sin().exp(), (3 * X[:, 1]).exp()], dim=-1)
+    model = MultiRBFCorrelationModel(X, Y, outcome_transform=Log(), num_restarts=8)
+    fit_rbf_ensemble(model)
+    at = torch.rand(3, 4, 2, dtype=torch.double, generator=torch.Generator().manual_seed(1))
+    posterior = model.posterior(at, observation_noise=noisy)
+    assert isinstance(posterior, TransformedMemberPosterior)
+    torch.testing.assert_close(posterior.mean, posterior.latent.values.exp().mean(1))
+    samples = SobolQMCNormalSampler(torch.Size([512]), seed=0)(posterior)
+    assert samples.shape == (512, 3, 4, 2)
+    assert (samples > 0).all()
+    log_samples = SobolQMCNormalSampler(torch.Size([512]), seed=0)(posterior.latent)
+    torch.testing.assert_close(samples, log_samples.exp())
+    first = model.posterior(at, output_indices=[1], observation_noise=noisy)
+    assert torch.equal(SobolQMCNormalSampler(torch.Size([512]), seed=0)(first), samples[..., 1:])
+
+
+def test_transformed_samples_of_long_data_are_those_of_each_points_task():
+    X = torch.rand(24, 2, dtype=torch.double, generator=torch.Generator().manual_seed(0))
+    task = (torch.arange(24) % 2).double().unsqueeze(-1)
+    Y = (3 * X[:, :1]).exp() + 5 * task
+    model = MultiRBFCorrelationModel(
+        torch.cat([X, task], dim=-1), Y, task_feature=2, outcome_transform=Log(), num_restarts=8
+    )
+    fit_rbf_ensemble(model)
+    sampler = SobolQMCNormalSampler(torch.Size([16]), seed=0)
+    both = sampler(model.posterior(X[:6]))
+    own = sampler(model.posterior(torch.cat([X, task], dim=-1)[:6]))
+    expected = both.gather(-1, task[:6].long().expand(16, 6, 1))
+    torch.testing.assert_close(own, expected)
