@@ -1,0 +1,187 @@
+"""What every acquisition function has to do on a surrogate, and those that have no check."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from botorch.acquisition.acquisition import AcquisitionFunction, OneShotAcquisitionFunction
+from botorch.acquisition.multi_step_lookahead import qMultiStepLookahead
+from botorch.exceptions.errors import UnsupportedError
+from botorch.optim import optimize_acqf
+from torch import Tensor
+
+from botorch_cll.testing.asserts import assert_close
+from botorch_cll.testing.registry import add_check
+from botorch_cll.testing.subject import NUM_INPUTS, Subject, uniform
+
+
+@dataclass(frozen=True)
+class Acquisition:
+    """How a check makes and uses an acquisition function.
+
+    Attributes:
+        build: Makes it on the models of a subject.
+        sizes: The numbers `q` of points to evaluate jointly.
+        width: The number of columns of its inputs.
+        num_values: The number of values per t-batch if that is not a single one; no scalar
+            optimizer takes such functions.
+        has_gradient: Whether BoTorch promises a gradient.
+    """
+
+    build: Callable[[Subject], AcquisitionFunction]
+    sizes: tuple[int, ...] = (1,)
+    width: int = NUM_INPUTS
+    num_values: int | None = None
+    has_gradient: bool = True
+
+
+def add_acquisitions(acquisitions: dict[str, Acquisition], group: str) -> None:
+    """Add one check per acquisition function, under its class name.
+
+    Args:
+        acquisitions: The acquisition functions by name.
+        group: The group of the checks.
+    """
+    for name, acquisition in acquisitions.items():
+        demand = (
+            f"{name}: finite values and gradients, the same whatever else is in the batch; "
+            "optimize_acqf runs."
+        )
+        add_check(name, group, demand, partial(check_acquisition, acquisition=acquisition))
+
+
+def check_acquisition(subject: Subject, acquisition: Acquisition) -> str | None:
+    """An acquisition function can be evaluated, differentiated and optimized.
+
+    It is tried on the model of all tasks and subsets of its outputs; where that fails, on models
+    fitted to one task each.
+
+    Args:
+        subject: The surrogate.
+        acquisition: The acquisition function.
+
+    Returns:
+        A note where only the second way works.
+    """
+    try:
+        use_acquisition(subject, acquisition)
+    except Exception as error:
+        try:
+            use_acquisition(subject.apart, acquisition)
+        except Exception as second_error:
+            # Without subsets and long data there is no first way to speak of.
+            raise second_error if isinstance(error, UnsupportedError) else error from None
+        return "with one model per task"
+    return None
+
+
+def use_acquisition(subject: Subject, acquisition: Acquisition) -> None:
+    """Evaluate, differentiate and optimize an acquisition function.
+
+    Args:
+        subject: The surrogate.
+        acquisition: The acquisition function.
+    """
+    for q in acquisition.sizes:
+        function = acquisition.build(subject)
+        check_values(function, q, acquisition)
+        if acquisition.num_values is None:
+            check_optimization(function, q, subject.bounds[:, : acquisition.width], acquisition)
+
+
+def check_values(function: AcquisitionFunction, q: int, acquisition: Acquisition) -> None:
+    """Values are finite, have the right shape and gradients, and do not depend on the batch.
+
+    Args:
+        function: The acquisition function.
+        q: The number of points to evaluate jointly.
+        acquisition: What is expected of it.
+    """
+    rows = q
+    if isinstance(function, OneShotAcquisitionFunction):
+        rows = function.get_augmented_q_batch_size(q)
+    X = uniform(4, rows, acquisition.width, seed=4)
+    X = torch.cat([X, X[:1]]).requires_grad_(acquisition.has_gradient)
+    values = function(X)
+    shape = (5,) if acquisition.num_values is None else (5, acquisition.num_values)
+    assert values.shape == shape, f"Expected values of shape {shape}, got {tuple(values.shape)}."
+    found = values.detach()
+    assert_close(found[4], found[0], f"the value (q={q}) of a repeated point", 1e-3, 1e-6)
+    alone = function(X[1:2]).detach()[0]
+    assert_close(alone, found[1], f"the value (q={q}) of a point alone", 1e-3, 1e-6)
+    if acquisition.has_gradient:
+        (gradient,) = torch.autograd.grad(values.sum(), X)
+        broken = int((~gradient.isfinite()).sum())
+        assert broken == 0, (
+            f"Expected a finite gradient (q={q}), got {broken} entries that are not."
+        )
+
+
+def check_optimization(
+    function: AcquisitionFunction, q: int, bounds: Tensor, acquisition: Acquisition
+) -> None:
+    """`optimize_acqf` returns candidates within the bounds and a finite value.
+
+    Args:
+        function: The acquisition function.
+        q: The number of candidates.
+        bounds: A `2 x d`-dim tensor of lower and upper bounds.
+        acquisition: What is expected of it.
+    """
+    options = {"maxiter": 2, "seed": 0, "with_grad": acquisition.has_gradient}
+    num_points = q
+    if isinstance(function, OneShotAcquisitionFunction):
+        options |= {"num_inner_restarts": 2, "raw_inner_samples": 8}
+    if isinstance(function, qMultiStepLookahead):
+        # The one whose later steps optimize_acqf does not add itself.
+        num_points = function.get_augmented_q_batch_size(q)
+    candidates, value = optimize_acqf(
+        function, bounds, q=num_points, num_restarts=2, raw_samples=16, options=options
+    )
+    expected = (q, bounds.shape[-1])
+    assert candidates.shape == expected, (
+        f"Expected candidates of shape {expected}, got {tuple(candidates.shape)}."
+    )
+    inside = (candidates >= bounds[0]) & (candidates <= bounds[1])
+    assert bool(inside.all()), f"Expected candidates within the bounds, got {candidates.tolist()}."
+    assert bool(value.isfinite().all()), f"Expected a finite value (q={q}), got {value.tolist()}."
+
+
+EXCLUDED = {
+    # Abstract bases and building blocks.
+    "AcquisitionFunction": "an abstract base",
+    "AnalyticAcquisitionFunction": "an abstract base",
+    "DecoupledAcquisitionFunction": "an abstract base",
+    "FullyBayesianAcquisitionFunction": "an abstract base",
+    "LogImprovementMCAcquisitionFunction": "an abstract base",
+    "LowerBoundMultiObjectiveEntropySearch": "an abstract base",
+    "MCAcquisitionFunction": "an abstract base",
+    "MCAcquisitionObjective": "an abstract base",
+    "MCMultiOutputObjective": "an abstract base",
+    "MaxValueBase": "an abstract base",
+    "MultiModelAcquisitionFunction": "an abstract base",
+    "MultiObjectiveAnalyticAcquisitionFunction": "an abstract base",
+    "MultiObjectiveMCAcquisitionFunction": "an abstract base",
+    "MultiOutputAcquisitionFunction": "an abstract base",
+    "OneShotAcquisitionFunction": "an abstract base",
+    "SampleReducingMCAcquisitionFunction": "an abstract base",
+    # Acquisition functions for one class of models.
+    "LogNoisyExpectedImprovement": "takes instances of SingleTaskGP with known noise only",
+    "NoisyExpectedImprovement": "takes instances of SingleTaskGP with known noise only",
+    "qBayesianActiveLearningByDisagreement": "takes fully Bayesian models only",
+    "AnalyticExpectedUtilityOfBestOption": "takes a PairwiseGP only, reads its datapoints",
+    "PairwiseBayesianActiveLearningByDisagreement": "made for a PairwiseGP, draws anew each time",
+    # Not acquisition functions.
+    "GenericCostAwareUtility": "a utility of costs, sees no surrogate",
+    "IdentityMCMultiOutputObjective": "what the multi-objective checks use by default",
+    "IdentityMCObjective": "what the Monte Carlo checks use by default",
+    "InverseCostWeightedUtility": "what the multi-fidelity checks use by default",
+    "get_acqf_input_constructor": "a function that makes arguments",
+    "get_acquisition_function": "a function that calls the constructors checked here",
+    "get_default_partitioning_alpha": "a function of a number",
+    "prune_inferior_points_multi_objective": "what prune_baseline=True calls",
+}
+"""Public names of `botorch.acquisition` without a check of their own, each with the reason."""
