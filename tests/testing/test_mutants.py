@@ -1,0 +1,386 @@
+"""A model with one thing broken fails the checks of that thing, and no others."""
+
+import copy
+import warnings
+
+import pytest
+import torch
+from botorch.acquisition.objective import ScalarizedPosteriorTransform
+from botorch.models import SingleTaskGP
+
+from botorch_cll.fit import fit_rbf_ensemble
+from botorch_cll.models import RegularizedMultiTaskRBFModel
+from botorch_cll.posteriors import MemberPosterior
+from botorch_cll.testing import Outcome, run_checks
+from botorch_cll.testing.registry import CHECKS
+
+
+def failures(factory, *groups: str) -> set[str]:
+    names = [name for name, check in CHECKS.items() if {check.group, name} & {*groups}]
+    assert names
+    return {r.name for r in run_checks(factory, names=names) if r.outcome != Outcome.PASSED}
+
+
+def rbf(train_X, train_Y, model_class=RegularizedMultiTaskRBFModel, **options):
+    options = {"num_restarts": 8, "num_centers": 12} | options
+    return fit_rbf_ensemble(model_class(train_X, train_Y, **options))
+
+
+def broken_rbf(posterior):
+    """The factory of a model with its own `posterior(self, original, X, **options)`."""
+
+    class Broken(RegularizedMultiTaskRBFModel):
+        def posterior(self, X, *args, **options):
+            return posterior(self, super().posterior, X, *args, **options)
+
+    def factory(train_X, train_Y, **options):
+        return rbf(train_X, train_Y, Broken, **options)
+
+    return factory
+
+
+# -- the posterior ---------------------------------------------------------------------------------
+
+
+class NegativeVariance(MemberPosterior):
+    @property
+    def variance(self):
+        return super().variance - 10.0
+
+
+class WideDistribution(MemberPosterior):
+    @property
+    def distribution(self):
+        found = super().distribution
+        return type(found)(found.mean, 2.0 * found.covariance_matrix)
+
+
+class FreshSamples(MemberPosterior):
+    def rsample_from_base_samples(self, sample_shape, base_samples):
+        fresh = torch.randn_like(base_samples)
+        return super().rsample_from_base_samples(sample_shape, fresh)
+
+
+class NarrowSamples(MemberPosterior):
+    def rsample_from_base_samples(self, sample_shape, base_samples):
+        return super().rsample_from_base_samples(sample_shape, 0.5 * base_samples)
+
+
+def replaced(posterior_class):
+    def posterior(self, original, X, *args, **options):
+        found = original(X, *args, **options)
+        return posterior_class(found.values, found.noise)
+
+    return posterior
+
+
+def depends_on_batch(self, original, X, *args, **options):
+    found = original(X, *args, **options)
+    return MemberPosterior(found.values + 0.1 * X.mean(), found.noise)
+
+
+def ignores_noise(self, original, X, *args, observation_noise=False, **options):
+    return original(X, *args, **options)
+
+
+def doubles_noise(self, original, X, *args, **options):
+    found = original(X, *args, **options)
+    return MemberPosterior(found.values, None if found.noise is None else 2.0 * found.noise)
+
+
+def detaches(self, original, X, *args, **options):
+    found = original(X, *args, **options)
+    return MemberPosterior(found.values.detach() + 0.0 * found.values, found.noise)
+
+
+def always_double(self, original, X, *args, **options):
+    found = original(X, *args, **options)
+    noise = None if found.noise is None else found.noise.double()
+    return MemberPosterior(found.values.double(), noise)
+
+
+def broadcasts_width(self, original, X, *args, **options):
+    return original(X[..., :2], *args, **options)
+
+
+def forgets_offset(self, original, X, *args, posterior_transform=None, **options):
+    if isinstance(posterior_transform, ScalarizedPosteriorTransform):
+        posterior_transform = ScalarizedPosteriorTransform(posterior_transform.weights)
+    return original(X, *args, posterior_transform=posterior_transform, **options)
+
+
+def ignores_output_indices(self, original, X, *args, output_indices=None, **options):
+    return original(X, *args, **options)
+
+
+def flat_variance(self, original, X, *args, posterior_transform=None, **options):
+    found = original(X, *args, posterior_transform=posterior_transform, **options)
+    if posterior_transform is not None:
+        return found
+    unit = found.values - found.mean.unsqueeze(-3)
+    return MemberPosterior(
+        found.mean.unsqueeze(-3) + unit / found.variance.sqrt().unsqueeze(-3), found.noise
+    )
+
+
+SHAPES = {"shapes", "shapes_with_observation_noise", "shapes_of_one_and_three_outputs"}
+POSTERIORS = {
+    "negative variance": (
+        replaced(NegativeVariance),
+        {*SHAPES, "covariance_agrees_with_variance", "single_precision", "device"},
+    ),
+    "covariance of another posterior": (
+        replaced(WideDistribution),
+        {"covariance_agrees_with_variance"},
+    ),
+    "depends on the batch": (
+        depends_on_batch,
+        {"batches_are_independent"},
+    ),
+    "ignores noise": (
+        ignores_noise,
+        {"observation_noise_adds_variance", "observation_noise_tensor_is_added"},
+    ),
+    "doubles noise": (doubles_noise, {"observation_noise_tensor_is_added"}),
+    "no gradient": (
+        detaches,
+        {"gradients_reach_inputs", "gradient_of_mean", "gradient_of_variance"},
+    ),
+    "always double": (always_double, {"single_precision"}),
+    "takes more columns": (broadcasts_width, {"wrong_width_is_refused"}),
+}
+
+
+@pytest.mark.parametrize(("posterior", "expected"), POSTERIORS.values(), ids=POSTERIORS.keys())
+def test_broken_posteriors(posterior, expected) -> None:
+    assert failures(broken_rbf(posterior), "posterior") == expected
+
+
+OUTPUTS_AND_SAMPLES = {
+    "forgets the offset": (forgets_offset, {"scalarization_is_exact"}),
+    "ignores output_indices": (ignores_output_indices, {"output_indices"}),
+    "fresh samples": (replaced(FreshSamples), {"same_base_samples_give_same_samples"}),
+    "narrow samples": (
+        replaced(NarrowSamples),
+        {"samples_have_moments", "samples_have_covariance"},
+    ),
+    # The scale of a combination of outputs is then another one too.
+    "equally sure everywhere": (
+        flat_variance,
+        {"uncertainty_grows_away_from_data", "scalarization_is_exact"},
+    ),
+}
+UNSUPPORTED = {"subset_output_can_be_conditioned"}
+
+
+@pytest.mark.parametrize(
+    ("posterior", "expected"), OUTPUTS_AND_SAMPLES.values(), ids=OUTPUTS_AND_SAMPLES.keys()
+)
+def test_broken_outputs_and_samples(posterior, expected) -> None:
+    found = failures(broken_rbf(posterior), "outputs", "samples")
+    assert found - UNSUPPORTED == expected
+
+
+def test_subset_in_another_order() -> None:
+    class Sorted(RegularizedMultiTaskRBFModel):
+        def subset_output(self, idcs):
+            return super().subset_output(sorted(idcs))
+
+    def factory(X, Y, **options):
+        return rbf(X, Y, Sorted, **options)
+
+    assert failures(factory, "outputs") - UNSUPPORTED == {"subset_output"}
+
+
+# -- data and state --------------------------------------------------------------------------------
+
+
+def changes_targets(train_X, train_Y, **options):
+    model = rbf(train_X, train_Y, **options)
+    train_Y += 1.0
+    return model
+
+
+def keeps_a_reference(train_X, train_Y, **options):
+    class Shifted(RegularizedMultiTaskRBFModel):
+        def posterior(self, X, *args, **options):
+            found = super().posterior(X, *args, **options)
+            shift = train_Y.nan_to_num().sum() - total
+            return MemberPosterior(found.values + shift, found.noise)
+
+    total = train_Y.nan_to_num().sum().clone()
+    return rbf(train_X, train_Y, Shifted, **options)
+
+
+def knows_the_first_row(train_X, train_Y, **options):
+    model = rbf(train_X, train_Y + 0.2 * train_Y[:1].nan_to_num(), **options)
+    assert isinstance(model, RegularizedMultiTaskRBFModel)
+    return model
+
+
+def ignores_known_noise(train_X, train_Y, train_Yvar=None, **options):
+    return rbf(train_X, train_Y, **options)
+
+
+def fills_gaps(train_X, train_Y, **options):
+    return rbf(train_X, train_Y.nan_to_num(), **options)
+
+
+DATA = {
+    "changes the targets": (changes_targets, {"training_data_are_not_modified"}),
+    "keeps a reference": (keeps_a_reference, {"training_data_are_not_aliased"}),
+    "knows the first row": (
+        knows_the_first_row,
+        {
+            "rows_may_be_permuted",
+            # It adds the first target to others of the same column.
+            "masked_entry_is_an_observation_less",
+            "long_data_do_what_wide_data_do",
+            "targets_may_be_scaled_and_shifted",
+            "constant_targets",
+        },
+    ),
+    "ignores known noise": (ignores_known_noise, {"train_Yvar_is_used"}),
+    "fills gaps with zeros": (
+        fills_gaps,
+        {"masked_row_is_a_deleted_row", "masked_entry_is_an_observation_less"},
+    ),
+}
+NOT_YET = {"construct_inputs_of_several_tasks"}
+
+
+@pytest.mark.parametrize(("factory", "expected"), DATA.values(), ids=DATA.keys())
+def test_broken_fits(factory, expected) -> None:
+    assert failures(factory, "data") - NOT_YET == expected
+
+
+def seeds_the_world(train_X, train_Y, **options):
+    torch.manual_seed(0)
+    return rbf(train_X, train_Y, **options)
+
+
+def silences_warnings(train_X, train_Y, **options):
+    warnings.filterwarnings("ignore", message="nobody needs to know")
+    return rbf(train_X, train_Y, **options)
+
+
+def changes_dtype(train_X, train_Y, **options):
+    torch.set_default_dtype(torch.double)
+    return rbf(train_X, train_Y, **options)
+
+
+def ignores_seed(train_X, train_Y, seed=0):
+    return rbf(train_X, train_Y, seed=int(torch.randint(1000, (1,))))
+
+
+class Forgetful(RegularizedMultiTaskRBFModel):
+    """Keeps a part of the fit out of its state."""
+
+    def state_dict(self, *args, **options):
+        state = super().state_dict(*args, **options)
+        return {name: value for name, value in state.items() if name != "input_offset"}
+
+    def load_state_dict(self, state_dict, strict=True, assign=False):
+        return super().load_state_dict(state_dict, strict=False, assign=assign)
+
+
+class Shallow(RegularizedMultiTaskRBFModel):
+    """Shares its network with its copies."""
+
+    def __deepcopy__(self, memo):
+        duplicate = copy.copy(self)
+        duplicate._modules = dict(self._modules)
+        return duplicate
+
+
+class Moody(RegularizedMultiTaskRBFModel):
+    """Predicts something else in training mode."""
+
+    def posterior(self, X, *args, **options):
+        shift = 0.1 * self.training
+        found = super().posterior(X, *args, **options)
+        return MemberPosterior(found.values + shift, found.noise)
+
+
+STATE = {
+    "seeds the world": (seeds_the_world, {"global_random_state_is_unchanged"}),
+    "silences warnings": (silences_warnings, {"global_settings_are_unchanged"}),
+    "changes the default dtype": (changes_dtype, {"global_settings_are_unchanged"}),
+    "ignores its seed": (
+        ignores_seed,
+        {"same_seed_same_bits", "global_random_state_is_unchanged"},
+    ),
+    "forgets a part of the state": (
+        lambda X, Y, **o: rbf(X, Y, Forgetful, **o),
+        {"state_dict_holds_all_there_is"},
+    ),
+    "shares its parameters with copies": (lambda X, Y, **o: rbf(X, Y, Shallow, **o), {"deepcopy"}),
+    "depends on its mode": (lambda X, Y, **o: rbf(X, Y, Moody, **o), {"mode_does_not_matter"}),
+}
+
+
+@pytest.mark.parametrize(("factory", "expected"), STATE.values(), ids=STATE.keys())
+def test_broken_state(factory, expected) -> None:
+    assert failures(factory, "state") == expected
+
+
+# -- fantasies and acquisition functions -----------------------------------------------------------
+
+
+class Elsewhere(SingleTaskGP):
+    """Learns where nothing was observed."""
+
+    def condition_on_observations(self, X, Y, **options):
+        return super().condition_on_observations(X + 1e3, Y, **options)
+
+
+class Changed(SingleTaskGP):
+    """Is another model after it was conditioned."""
+
+    def condition_on_observations(self, X, Y, **options):
+        conditioned = super().condition_on_observations(X, Y, **options)
+        self.train()
+        self.likelihood.noise = 2.0 * self.likelihood.noise
+        return conditioned
+
+
+class Contrary(SingleTaskGP):
+    """Learns the opposite of what it sees."""
+
+    def condition_on_observations(self, X, Y, **options):
+        return super().condition_on_observations(X, -Y, **options)
+
+
+class Flat(SingleTaskGP):
+    """Takes the fantasies as they are, without a gradient in the points."""
+
+    def fantasize(self, X, sampler, **options):
+        return super().fantasize(X.detach(), sampler, **options)
+
+
+FANTASIES = {
+    "nothing broken": (SingleTaskGP, set()),
+    "learns elsewhere": (
+        Elsewhere,
+        {
+            "conditioning_shrinks_variance",
+            "conditioning_moves_the_mean",
+        },
+    ),
+    "is changed": (Changed, {"conditioning_keeps_the_original"}),
+    "learns the opposite": (
+        Contrary,
+        {"conditioning_moves_the_mean", "fantasies_keep_the_mean_on_average"},
+    ),
+    "no gradient": (Flat, {"gradient_through_fantasies"}),
+}
+
+
+@pytest.mark.parametrize(("factory", "expected"), FANTASIES.values(), ids=FANTASIES.keys())
+def test_broken_fantasies(factory, expected) -> None:
+    assert failures(lambda X, Y: factory(X, Y), "fantasies") == expected
+
+
+def test_acquisition_functions_notice_a_posterior_that_depends_on_the_batch() -> None:
+    names = ("LogExpectedImprovement", "qLogExpectedImprovement", "qSimpleRegret")
+    assert failures(broken_rbf(depends_on_batch), *names) == {*names}
