@@ -151,3 +151,24 @@ def _refuse_beside_source(ctx: typer.Context) -> None:
         origin = ctx.get_parameter_source(name)
         if name not in ("source", "plot") and origin is not None and origin.name == "COMMANDLINE":
             raise typer.BadParameter(f"--from shows what was run; --{name} has no effect beside it")
+
+
+@app.command()
+def conformance(
+    out: Annotated[Path | None, typer.Option(help="CSV file, one row per check and model.")] = None,
+    markdown: Annotated[Path | None, typer.Option(help="Markdown file for the tables.")] = None,
+    model: Annotated[
+        list[str] | None, typer.Option(help="A model to check, repeatable; all if omitted.")
+    ] = None,
+    check: Annotated[
+        list[str] | None, typer.Option(help="A check to run, repeatable; all if omitted.")
+    ] = None,
+) -> None:
+    """Print which of BoTorch's demands on a model ours and its own meet."""
+    from botorch_cll.studies.conformance import run_conformance
+    from botorch_cll.studies.peers import SURROGATES
+    from botorch_cll.testing import surrogate_checks
+
+    _check_names("--model", model, SURROGATES)
+    _check_names("--check", check, [str(known) for known in surrogate_checks()])
+    run_conformance(out, markdown, models=model, checks=check)

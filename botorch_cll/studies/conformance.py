@@ -1,0 +1,142 @@
+"""The conformance report: which of BoTorch's demands our models and its own meet."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+from rich import box
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.table import Table
+
+from botorch_cll.studies.peers import SURROGATES
+from botorch_cll.testing import CheckResult, Outcome, run_checks, surrogate_checks
+
+LEGEND = "✓ passes, ○ passes with one model per task only, ✗ fails"
+
+
+def run_conformance(
+    out: Path | None = None,
+    markdown: Path | None = None,
+    models: list[str] | None = None,
+    checks: list[str] | None = None,
+    console: Console | None = None,
+) -> pd.DataFrame:
+    """Run the checks on every model and print which passes what.
+
+    Args:
+        out: Where to write one row per check and model as CSV, or `None`.
+        markdown: Where to write the tables as Markdown, or `None`.
+        models: Names of `SURROGATES`; all if omitted.
+        checks: Names of checks; all if omitted.
+        console: Where to print.
+
+    Returns:
+        One row per check and model.
+    """
+    console = console or Console()
+    chosen = models or list(SURROGATES)
+    num_checks = len(checks or surrogate_checks())
+    rows = []
+    parts = (TextColumn("{task.description:>20}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*parts, TimeElapsedColumn(), console=console) as progress:
+        for model in chosen:
+            advance = partial(_advance, progress, progress.add_task(model, total=num_checks))
+            for result in run_checks(SURROGATES[model], names=checks, callback=advance):
+                rows.append({"model": model} | asdict(result))  # noqa: PERF401
+    results = pd.DataFrame(rows).rename(columns={"name": "check"})
+    if out is not None:
+        results.to_csv(out, index=False)
+    console.print(_table(results))
+    for model in chosen:
+        console.print(_reasons_table(results, model))
+    if markdown is not None:
+        markdown.write_text(render_markdown(results), encoding="utf-8")
+    return results
+
+
+def _advance(progress: Progress, bar: TaskID, result: CheckResult) -> None:
+    progress.advance(bar)
+
+
+def _mark(outcome: str, reason: str) -> str:
+    if outcome != Outcome.PASSED:
+        return "✗"
+    return "○" if reason else "✓"
+
+
+def _marks(results: pd.DataFrame) -> pd.DataFrame:
+    """One row per check, one column per model, in the order in which they were run."""
+    marks = results.assign(
+        mark=[_mark(*pair) for pair in zip(results.outcome, results.reason, strict=True)]
+    )
+    table = marks.pivot(index="check", columns="model", values="mark")
+    return table.loc[results.check.unique(), list(results.model.unique())]
+
+
+def _totals(results: pd.DataFrame) -> list[str]:
+    passed = (results.outcome == Outcome.PASSED).groupby(results.model).agg(["sum", "size"])
+    return [f"{passed['sum'][name]}/{passed['size'][name]}" for name in results.model.unique()]
+
+
+def _reasons(results: pd.DataFrame, model: str) -> dict[str, list[str]]:
+    """The checks that a model fails, by the reason."""
+    failed = results[(results.model == model) & (results.outcome != Outcome.PASSED)]
+    return {
+        str(reason): list(group.check) for reason, group in failed.groupby("reason", sort=False)
+    }
+
+
+def _table(results: pd.DataFrame) -> Table:
+    table = Table(title="Checks of surrogates", caption=LEGEND, box=box.SIMPLE, show_footer=True)
+    table.add_column("check", footer="passed")
+    for name, total in zip(results.model.unique(), _totals(results), strict=True):
+        table.add_column(name, footer=total, justify="center", overflow="fold")
+    groups = results.drop_duplicates("check").set_index("check").group
+    marks = _marks(results)
+    for position, (check, row) in enumerate(marks.iterrows()):
+        last = position + 1 == len(marks) or groups.iloc[position + 1] != groups[check]
+        table.add_row(str(check), *row, end_section=last)
+    return table
+
+
+def _reasons_table(results: pd.DataFrame, model: str) -> Table:
+    table = Table(title=f"What {model} fails", box=box.SIMPLE, title_justify="left")
+    table.add_column("reason", ratio=1)
+    table.add_column("checks", ratio=1, overflow="fold")
+    for reason, names in _reasons(results, model).items():
+        table.add_row(reason, ", ".join(names))
+    return table
+
+
+def render_markdown(results: pd.DataFrame) -> str:
+    """The tables of the report as Markdown.
+
+    Args:
+        results: What `run_conformance` returns.
+
+    Returns:
+        The text.
+    """
+    demands = {check.name: check.demand for check in surrogate_checks()}
+    marks, names = _marks(results), list(results.model.unique())
+    lines = [f"{LEGEND}.", "", f"| check | {' | '.join(names)} | what it demands |"]
+    lines.append("|---" * (len(names) + 2) + "|")
+    for check, row in marks.iterrows():
+        lines.append(f"| `{check}` | {' | '.join(row)} | {demands[str(check)]} |")
+    lines.append(f"| passed | {' | '.join(_totals(results))} | |")
+    for model in names:
+        lines += ["", f"### What `{model}` fails", ""]
+        for reason, failed in _reasons(results, model).items():
+            lines.append(f"- {reason} ({', '.join(f'`{name}`' for name in failed)})")
+    return "\n".join(lines) + "\n"
