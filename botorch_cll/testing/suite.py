@@ -9,8 +9,8 @@ from enum import StrEnum
 
 from botorch.exceptions.errors import UnsupportedError
 
-from botorch_cll.testing import checks as checks
-from botorch_cll.testing.registry import CHECKS, Check
+from botorch_cll.testing.checks import CHECKS
+from botorch_cll.testing.registry import Check
 from botorch_cll.testing.subject import Subject, SurrogateFactory
 
 MAX_REASON = 160

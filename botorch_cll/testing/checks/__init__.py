@@ -1,27 +1,17 @@
-"""The checks, by subject; importing this package adds all of them to the list."""
+"""The checks, by subject. Importing this package completes the list of them."""
 
-from botorch_cll.testing.checks import (  # noqa: I001  (the order in which checks are run)
-    posterior,
-    outputs,
-    samples,
-    transforms,
-    data,
-    state,
-    fantasies,
-    single_output,
-    multi_output,
-    objectives,
+from botorch_cll.testing.checks import (  # noqa: I001  (the order in which they are run)
+    posterior as posterior,
+    outputs as outputs,
+    samples as samples,
+    transforms as transforms,
+    data as data,
+    state as state,
+    fantasies as fantasies,
+    single_output as single_output,
+    multi_output as multi_output,
+    objectives as objectives,
 )
+from botorch_cll.testing.registry import CHECKS
 
-__all__ = [
-    "data",
-    "fantasies",
-    "multi_output",
-    "objectives",
-    "outputs",
-    "posterior",
-    "samples",
-    "single_output",
-    "state",
-    "transforms",
-]
+__all__ = ["CHECKS"]
