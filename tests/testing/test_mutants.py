@@ -170,7 +170,6 @@ OUTPUTS_AND_SAMPLES = {
         {"uncertainty_grows_away_from_data", "scalarization_is_exact"},
     ),
 }
-UNSUPPORTED = {"subset_output_can_be_conditioned"}
 
 
 @pytest.mark.parametrize(
@@ -178,7 +177,7 @@ UNSUPPORTED = {"subset_output_can_be_conditioned"}
 )
 def test_broken_outputs_and_samples(posterior, expected) -> None:
     found = failures(broken_rbf(posterior), "outputs", "samples")
-    assert found - UNSUPPORTED == expected
+    assert found == expected
 
 
 def test_subset_in_another_order() -> None:
@@ -189,7 +188,7 @@ def test_subset_in_another_order() -> None:
     def factory(X, Y, **options):
         return rbf(X, Y, Sorted, **options)
 
-    assert failures(factory, "outputs") - UNSUPPORTED == {"subset_output"}
+    assert failures(factory, "outputs") == {"subset_output"}
 
 
 # -- data and state --------------------------------------------------------------------------------
@@ -246,12 +245,11 @@ DATA = {
         {"masked_row_is_a_deleted_row", "masked_entry_is_an_observation_less"},
     ),
 }
-NOT_YET = {"construct_inputs_of_several_tasks"}
 
 
 @pytest.mark.parametrize(("factory", "expected"), DATA.values(), ids=DATA.keys())
 def test_broken_fits(factory, expected) -> None:
-    assert failures(factory, "data") - NOT_YET == expected
+    assert failures(factory, "data") == expected
 
 
 def seeds_the_world(train_X, train_Y, **options):

@@ -235,6 +235,6 @@ def construct_inputs_of_several_tasks(s: Subject) -> None:
     first = _data_set(s.X, s.Y[:, :1], ["a"])
     second = _data_set(uniform(5, NUM_INPUTS, seed=8), s.Y[:5, 1:], ["b"])
     data = MultiTaskDataset([first, second], target_outcome_name="a")
-    arguments = model_class.construct_inputs(data, task_feature=NUM_INPUTS)
+    arguments = model_class.construct_inputs(data, task_feature=NUM_INPUTS, output_tasks=[0, 1])
     model = model_class(**arguments)
     assert model.num_outputs == NUM_TASKS, f"Expected 2 outputs, got {model.num_outputs}."
