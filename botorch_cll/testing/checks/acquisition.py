@@ -45,11 +45,8 @@ def add_acquisitions(acquisitions: dict[str, Acquisition], group: str) -> None:
         acquisitions: The acquisition functions by name.
         group: The group of the checks.
     """
+    demand = "Values and gradients are finite and independent of the batch, `optimize_acqf` runs."
     for name, acquisition in acquisitions.items():
-        demand = (
-            f"{name}: finite values and gradients, the same whatever else is in the batch; "
-            "optimize_acqf runs."
-        )
         add_check(name, group, demand, partial(check_acquisition, acquisition=acquisition))
 
 
