@@ -7,12 +7,18 @@ from typing import Annotated
 
 import typer
 
+from botorch_cll.studies.study_commands import report, study_app
+
 app = typer.Typer(
     name="botorch-cll",
     help="Experiments and reports of botorch_cll.",
     no_args_is_help=True,
     add_completion=False,
 )
+
+
+app.add_typer(study_app)
+app.command()(report)
 
 
 @app.callback()
