@@ -129,7 +129,8 @@ def run_name(key: Key) -> str:
 
 
 def _level_name(level: Level) -> str:
-    return quote(level, safe="+") if isinstance(level, str) else f"{float(level):.12g}"
+    # Adding zero makes one of both zeros.
+    return quote(level, safe="+") if isinstance(level, str) else f"{float(level) + 0.0:.12g}"
 
 
 def execute(study: Study, key: Key) -> dict[str, Any]:

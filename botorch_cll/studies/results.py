@@ -61,7 +61,7 @@ class Results:
 
 
 def load_results(folder: Path) -> Results:
-    """Read the results of a study.
+    """Read the results of a study, in the precision in which `write_merged` keeps them.
 
     Args:
         folder: The folder of the study, with run files, merged CSV files, or both; of a run that is
@@ -88,8 +88,8 @@ def load_results(folder: Path) -> Results:
             for curve in record["curves"]
             for x, y in _thin(curve["x"], curve["y"])
         ]
-    tables = [pd.DataFrame(rows), pd.DataFrame(curves)]
-    for index, (name, read) in enumerate(((RESULTS_CSV, pd.read_csv), (CURVES_CSV, _read_wide))):
+    tables = [_rounded(pd.DataFrame(rows)), _rounded(pd.DataFrame(curves))]
+    for index, (name, read) in enumerate(((RESULTS_CSV, _read), (CURVES_CSV, _read_wide))):
         if (folder / name).exists():
             merged = read(folder / name)
             known = set(_names(tables[index], factors))
@@ -138,13 +138,25 @@ def _thin(x: list[float], y: list[float]) -> list[tuple[float, float]]:
     return [(float(x[i]), y[i]) for i in kept]
 
 
+def _rounded(frame: pd.DataFrame) -> pd.DataFrame:
+    """Six significant digits of everything, hundredths of seconds."""
+    frame = frame.copy()
+    for name in frame.select_dtypes("float").columns:
+        digits = ".2f" if name.endswith("seconds") else ".6g"
+        frame[name] = frame[name].map(lambda value, digits=digits: float(format(value, digits)))
+    return frame
+
+
 def _to_csv(frame: pd.DataFrame) -> str:
-    seconds = {name: 2 for name in frame.columns if name.endswith("seconds")}
-    return frame.round(seconds).to_csv(index=False, float_format="%.6g")
+    return frame.to_csv(index=False, float_format="%.6g")
+
+
+def _read(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path, float_precision="round_trip")
 
 
 def _read_wide(path: Path) -> pd.DataFrame:
-    wide = pd.read_csv(path)
+    wide = _read(path)
     points = list(wide.columns[list(wide.columns).index("curve") + 1 :])
     keys = [name for name in wide.columns if name not in points]
     long = wide.melt(id_vars=keys, value_vars=points, var_name="x", value_name="y").dropna()

@@ -20,9 +20,11 @@ _DIM = 4
 _LOW_NOISE, _HIGH_NOISE = 0.01, 0.5
 
 TRANSFER_PROBLEMS = {
-    f"{num_tasks} tasks{suffix}": (num_tasks, noise)
-    for num_tasks in (2, 4, 8)
-    for suffix, noise in (("", _LOW_NOISE), (" noisy", _HIGH_NOISE))
+    "2 tasks": (2, _LOW_NOISE),
+    "4 tasks": (4, _LOW_NOISE),
+    "8 tasks": (8, _LOW_NOISE),
+    "2 tasks noisy": (2, _HIGH_NOISE),
+    "4 tasks noisy": (4, _HIGH_NOISE),
 }
 """Names, number of tasks and standard deviation of the noise, beside task values of some 2.5."""
 
@@ -121,7 +123,7 @@ TRANSFER = Study(
         "correlation": (1.0, 0.9, 0.5, 0.0, -0.5, -0.9),
         "method": tuple(name for name in METHODS if name != NO_SURROGATE),
     },
-    config={"num_poor": 15, "num_rich": 60, "num_test": 500},
+    config={"num_poor": 10, "num_rich": 40, "num_test": 500},
     run=run_transfer,
     report=report_regression,
 )

@@ -10,7 +10,10 @@ from torch import Tensor
 from botorch_cll.studies.grid import Key, RunOutput, Study
 from botorch_cll.studies.methods import METHODS, run_method
 from botorch_cll.studies.optimization import optimization_output
+from botorch_cll.studies.report import Report
+from botorch_cll.studies.report.comparison import cells_table, complete_blocks
 from botorch_cll.studies.report.optimization import report_optimization
+from botorch_cll.studies.results import Results
 from botorch_cll.test_functions import SklearnTuningTasks
 
 DATA_SETS = ("breast_cancer", "digits", "iris", "wine")
@@ -74,6 +77,15 @@ def run_tuning(key: Key, config: Mapping[str, Any]) -> RunOutput:
     )
 
 
+def report_tuning(results: Results) -> Report:
+    """The report of an optimisation study, with the log losses themselves."""
+    report = report_optimization(results)
+    if not results.rows.empty:
+        losses = complete_blocks(results.rows, results, "best")
+        report.tables.append(cells_table(losses, "losses", "best log loss"))
+    return report
+
+
 TUNING = Study(
     name="tuning",
     factors={
@@ -83,5 +95,5 @@ TUNING = Study(
     },
     config={"budget": 40, "num_initial": 12},
     run=run_tuning,
-    report=report_optimization,
+    report=report_tuning,
 )

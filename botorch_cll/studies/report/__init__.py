@@ -107,6 +107,7 @@ class Report:
         for note in self.notes:
             console.print(escape(note))
         for table in self.tables:
+            console.print()
             console.print(table.to_rich())
 
     def write(self, folder: Path) -> None:

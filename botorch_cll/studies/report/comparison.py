@@ -113,7 +113,7 @@ def summary_table(blocks: pd.DataFrame, name: str, quantity: str) -> ReportTable
         f"Lower is better. Means over {len(means)} cells and {num_seeds} seeds; 'best in': cells "
         f"with the lowest mean; 'better/worse in': cells in which the method differs from "
         f"{reference} at the 5 % level by Wilcoxon's signed-rank test over seeds; 'p': the same "
-        f"test of the means over all cells, adjusted for {len(others)} comparisons (Holm). "
+        f"test of the means over all cells, adjusted for all comparisons made here (Holm). "
         f"{num_seeds} seeds allow no p-value below {2.0 ** (1 - num_seeds):.2g}."
     )
     formats = {"mean rank": ".2f", "best in": "d", "better in": ".0f", "worse in": ".0f"}

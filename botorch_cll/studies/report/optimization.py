@@ -16,8 +16,9 @@ from botorch_cll.studies.report.comparison import (
     summary_table,
 )
 from botorch_cll.studies.report.plots import (
-    band,
+    BANDS,
     bars,
+    draw_methods,
     fit_to_lines,
     make_figure,
     method_colors,
@@ -71,6 +72,7 @@ def report_optimization(results: Results) -> Report:
         "Normalized regret: 0 is the optimum (the best value of any method where the optimum is "
         "not known), 1 the median of random points."
     )
+    report.notes.append(BANDS)
     report.tables.append(_time_table(results))
     report.figures["time"] = bars(
         report.tables[-1].frame.set_index("method")[["fitting", "proposing"]],
@@ -84,7 +86,7 @@ def report_optimization(results: Results) -> Report:
     courses = _regret_courses(results, rows, blocks)
     report.figures["regret"] = _mean_curves(courses, "normalized regret (geometric mean)")
     report.figures["rank"] = _mean_curves(ranks(courses), "mean rank", log=False)
-    report.figures["cells"] = _cell_curves(courses)
+    report.figures["cells"] = _cell_curves(courses, blocks)
     return report
 
 
@@ -126,11 +128,11 @@ def _mean_curves(courses: pd.DataFrame, title: str, log: bool = True) -> Figure:
     return figure
 
 
-def _cell_curves(courses: pd.DataFrame) -> Figure:
+def _cell_curves(courses: pd.DataFrame, blocks: pd.DataFrame) -> Figure:
     """One panel per cell: a row per problem, a column per remaining combination."""
     others = [name for name in courses.index.names if name not in ("problem", "seed", "x")]
-    problems = courses.index.get_level_values("problem").unique()
-    variants = courses.index.droplevel(["problem", "seed", "x"]).unique().sort_values()
+    problems = blocks.index.get_level_values("problem").unique()
+    variants = blocks.index.droplevel(["problem", "seed"]).unique()
     figure, axes = make_figure(len(problems), len(variants), (2.6, 2.2))
     for (problem, variant), group in courses.groupby(
         [
@@ -155,6 +157,5 @@ def _draw(panel: Axes, courses: pd.DataFrame, log: bool) -> None:
     colors = method_colors(list(courses.columns))
     values = courses.transform(np.log) if log else courses
     by_seed = values.groupby(level=["x", "seed"]).mean()
-    for method in courses.columns:
-        band(panel, by_seed[method].unstack("seed"), method, colors[method], log)
+    draw_methods(panel, by_seed, colors, log)
     fit_to_lines(panel)

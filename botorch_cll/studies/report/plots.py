@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from botorch_cll.studies.report.statistics import mean_interval
+from botorch_cll.studies.report.statistics import mean_interval, without_common_variation
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+BANDS = (
+    "Bands in figures are 95 % confidence intervals over the seeds, without the variation that all "
+    "methods of a seed have in common (Cousineau-Morey), as suits paired comparisons."
+)
+
+_LEGEND_INCHES = 2.2
 
 
 def make_figure(num_rows: int, num_columns: int, size: tuple[float, float]) -> tuple[Figure, Any]:
@@ -34,23 +42,26 @@ def make_figure(num_rows: int, num_columns: int, size: tuple[float, float]) -> t
     return figure, axes
 
 
-def band(axes: Axes, values: pd.DataFrame, label: str, color: str, log: bool = False) -> None:
-    """Draw a mean over seeds and its 95 % confidence band.
+def draw_methods(axes: Axes, values: pd.DataFrame, colors: Mapping[str, str], log: bool) -> None:
+    """Draw the methods' means over seeds with 95 % confidence bands for comparing them.
 
     Args:
         axes: Where to draw.
-        values: One row per point `x` (the index), one column per seed.
-        label: The label.
-        color: The color.
-        log: Whether `values` are logarithms: the mean is then drawn as a geometric one, on a
+        values: One row per point `x` and `seed` (the two levels of the index), one column per
+            method.
+        colors: The color of every method.
+        log: Whether `values` are logarithms: the means are then drawn as geometric ones, on a
             logarithmic axis.
     """
-    intervals = np.array([mean_interval(row) for row in values.to_numpy()])
     if log:
-        intervals = np.exp(intervals)
         axes.set_yscale("log")
-    axes.plot(values.index, intervals[:, 0], label=label, color=color, linewidth=1.4)
-    axes.fill_between(values.index, intervals[:, 1], intervals[:, 2], color=color, alpha=0.15)
+    paired = values.groupby(level=0, group_keys=False).apply(without_common_variation)
+    for method in values.columns:
+        table = paired[method].unstack(1)
+        intervals = np.array([mean_interval(row) for row in table.to_numpy()])
+        mean, low, high = (np.exp(intervals) if log else intervals).T
+        axes.plot(table.index, mean, label=method, color=colors[method], linewidth=1.4)
+        axes.fill_between(table.index, low, high, color=colors[method], alpha=0.15)
 
 
 def fit_to_lines(axes: Axes) -> None:
@@ -70,7 +81,8 @@ def method_colors(methods: list[str]) -> dict[str, str]:
 def shared_legend(figure: Figure) -> None:
     """One legend above all panels."""
     handles, labels = figure.axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=min(len(labels), 4))
+    columns = max(1, int(figure.get_figwidth() / _LEGEND_INCHES))
+    figure.legend(handles, labels, loc="outside upper center", ncols=min(len(labels), columns))
 
 
 def bars(values: pd.DataFrame, title: str, unit: str) -> Figure:

@@ -13,7 +13,13 @@ from botorch_cll.studies.report.comparison import (
     state_notes,
     summary_table,
 )
-from botorch_cll.studies.report.plots import band, make_figure, method_colors, shared_legend
+from botorch_cll.studies.report.plots import (
+    BANDS,
+    draw_methods,
+    make_figure,
+    method_colors,
+    shared_legend,
+)
 from botorch_cll.studies.results import Results
 
 if TYPE_CHECKING:
@@ -39,7 +45,7 @@ def report_regression(results: Results) -> Report:
     for value, title in _QUANTITIES.items():
         blocks = complete_blocks(results.rows, results, value)
         if value == "rmse":
-            report.notes += state_notes(results, blocks)
+            report.notes += [*state_notes(results, blocks), BANDS]
         if blocks.empty:
             continue
         report.tables.append(summary_table(blocks, f"{value}_summary", title))
@@ -68,8 +74,7 @@ def _against_correlation(blocks: pd.DataFrame, title: str) -> Figure:
     colors = method_colors(list(blocks.columns))
     for panel, problem in zip(axes[0], problems, strict=True):
         group = blocks.xs(problem, level="problem").groupby(level=["correlation", "seed"]).mean()
-        for method in blocks.columns:
-            band(panel, group[method].unstack("seed"), method, colors[method])
+        draw_methods(panel, group, colors, log=False)
         panel.set(title=problem, xlabel="correlation p")
     axes[0, 0].set_ylabel(f"{title} of the poor task")
     shared_legend(figure)

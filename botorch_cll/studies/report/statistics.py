@@ -38,6 +38,29 @@ def mean_interval(values: npt.ArrayLike, level: float = 0.95) -> Interval:
     return Interval(float(x.mean()), float(x.mean() - half), float(x.mean() + half))
 
 
+def without_common_variation(values: pd.DataFrame) -> pd.DataFrame:
+    r"""Values without what their rows have in common, for intervals that suit paired comparisons.
+
+    .. math:: z_{sm} = \bar y_m + \sqrt{\tfrac{M}{M - 1}}\, \big((y_{sm} - \bar y_s) -
+        (\bar y_m - \bar y)\big)
+
+    with one row per seed `s` and one column per method `m`, `M` methods in all: the columns keep
+    their means, and their spread is that of the methods' differences (Cousineau 2005; Morey 2008,
+    "Confidence intervals from normalized data: a correction to Cousineau (2005)").
+
+    Args:
+        values: The values, at least one column.
+
+    Returns:
+        A table of the same shape.
+    """
+    count = values.shape[1]
+    if count == 1:
+        return values
+    centered = values.sub(values.mean(axis=1), axis=0)
+    return values.mean() + (count / (count - 1)) ** 0.5 * (centered - centered.mean())
+
+
 def paired_test(first: npt.ArrayLike, second: npt.ArrayLike) -> float:
     """The two-sided p-value of Wilcoxon's signed-rank test (Wilcoxon 1945) of paired values.
 

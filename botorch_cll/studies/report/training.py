@@ -9,7 +9,8 @@ import pandas as pd
 
 from botorch_cll.studies.report import Report, ReportTable
 from botorch_cll.studies.report.plots import (
-    band,
+    BANDS,
+    draw_methods,
     fit_to_lines,
     make_figure,
     method_colors,
@@ -56,6 +57,7 @@ def report_fig8(results: Results) -> Report:
         "neither), new tasks and data with every seed. Errors are mean squared errors in units of "
         "the variance of the training targets, means over both tasks."
     )
+    report.notes.append(BANDS)
     errors = {
         quantity: results.rows.groupby(["correlation", "method", "seed"])[quantity].mean()
         for quantity in QUANTITIES
@@ -124,22 +126,25 @@ def _errors_table(errors: dict[str, pd.Series]) -> ReportTable:
 
 
 def _curves(results: Results) -> Figure:
-    """Mean errors over the training steps: a row per quantity, a column per correlation."""
-    curves = results.curves.groupby(["curve", "correlation", "method", "x", "seed"])["y"].mean()
+    """Errors over the training steps, geometric means of the seeds with confidence bands.
+
+    A row per quantity, a column per correlation.
+    """
+    index = ["curve", "correlation", "x", "seed", "method"]
+    curves = results.curves.groupby(index)["y"].mean().unstack("method")
     correlations = sorted(results.curves["correlation"].unique(), reverse=True)
-    found = set(results.curves["method"])
-    methods = [method for method in results.levels["method"] if method in found]
+    methods = [method for method in results.levels["method"] if method in curves.columns]
     colors = method_colors(methods)
     figure, axes = make_figure(len(QUANTITIES), len(correlations), (3.4, 2.8))
     for row, (quantity, title) in zip(axes, QUANTITIES.items(), strict=True):
         for panel, p in zip(row, correlations, strict=True):
-            for method in methods:
-                key = (quantity, p, method)
-                if key in curves.index.droplevel(["x", "seed"]):
-                    band(panel, curves.loc[key].unstack("seed"), method, colors[method])
-            panel.set_yscale("log")
-            fit_to_lines(panel)
+            # Of the seeds, those that all networks trained at this correlation have in common.
+            errors = curves.loc[(quantity, p), methods].dropna(axis=1, how="all").dropna()
+            draw_methods(panel, errors.transform(np.log), colors, log=True)
+            if panel.lines:
+                fit_to_lines(panel)
             panel.set_title(f"{title}, p = {p:g}", fontsize=9)
     figure.supxlabel("training steps", fontsize=9)
+    figure.supylabel("geometric mean of the runs", fontsize=9)
     shared_legend(figure)
     return figure
