@@ -152,7 +152,7 @@ def _to_csv(frame: pd.DataFrame) -> str:
 
 
 def _read(path: Path) -> pd.DataFrame:
-    return pd.read_csv(path, float_precision="round_trip")
+    return _rounded(pd.read_csv(path))
 
 
 def _read_wide(path: Path) -> pd.DataFrame:
