@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -27,6 +28,10 @@ class GradientOptions:
         learning_rate: The first learning rate.
         milestones: The steps after which the learning rate is halved.
         sample_fraction: The share of each task's rows that a restart is fitted to.
+        share_hidden_layer: Whether all tasks use the same centers and widths (the paper's
+            MultiRBF) instead of training their own.
+        callback: Called before the first step and after every step with the number of steps made
+            and the model, whose `forward` then gives the restarts' values.
 
     Raises:
         UnsupportedError: If a value is out of range.
@@ -36,6 +41,8 @@ class GradientOptions:
     learning_rate: float = 1e-4
     milestones: tuple[int, ...] = (1000, 3000, 7000)
     sample_fraction: float = 0.8
+    share_hidden_layer: bool = False
+    callback: Callable[[int, RBFEnsembleModel], None] | None = None
 
     def __post_init__(self) -> None:
         if self.num_steps < 0 or not self.learning_rate > 0.0:
@@ -80,13 +87,18 @@ def fit_gradient(model: RBFEnsembleModel, options: GradientOptions) -> None:
         parameter.requires_grad_(True)
     optimizer = torch.optim.Adam(parameters, lr=options.learning_rate)
     schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, list(options.milestones), gamma=0.5)
-    with torch.enable_grad():
-        for _ in range(options.num_steps):
-            optimizer.zero_grad()
+    callback = options.callback or (lambda step, model: None)
+    callback(0, model)
+    for step in range(1, options.num_steps + 1):
+        optimizer.zero_grad()
+        with torch.enable_grad():
             loss = (share * (Y - model.mixed_outputs(data.X)[0]).square()).sum()
             loss.backward()
-            optimizer.step()
-            schedule.step()
+        if options.share_hidden_layer:
+            _share_gradients(model)
+        optimizer.step()
+        schedule.step()
+        callback(step, model)
     for parameter in parameters:
         parameter.requires_grad_(False)
         parameter.grad = None
@@ -95,6 +107,16 @@ def fit_gradient(model: RBFEnsembleModel, options: GradientOptions) -> None:
     model.log_ridge = torch.full_like(model.log_ridge, math.log(_LATER_RIDGE))
     everything = torch.arange(len(data.X), device=data.X.device)
     calibrate(model, *model.mixed_outputs(data.X), everything, generator)
+
+
+def _share_gradients(model: RBFEnsembleModel) -> None:
+    """Give all tasks' hidden layers the gradient of one that they share.
+
+    They start equal, so Adam keeps them equal.
+    """
+    for parameter in (model.network.centers, model.network.log_length_scale):
+        assert parameter.grad is not None
+        parameter.grad.copy_(parameter.grad.sum(1, keepdim=True).expand_as(parameter))
 
 
 def _start(model: RBFEnsembleModel, X: Tensor, bags: Tensor, generator: torch.Generator) -> None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from botorch_cll.studies.study_commands import report, study_app
+
 if TYPE_CHECKING:
     from pandas import DataFrame
     from rich.console import Console
@@ -20,6 +22,10 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
 )
+
+
+app.add_typer(study_app)
+app.command()(report)
 
 
 @app.callback()

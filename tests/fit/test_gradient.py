@@ -136,3 +136,40 @@ def test_trained_model_predicts():
     truth = torch.sin(4 * at[:, 0]) + at[:, 1]
     error = (model.posterior(at).mean[:, 0] - truth).square().mean().sqrt()
     assert error < 0.5 * truth.std()
+
+
+def test_callback_sees_the_model_before_and_after_every_step():
+    seen = []
+
+    def record(step, model):
+        seen.append((step, model.network.weight.detach().clone()))
+
+    model = fit(make_model(), 3, callback=record)
+    assert [step for step, _ in seen] == [0, 1, 2, 3]
+    for step, weight in seen:
+        assert torch.equal(weight, fit(make_model(), step).network.weight)
+    assert torch.equal(model.network.weight, seen[-1][1])
+
+
+def test_a_shared_hidden_layer_is_trained_as_one():
+    # The same network written with one set of centers and widths for both tasks.
+    model = fit(make_model(correlation_layers=None), 0)
+    X, Y = model.data.X, model.data.Y
+    centers = model.network.centers[:, :1].detach().clone().requires_grad_(True)
+    scale = model.network.log_length_scale[:, :1].detach().clone().requires_grad_(True)
+    weight = model.network.weight.detach().clone().requires_grad_(True)
+    optimizer = torch.optim.Adam([centers, scale, weight], lr=0.02)
+    for _ in range(20):
+        z = (X.unsqueeze(-2) - centers.unsqueeze(-3)) / scale.exp()[..., None, None, :]
+        tail = torch.cat([torch.ones(20, 1), 2 * X - 1, (2 * X - 1).square()], dim=-1)
+        phi = torch.cat([(-0.5 * z.square().sum(-1)).exp(), tail.expand(3, 1, 20, 5)], dim=-1)
+        outputs = torch.einsum("sonp,stp->snt", phi, weight)
+        optimizer.zero_grad()
+        (Y - outputs).square().mean(1).sum().backward()
+        optimizer.step()
+    shared = fit(make_model(correlation_layers=None), 20, share_hidden_layer=True).network
+    torch.testing.assert_close(shared.centers, centers.detach().expand(-1, 2, -1, -1))
+    torch.testing.assert_close(shared.log_length_scale, scale.detach().expand(-1, 2, -1))
+    torch.testing.assert_close(shared.weight, weight.detach())
+    own = fit(make_model(correlation_layers=None), 20).network
+    assert not torch.allclose(own.centers[:, 0], own.centers[:, 1])

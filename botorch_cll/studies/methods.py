@@ -1,0 +1,153 @@
+"""The methods that our studies compare, by name, and how one of them optimises several tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from botorch.models.model import Model
+from botorch.utils.sampling import draw_sobol_samples
+from torch import Tensor
+
+from botorch_cll.models import (
+    MultiRBFCorrelationModel,
+    RegularizedMultiTaskRBFModel,
+    SingleRBFModel,
+)
+from botorch_cll.optim.loop import Fit, Propose, fit_multi_rbf, propose_per_task, run_bay_mrbfcor
+from botorch_cll.studies.surrogates import (
+    fit_independent_gps,
+    fit_multi_task_gp,
+    propose_by_gradient,
+    rbf_fit,
+    without_sparse_warning,
+)
+
+_SOBOL_POINTS = 256
+
+
+@dataclass(frozen=True)
+class Method:
+    """How to fit a surrogate and how to propose candidates with it.
+
+    Attributes:
+        fit: The fit.
+        propose: The proposal.
+        one_task_at_a_time: Whether the surrogate knows nothing of other tasks. It then optimises
+            the tasks one after the other, each with all of its evaluations at candidates of its
+            own, where a joint method also evaluates each task at the other tasks' candidates.
+    """
+
+    fit: Fit
+    propose: Propose
+    one_task_at_a_time: bool = False
+
+
+def _no_model(X: Tensor, Y: Tensor, seed: int) -> None:
+    return None
+
+
+def _propose_sobol(model: Model | None, bounds: Tensor, best_f: Tensor, seed: int) -> Tensor:
+    """Many points of one sequence, of which the loop takes as many as its budget allows."""
+    return draw_sobol_samples(bounds, n=_SOBOL_POINTS, q=1, seed=seed).squeeze(-2)
+
+
+METHODS: dict[str, Method] = {
+    "Bay_MRBFCor": Method(fit_multi_rbf, propose_per_task),
+    "Bay_MRBFCor (paper)": Method(
+        rbf_fit(MultiRBFCorrelationModel, correlation_layers=(8,)), propose_per_task
+    ),
+    "no correlation layer": Method(
+        rbf_fit(MultiRBFCorrelationModel, correlation_layers=None), propose_per_task
+    ),
+    "RMLA": Method(rbf_fit(RegularizedMultiTaskRBFModel), propose_per_task),
+    "Single-RBF": Method(rbf_fit(SingleRBFModel), propose_per_task, one_task_at_a_time=True),
+    "independent GPs": Method(fit_independent_gps, propose_by_gradient, one_task_at_a_time=True),
+    "MultiTaskGP": Method(fit_multi_task_gp, propose_by_gradient),
+    "Sobol": Method(_no_model, _propose_sobol),
+}
+
+REFERENCE_METHOD = "Bay_MRBFCor"
+"""The method that reports compare all others with."""
+
+NO_SURROGATE = "Sobol"
+
+
+class MethodRun(NamedTuple):
+    """What a method has evaluated.
+
+    Attributes:
+        X: A `T x n x d`-dim tensor: where each task was evaluated, in order. A joint method
+            evaluates all tasks at the same points.
+        Y: A `T x n`-dim tensor of the values observed there.
+        fit_seconds: The time spent in fitting models, for all tasks together.
+        propose_seconds: The time spent in proposing candidates, likewise.
+    """
+
+    X: Tensor
+    Y: Tensor
+    fit_seconds: float
+    propose_seconds: float
+
+
+def run_method(
+    method: Method,
+    objective: Callable[[int | None], Callable[[Tensor], Tensor]],
+    bounds: Tensor,
+    num_tasks: int,
+    budget: int,
+    num_initial: int,
+    seed: int,
+    callback: Callable[[int], None] | None = None,
+) -> MethodRun:
+    """Minimise several tasks with a method.
+
+    Every task is evaluated `budget` times, whatever the method: one that proposes a candidate for
+    each of `T` tasks and evaluates all tasks there takes `1 / T` as many iterations as one that
+    optimises the tasks one at a time. The first design depends on the seed only.
+
+    Args:
+        method: The method.
+        objective: Maps a task to the function to evaluate for it, from `n x d` to `n x 1`, and
+            `None` to that for all tasks, from `n x d` to `n x T`. It is called once for each
+            optimisation, so that noise starts anew.
+        bounds: A `2 x d`-dim tensor of lower and upper bounds.
+        num_tasks: The number `T` of tasks.
+        budget: The number of evaluations of each task, the first design included.
+        num_initial: The size of the first design.
+        seed: The seed of the design, the fits and the proposals.
+        callback: Called with the number of evaluations made so far, those of all tasks added up.
+
+    Returns:
+        All points and values, and the seconds spent.
+    """
+    tasks: list[int | None] = [*range(num_tasks)] if method.one_task_at_a_time else [None]
+    results = []
+    for number, task in enumerate(tasks):
+
+        def report(X: Tensor, Y: Tensor, made: int = number * budget) -> None:
+            if callback is not None:
+                callback(made + Y.numel())
+
+        with without_sparse_warning():
+            result = run_bay_mrbfcor(
+                objective(task),
+                bounds,
+                budget=budget,
+                num_initial=num_initial,
+                maximize=False,
+                seed=seed,
+                callback=report,
+                fit=method.fit,
+                propose=method.propose,
+            )
+        results.append(result)
+    X = torch.stack([result.X for result in results])
+    return MethodRun(
+        X=X.expand(num_tasks, -1, -1),
+        Y=torch.cat([result.Y for result in results], dim=-1).T,
+        fit_seconds=sum(result.fit_seconds for result in results),
+        propose_seconds=sum(result.propose_seconds for result in results),
+    )

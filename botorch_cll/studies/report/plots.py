@@ -1,0 +1,108 @@
+"""The figures of reports."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from botorch_cll.studies.report.statistics import mean_interval, without_common_variation
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+BANDS = (
+    "Bands in figures are 95 % confidence intervals over the seeds, without the variation that all "
+    "methods of a seed have in common (Cousineau-Morey), as suits paired comparisons."
+)
+
+_LEGEND_INCHES = 2.2
+
+
+def make_figure(num_rows: int, num_columns: int, size: tuple[float, float]) -> tuple[Figure, Any]:
+    """An empty figure that belongs to no global state of matplotlib.
+
+    Args:
+        num_rows: The number of rows of panels.
+        num_columns: The number of columns of panels.
+        size: Width and height of a panel in inches.
+
+    Returns:
+        The figure and a `num_rows x num_columns` array of axes.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(size[0] * num_columns, size[1] * num_rows), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(num_rows, num_columns, squeeze=False, sharex=True)
+    return figure, axes
+
+
+def draw_methods(axes: Axes, values: pd.DataFrame, colors: Mapping[str, str], log: bool) -> None:
+    """Draw the methods' means over seeds with 95 % confidence bands for comparing them.
+
+    Args:
+        axes: Where to draw.
+        values: One row per point `x` and `seed` (the two levels of the index), one column per
+            method.
+        colors: The color of every method.
+        log: Whether `values` are logarithms: the means are then drawn as geometric ones, on a
+            logarithmic axis.
+    """
+    if log:
+        axes.set_yscale("log")
+    paired = values.groupby(level=0, group_keys=False).apply(without_common_variation)
+    for method in values.columns:
+        table = paired[method].unstack(1)
+        intervals = np.array([mean_interval(row) for row in table.to_numpy()])
+        mean, low, high = (np.exp(intervals) if log else intervals).T
+        axes.plot(table.index, mean, label=method, color=colors[method], linewidth=1.4)
+        axes.fill_between(table.index, low, high, color=colors[method], alpha=0.15)
+
+
+def fit_to_lines(axes: Axes) -> None:
+    """Choose the vertical range for the means: bands of few seeds would dwarf them."""
+    drawn = np.concatenate([np.asarray(line.get_ydata(), dtype=float) for line in axes.lines])
+    scale = axes.yaxis.get_transform()
+    low, high = scale.transform(np.array([drawn.min(), drawn.max()]))
+    margin = 0.15 * (high - low) or 0.1
+    axes.set_ylim(*scale.inverted().transform(np.array([low - margin, high + margin])))
+
+
+def method_colors(methods: list[str]) -> dict[str, str]:
+    """One color per method, the same in all figures of a study."""
+    return {method: f"C{index}" for index, method in enumerate(methods)}
+
+
+def shared_legend(figure: Figure) -> None:
+    """One legend above all panels."""
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    columns = max(1, int(figure.get_figwidth() / _LEGEND_INCHES))
+    figure.legend(handles, labels, loc="outside upper center", ncols=min(len(labels), columns))
+
+
+def bars(values: pd.DataFrame, title: str, unit: str) -> Figure:
+    """Horizontal stacked bars, for quantities of methods.
+
+    Args:
+        values: One row per method, one column per part.
+        title: The title.
+        unit: The unit of the values.
+
+    Returns:
+        The figure.
+    """
+    figure, axes = make_figure(1, 1, (6.4, 0.9 + 0.32 * len(values)))
+    (panel,) = axes[0]
+    left = np.zeros(len(values))
+    for part in values.columns:
+        panel.barh(values.index, values[part], left=left, label=part)
+        left = left + values[part].to_numpy()
+    panel.invert_yaxis()
+    panel.set(title=title, xlabel=unit)
+    panel.legend(frameon=False)
+    return figure

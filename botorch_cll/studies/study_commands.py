@@ -1,0 +1,241 @@
+"""The commands that run studies and draw their reports."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from botorch_cll.studies.grid import Study
+
+study_app = typer.Typer(
+    name="study", help="Run a study, or what is missing of it.", no_args_is_help=True
+)
+
+
+class Backend(StrEnum):
+    """What does the runs of a study."""
+
+    LOCAL = "local"
+    DASK = "dask"
+
+
+Repeats = Annotated[int | None, typer.Option(min=1, help="Number of seeds. [default: the study's]")]
+Methods = Annotated[str | None, typer.Option(help="Methods, separated by commas. [default: all]")]
+Problems = Annotated[str | None, typer.Option(help="Problems, separated by commas.")]
+Correlations = Annotated[str | None, typer.Option(help="Correlations, separated by commas.")]
+Jobs = Annotated[int, typer.Option(min=1, help="Number of local processes.")]
+BackendOption = Annotated[Backend, typer.Option(help="What does the runs.")]
+Scheduler = Annotated[
+    str | None, typer.Option(help="Address of a Dask scheduler, like tcp://host:8786.")
+]
+Out = Annotated[Path | None, typer.Option(help="Folder. [default: results/<study>]")]
+RetryFailed = Annotated[bool, typer.Option(help="Repeat runs that raised an error.")]
+Budget = Annotated[int, typer.Option(min=2, help="Evaluations of each task.")]
+NumInitial = Annotated[int, typer.Option(min=2, help="Size of the first design.")]
+
+
+@study_app.command()
+def table2(
+    repeats: Repeats = None,
+    problems: Problems = None,
+    correlations: Correlations = None,
+    methods: Methods = None,
+    budget: Budget = 100,
+    num_initial: NumInitial = 20,
+    jobs: Jobs = 1,
+    backend: BackendOption = Backend.LOCAL,
+    scheduler: Scheduler = None,
+    out: Out = None,
+    retry_failed: RetryFailed = False,
+) -> None:
+    """The paper's optimisation experiment: five pairs, three correlations, eight methods."""
+    from botorch_cll.studies.table2 import TABLE2
+
+    study = replace(TABLE2, config={"budget": budget, "num_initial": num_initial})
+    study = _restricted(study, repeats, problems, correlations, methods)
+    _run(study, jobs, backend, scheduler, out, retry_failed)
+
+
+@study_app.command()
+def fig8(
+    repeats: Repeats = None,
+    correlations: Correlations = None,
+    methods: Methods = None,
+    fast: Annotated[
+        bool, typer.Option("--fast", help="2000 steps from 1e-2 in place of 10000 from 1e-4.")
+    ] = False,
+    jobs: Jobs = 1,
+    backend: BackendOption = Backend.LOCAL,
+    scheduler: Scheduler = None,
+    out: Out = None,
+    retry_failed: RetryFailed = False,
+) -> None:
+    """The paper's regression experiment: four networks trained by Adam."""
+    from botorch_cll.studies.fig8 import FAST_PROTOCOL, FIG8
+
+    if fast:
+        out = out or Path("results") / "fig8-fast"
+    study = replace(FIG8, config=FAST_PROTOCOL) if fast else FIG8
+    study = _restricted(study, repeats, None, correlations, methods)
+    _run(study, jobs, backend, scheduler, out, retry_failed)
+
+
+@study_app.command()
+def transfer(
+    repeats: Repeats = None,
+    problems: Problems = None,
+    correlations: Correlations = None,
+    methods: Methods = None,
+    num_poor: Annotated[int, typer.Option(min=2, help="Observations of the poor task.")] = 10,
+    num_rich: Annotated[int, typer.Option(min=2, help="Observations of each rich task.")] = 40,
+    jobs: Jobs = 1,
+    backend: BackendOption = Backend.LOCAL,
+    scheduler: Scheduler = None,
+    out: Out = None,
+    retry_failed: RetryFailed = False,
+) -> None:
+    """Predictions of a poorly observed task beside well observed ones."""
+    from botorch_cll.studies.transfer import TRANSFER
+
+    config = {**TRANSFER.config, "num_poor": num_poor, "num_rich": num_rich}
+    study = _restricted(replace(TRANSFER, config=config), repeats, problems, correlations, methods)
+    _run(study, jobs, backend, scheduler, out, retry_failed)
+
+
+@study_app.command()
+def transfer_bo(
+    repeats: Repeats = None,
+    problems: Problems = None,
+    correlations: Correlations = None,
+    methods: Methods = None,
+    num_old: Annotated[int, typer.Option(min=2, help="Old observations of the other task.")] = 100,
+    budget: Budget = 30,
+    num_initial: NumInitial = 5,
+    jobs: Jobs = 1,
+    backend: BackendOption = Backend.LOCAL,
+    scheduler: Scheduler = None,
+    out: Out = None,
+    retry_failed: RetryFailed = False,
+) -> None:
+    """Optimisation of a new task with the old data of a related one."""
+    from botorch_cll.studies.transfer_bo import TRANSFER_BO
+
+    config = {"num_old": num_old, "budget": budget, "num_initial": num_initial}
+    study = _restricted(
+        replace(TRANSFER_BO, config=config), repeats, problems, correlations, methods
+    )
+    _run(study, jobs, backend, scheduler, out, retry_failed)
+
+
+@study_app.command()
+def tuning(
+    repeats: Repeats = None,
+    problems: Problems = None,
+    methods: Methods = None,
+    budget: Budget = 40,
+    num_initial: NumInitial = 12,
+    jobs: Jobs = 1,
+    backend: BackendOption = Backend.LOCAL,
+    scheduler: Scheduler = None,
+    out: Out = None,
+    retry_failed: RetryFailed = False,
+) -> None:
+    """Hyper-parameters of real estimators, tuned on several data sets at once."""
+    from botorch_cll.studies.tuning import TUNING
+
+    study = replace(TUNING, config={"budget": budget, "num_initial": num_initial})
+    study = _restricted(study, repeats, problems, None, methods)
+    _run(study, jobs, backend, scheduler, out, retry_failed)
+
+
+def report(
+    folder: Annotated[Path, typer.Argument(help="The folder of a study.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Where to write the report. [default: FOLDER/report]")
+    ] = None,
+) -> None:
+    """Merge a study's runs into CSV files; print and write its tables and figures.
+
+    The study may be unfinished.
+    """
+    from rich.console import Console
+
+    from botorch_cll.studies.grid import StudyError
+    from botorch_cll.studies.registry import STUDIES
+    from botorch_cll.studies.results import load_results, write_merged
+
+    try:
+        results = load_results(folder)
+    except StudyError as error:
+        raise typer.BadParameter(str(error)) from error
+    write_merged(results, folder)
+    drawn = STUDIES[results.study].report(results)
+    drawn.print(Console())
+    drawn.write(out or folder / "report")
+
+
+def _restricted(
+    study: Study,
+    repeats: int | None,
+    problems: str | None,
+    correlations: str | None,
+    methods: str | None,
+) -> Study:
+    """The study of the seeds and levels that were asked for."""
+    from botorch_cll.studies.grid import StudyError
+
+    if repeats is not None:
+        study = replace(study, factors={**study.factors, "seed": tuple(range(repeats))})
+    chosen: dict[str, list[Any]] = {}
+    try:
+        for factor, text in (("problem", problems), ("method", methods)):
+            if text is not None:
+                chosen[factor] = [part.strip() for part in text.split(",")]
+        if correlations is not None:
+            chosen["correlation"] = [float(part) for part in correlations.split(",")]
+        for factor, levels in chosen.items():
+            study = study.restrict(factor, levels)
+    except (StudyError, ValueError) as error:
+        raise typer.BadParameter(str(error)) from error
+    return study
+
+
+def _run(
+    study: Study,
+    jobs: int,
+    backend: Backend,
+    scheduler: str | None,
+    out: Path | None,
+    retry_failed: bool,
+) -> None:
+    """Run a study and say how far it has come.
+
+    Raises:
+        BadParameter: If the options contradict each other or what is in the folder.
+        Exit: With status 1 if a run raised an error.
+    """
+    from rich.console import Console
+
+    from botorch_cll.studies.grid import StudyError
+    from botorch_cll.studies.runner import run_study
+
+    if (backend is Backend.DASK) != (scheduler is not None):
+        raise typer.BadParameter("--backend dask and --scheduler ADDRESS go together.")
+    folder = out or Path("results") / study.name
+    console = Console()
+    try:
+        state = run_study(study, folder, jobs, scheduler, retry_failed, console)
+    except StudyError as error:
+        raise typer.BadParameter(str(error)) from error
+    console.print(
+        f"{state.finished} of {state.total} runs finished, {state.failed} failed. "
+        f"Report: python -m botorch_cll report {folder}",
+        soft_wrap=True,
+    )
+    if state.failed:
+        raise typer.Exit(1)

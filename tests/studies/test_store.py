@@ -1,0 +1,77 @@
+"""The folder of a study: atomic files, configurations, levels."""
+
+import json
+import os
+from dataclasses import replace
+
+import pytest
+
+from botorch_cll.studies.grid import StudyError, execute
+from botorch_cll.studies.store import RunStore, write_atomically
+
+from support.tiny_study import tiny_study
+
+
+@pytest.mark.parametrize("broken", ["fsync", "replace"])
+def test_a_failed_write_leaves_the_old_content_and_nothing_else(tmp_path, monkeypatch, broken):
+    path = tmp_path / "file"
+    write_atomically(path, "old")
+
+    def fail(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(*{"fsync": (os, "fsync"), "replace": (type(path), "replace")}[broken], fail)
+    with pytest.raises(OSError, match="disk full"):
+        write_atomically(path, "new")
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_content_is_on_disk_before_it_takes_the_name(tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    write_atomically(path, "old")
+    seen = []
+    fsync = os.fsync
+
+    def record(descriptor):
+        seen.append(path.read_text())
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", record)
+    write_atomically(path, "new")
+    assert seen == ["old", "new"]  # the content, then the folder
+
+
+def test_another_configuration_is_refused_and_named(tmp_path):
+    study = tiny_study(tmp_path)
+    RunStore.create(tmp_path, study)
+    changed = replace(study, config={**study.config, "budget": 61})
+    with pytest.raises(StudyError, match="another configuration: budget is 60 there, got 61"):
+        RunStore.create(tmp_path, changed)
+    with pytest.raises(StudyError, match="Expected other in .* got a study tiny"):
+        RunStore.create(tmp_path, replace(study, name="other"))
+    assert RunStore(tmp_path).config["budget"] == 60
+
+
+def test_levels_add_up_over_the_pieces(tmp_path):
+    RunStore.create(tmp_path, tiny_study(tmp_path, methods=("a",), seeds=2))
+    RunStore.create(tmp_path, tiny_study(tmp_path, methods=("b", "a"), seeds=1))
+    assert RunStore(tmp_path).levels == {"seed": [0, 1], "method": ["a", "b"]}
+
+
+def test_a_folder_without_a_study_is_refused(tmp_path):
+    with pytest.raises(StudyError, match=r"got no file study\.json"):
+        RunStore(tmp_path)
+
+
+def test_a_repeated_run_takes_the_place_of_the_first(tmp_path):
+    study = tiny_study(tmp_path, methods=("broken",))
+    store = RunStore.create(tmp_path, study)
+    key = {"seed": 0, "method": "broken"}
+    store.write(execute(study, key))
+    assert [record["error"]["type"] for record in store.records()] == ["ArithmeticError"]
+    (tmp_path / "fixed").touch()
+    store.write(execute(study, key))
+    (record,) = store.records()
+    assert "error" not in record
+    assert json.loads(json.dumps(record["key"])) == key

@@ -1,0 +1,90 @@
+"""The commands that run studies and draw reports."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from botorch_cll.studies.commands import app
+from botorch_cll.studies.registry import STUDIES
+
+CHEAP = ["--problems", "Ackley+Rastrigin", "--budget", "12", "--num-initial", "10"]
+
+
+def run(*arguments: str) -> tuple[int, str]:
+    result = CliRunner().invoke(app, list(arguments))
+    return result.exit_code, " ".join(result.output.replace("│", " ").split())
+
+
+def test_a_study_in_pieces_and_its_report(tmp_path: Path) -> None:
+    out = ["--out", str(tmp_path)]
+    assert run("study", "table2", *CHEAP, "--methods", "Sobol", "--repeats", "2", *out)[0] == 0
+    piece = ["--methods", "Bay_MRBFCor", "--repeats", "1", "--correlations", "0.9,0.5"]
+    code, text = run("study", "table2", *CHEAP, *piece, *out)
+    assert code == 0
+    assert "2 of 2 runs finished, 0 failed" in text
+    code, text = run("report", str(tmp_path))
+    assert code == 0, text
+    assert "8 of 12 runs asked for are finished, 4 are missing" in text
+    assert "4 of 12 pairs of cell and seed" in text
+    report = tmp_path / "report"
+    assert {path.name for path in report.iterdir()} >= {"report.md", "summary.csv", "cells.png"}
+    assert len(pd.read_csv(tmp_path / "results.csv")) == 16
+    for path in (tmp_path / "runs").iterdir():
+        path.unlink()
+    before = (report / "report.md").read_bytes()
+    assert run("report", str(tmp_path))[0] == 0
+    assert (report / "report.md").read_bytes() == before
+
+
+def test_another_configuration_is_refused(tmp_path: Path) -> None:
+    sobol = ["study", "table2", "--methods", "Sobol", "--repeats", "1", "--out", str(tmp_path)]
+    assert run(*sobol, *CHEAP)[0] == 0
+    code, text = run(*sobol, *CHEAP, "--budget", "13")
+    assert code == 2
+    assert "another configuration: budget is 12 there, got 13" in text
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["table2", "--methods", "Oracle"], "got Oracle"),
+        (["table2", "--problems", "Ackley"], "got Ackley"),
+        (["table2", "--correlations", "0.7"], "got 0.7"),
+        (["table2", "--correlations", "high"], "could not convert"),
+        (["fig8", "--methods", "Sobol"], "got Sobol"),
+        (["tuning", "--problems", "lasso"], "got lasso"),
+        (["transfer", "--methods", "Sobol"], "got Sobol"),
+        (["table2", "--backend", "dask"], "go together"),
+        (["table2", "--scheduler", "tcp://127.0.0.1:1"], "go together"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(options: list[str], message: str, tmp_path: Path) -> None:
+    code, text = run("study", *options, "--out", str(tmp_path / "new"))
+    assert code == 2
+    assert message in text
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_failed_run_gives_a_failing_status(tmp_path: Path) -> None:
+    # More first points than evaluations is an error of every run.
+    options = ["--methods", "Sobol", "--repeats", "1", "--budget", "5", "--num-initial", "6"]
+    code, text = run("study", "table2", *options, "--out", str(tmp_path))
+    assert code == 1
+    assert "0 of 15 runs finished, 15 failed" in text
+    assert run("report", str(tmp_path))[0] == 0
+    failures = pd.read_csv(tmp_path / "failures.csv")
+    assert failures["message"].str.contains("num_initial <= budget").all()
+
+
+def test_a_folder_without_a_study_has_no_report(tmp_path: Path) -> None:
+    code, text = run("report", str(tmp_path))
+    assert code == 2
+    assert "no file study.json" in text
+
+
+def test_every_study_has_a_command() -> None:
+    _, text = run("study", "--help")
+    for name in STUDIES:
+        assert name in text
