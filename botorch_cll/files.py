@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[BinaryIO]:
-    """Write a file under another name beside it and rename it when it is complete.
+    """Write a file under another name beside it and rename it once it is safely on disk.
 
     Where the body raises or the process dies, a file that was at `path` before is unchanged.
 
@@ -32,3 +32,21 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
     except BaseException:
         unfinished.unlink(missing_ok=True)
         raise
+    if os.name == "posix":
+        # The renaming itself is on disk only after the folder is.
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a text file so that at every moment it is there with all of its content or not at all.
+
+    Args:
+        path: The file; its folder has to exist.
+        text: The content, written as UTF-8.
+    """
+    with atomic_write(path) as file:
+        file.write(text.encode())

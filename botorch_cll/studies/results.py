@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from botorch_cll.files import write_atomically
 from botorch_cll.studies.grid import run_name
 from botorch_cll.studies.store import (
     CURVES_CSV,
     FAILURES_CSV,
     RESULTS_CSV,
     RunStore,
-    write_atomically,
 )
 
 MAX_CURVE_POINTS = 25

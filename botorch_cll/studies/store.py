@@ -4,42 +4,16 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from botorch_cll.files import write_atomically
 from botorch_cll.studies.grid import Key, Level, Study, StudyError, run_name
 
 RESULTS_CSV = "results.csv"
 CURVES_CSV = "curves.csv"
 FAILURES_CSV = "failures.csv"
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a file so that at every moment it is there with all of its content or not at all.
-
-    Args:
-        path: The file. A temporary file beside it takes its place once it is safely on disk.
-        text: The content.
-    """
-    temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
-    try:
-        with temporary.open("x", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    # The renaming itself is on disk only after the folder is.
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 class RunStore:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 import warnings
 from collections.abc import Sequence
@@ -21,6 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped, unused-ignore]
 
 from botorch_cll import __version__
+from botorch_cll.files import write_atomically
 from botorch_cll.studies.prediction.problems import Problem
 from botorch_cll.studies.prediction.scores import LEVELS, draw_data, score
 from botorch_cll.studies.surrogates import SURROGATES
@@ -163,9 +163,7 @@ def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
 def _write(rows: list[dict[str, Any]], out: Path | None) -> None:
     if out is None:
         return
-    unfinished = out.with_name(f".{out.name}.{os.getpid()}")
-    _frame(rows).to_csv(unfinished, index=False)
-    os.replace(unfinished, out)
+    write_atomically(out, _frame(rows).to_csv(index=False))
 
 
 def _versions() -> str:

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from botorch_cll.studies.store import write_atomically
+from botorch_cll.files import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
