@@ -25,6 +25,15 @@ from botorch_cll.testing import CheckResult, Outcome, run_checks, surrogate_chec
 LEGEND = "✓ passes, ○ passes with one model per task only, ✗ fails"
 
 
+INTRODUCTION = """# Conformance
+
+`python -m botorch_cll conformance --markdown FILE` runs every check of `botorch_cll.testing` on our
+models and on those of BoTorch, each fitted as its documentation recommends, and writes this page.
+Run the checks on a model of your own with
+`botorch_cll.testing.check_surrogate(factory, expected_failures={...})`.
+"""
+
+
 def run_conformance(
     out: Path | None = None,
     markdown: Path | None = None,
@@ -130,7 +139,7 @@ def render_markdown(results: pd.DataFrame) -> str:
     """
     demands = {check.name: check.demand for check in surrogate_checks()}
     marks, names = _marks(results), list(results.model.unique())
-    lines = [f"{LEGEND}.", "", f"| check | {' | '.join(names)} | what it demands |"]
+    lines = [INTRODUCTION, f"{LEGEND}.", "", f"| check | {' | '.join(names)} | what it demands |"]
     lines.append("|---" * (len(names) + 2) + "|")
     for check, row in marks.iterrows():
         lines.append(f"| `{check}` | {' | '.join(row)} | {demands[str(check)]} |")
