@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 QUANTITIES = {"train_loss": "training loss", "test_accuracy": "test accuracy"}
 
 
-def plot_pictures(pictures: Mapping[str, MultiImages], num_columns: int = 6) -> Figure:
+def plot_pictures(pictures: Mapping[str, MultiImages], num_columns: int) -> Figure:
     """The first pictures of each data set, as in Fig. 7 of the paper.
 
     Args:
@@ -69,8 +69,8 @@ def plot_training(curves: pd.DataFrame, names: Mapping[str, str], models: Sequen
         for panel, (data, task) in zip(row, panels, strict=True):
             # Of the seeds, those that all networks trained on this data set have in common.
             group = wide.loc[(quantity, data, task), models].dropna(axis=1, how="all").dropna()
-            draw_methods(panel, group, colors, log=False)
-            if panel.lines:
+            if not group.empty:
+                draw_methods(panel, group, colors, log=False)
                 fit_to_lines(panel)
             panel.set_title(f"{names[data]}, task {task}", fontsize=9)
         row[0].set_ylabel(title)

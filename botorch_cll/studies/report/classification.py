@@ -24,6 +24,8 @@ CLAIMS = (
 """Which network the paper claims to be more accurate than which."""
 
 _PAPER_TRAIN_SIZE = 120_000
+_NUM_PICTURES = 6
+"""How many pictures of each data set are drawn."""
 
 
 def table1_reference() -> pd.DataFrame:
@@ -83,7 +85,7 @@ def report_table1(results: Results) -> Report:
             label: make_multi_images(data, sources, size, 1, seed)[0]
             for data, label in names.items()
         }
-        report.figures["pictures"] = plot_pictures(pictures)
+        report.figures["pictures"] = plot_pictures(pictures, min(_NUM_PICTURES, size))
     return report
 
 
