@@ -9,6 +9,9 @@ from botorch.exceptions.errors import InputDataError
 from torch import Tensor
 
 NUM_CLASSES = 10
+NUM_TRAIN = 60_000
+NUM_TEST = 10_000
+"""How many images MNIST and FashionMNIST have for training and for testing."""
 
 
 @dataclass(frozen=True)
@@ -59,3 +62,12 @@ class ImageSource:
     description: str
     train: LabeledImages
     test: LabeledImages
+
+    @property
+    def is_stand_in(self) -> bool:
+        """Whether there are more or fewer images than MNIST and FashionMNIST have."""
+        return (len(self.train), len(self.test)) != (NUM_TRAIN, NUM_TEST)
+
+    def __str__(self) -> str:
+        """The description and the numbers of images."""
+        return f"{self.description} ({len(self.train)} training and {len(self.test)} test images)"

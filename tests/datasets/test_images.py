@@ -2,7 +2,7 @@ import pytest
 import torch
 from botorch.exceptions.errors import InputDataError
 
-from botorch_cll.datasets import LabeledImages
+from botorch_cll.datasets import ImageSource, LabeledImages
 
 
 def test_length():
@@ -22,3 +22,20 @@ def test_length():
 def test_refusals(images, labels, message):
     with pytest.raises(InputDataError, match=message):
         LabeledImages(images, labels)
+
+
+def blank(num_images: int) -> LabeledImages:
+    return LabeledImages(
+        torch.zeros(num_images, 1, 1, dtype=torch.uint8), torch.zeros(num_images).long()
+    )
+
+
+@pytest.mark.parametrize(
+    ("num_train", "num_test", "stand_in"),
+    [(60_000, 10_000, False), (4_000, 1_000, True), (60_000, 9_999, True)],
+    ids=["complete", "small", "cut"],
+)
+def test_anything_but_all_images_is_a_stand_in(num_train, num_test, stand_in):
+    source = ImageSource("blank", train=blank(num_train), test=blank(num_test))
+    assert source.is_stand_in == stand_in
+    assert str(source) == f"blank ({num_train} training and {num_test} test images)"

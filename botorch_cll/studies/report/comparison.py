@@ -53,11 +53,7 @@ def reference_of(blocks: pd.DataFrame) -> str:
 
 def state_notes(results: Results, blocks: pd.DataFrame) -> list[str]:
     """How complete the results and the comparison are, in words."""
-    missing = results.num_requested - results.num_finished
-    notes = [
-        f"{results.num_finished} of {results.num_requested} runs asked for are finished, "
-        f"{missing} are missing, {len(results.failures)} of these raised an error."
-    ]
+    notes = [results.state]
     found = len(results.rows.drop_duplicates([*cell_columns(results), "seed"]))
     if len(blocks) < found:
         notes.append(

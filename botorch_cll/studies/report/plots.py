@@ -79,10 +79,13 @@ def method_colors(methods: list[str]) -> dict[str, str]:
 
 
 def shared_legend(figure: Figure) -> None:
-    """One legend above all panels."""
-    handles, labels = figure.axes[0].get_legend_handles_labels()
-    columns = max(1, int(figure.get_figwidth() / _LEGEND_INCHES))
-    figure.legend(handles, labels, loc="outside upper center", ncols=min(len(labels), columns))
+    """One legend above all panels, of whatever is in any of them."""
+    lines: dict[str, Any] = {}
+    for axes in figure.axes:
+        handles, labels = axes.get_legend_handles_labels()
+        lines |= dict(zip(labels, handles, strict=True))
+    columns = max(1, min(len(lines), int(figure.get_figwidth() / _LEGEND_INCHES)))
+    figure.legend(lines.values(), lines, loc="outside upper center", ncols=columns)
 
 
 def bars(values: pd.DataFrame, title: str, unit: str) -> Figure:

@@ -47,11 +47,7 @@ def report_fig8(results: Results) -> Report:
     if results.rows.empty:
         report.notes.append(f"None of {results.num_requested} runs is finished.")
         return report
-    missing = results.num_requested - results.num_finished
-    report.notes.append(
-        f"{results.num_finished} of {results.num_requested} runs asked for are finished, "
-        f"{missing} are missing, {len(results.failures)} of these raised an error."
-    )
+    report.notes.append(results.state)
     report.notes.append(
         f"{config['num_train']} training points in {config['dim']} dimensions (the paper gives "
         "neither), new tasks and data with every seed. Errors are mean squared errors in units of "

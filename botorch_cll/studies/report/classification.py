@@ -1,0 +1,196 @@
+"""The report of the LeNet study: the paper's Table 1 beside ours, its claims and its Fig. 7."""
+
+from __future__ import annotations
+
+from importlib import resources
+
+import pandas as pd
+from botorch.exceptions.errors import InputDataError
+
+from botorch_cll.datasets import load_sources, make_multi_images
+from botorch_cll.studies.lenet_figures import plot_pictures, plot_training
+from botorch_cll.studies.report import Report, ReportTable
+from botorch_cll.studies.report.plots import BANDS
+from botorch_cll.studies.report.statistics import mean_interval, verdict
+from botorch_cll.studies.results import Results
+
+SINGLE = "SingleLeNet"
+MULTI = ("MultiLeNet", "MultiLeNet+", "MultiLeNetCS", "MultiLeNetCS+")
+CLAIMS = (
+    *((model, SINGLE) for model in MULTI),
+    ("MultiLeNet+", "MultiLeNet"),
+    ("MultiLeNetCS+", "MultiLeNetCS"),
+)
+"""Which network the paper claims to be more accurate than which."""
+
+_PAPER_TRAIN_SIZE = 120_000
+_NUM_PICTURES = 6
+"""How many pictures of each data set are drawn."""
+
+
+def table1_reference() -> pd.DataFrame:
+    """The paper's Table 1: columns `data`, `task`, `model`, `mean` and `max` of test accuracies."""
+    path = resources.files("botorch_cll.studies") / "reference" / "table1.csv"
+    with path.open() as file:
+        wide = pd.read_csv(file).rename(columns={"dataset": "data"})
+    parts = []
+    for model in (SINGLE, *MULTI):
+        part = wide[["data", "task", f"{model}_mean", f"{model}_max"]]
+        part = part.set_axis(["data", "task", "mean", "max"], axis=1)
+        part.insert(2, "model", model)
+        parts.append(part)
+    return pd.concat(parts, ignore_index=True)
+
+
+def report_table1(results: Results) -> Report:
+    """Put our accuracies beside the paper's, test its claims, draw curves and pictures.
+
+    Args:
+        results: The results of the study.
+
+    Returns:
+        The report; without results, one that says so. Without the images at hand it lacks the
+        pictures and says so.
+    """
+    config = results.config
+    report = Report(
+        f"Study {results.study}: {config['epochs']} epochs, {config['train_size']} training and "
+        f"{config['test_size']} test pictures, batches of {config['batch_size']}"
+    )
+    if results.rows.empty:
+        report.notes.append(f"None of {results.num_requested} runs is finished.")
+        return report
+    report.notes += [
+        results.state,
+        "Adam, learning rate 0.001 halved every 15 epochs as in the paper, which gives neither the "
+        "number of epochs nor that of pictures in a batch. Accuracies are shares of test pictures "
+        "classified correctly after the last epoch; no epoch is chosen by its test accuracy.",
+        BANDS,
+    ]
+    names = _labels(results)
+    for data, label in names.items():
+        source = results.rows.loc[results.rows["data"] == data, "source"].unique()
+        report.notes.append(f"{label} is made of {' or '.join(source)}.")
+    for data in names:
+        report.tables += [accuracy_table(results, data), claims_table(results, data)]
+    report.tables.append(_cost_table(results))
+    report.figures["curves"] = plot_training(results.curves, names, results.levels["model"])
+    try:
+        sources = load_sources(names, config)
+    except InputDataError as error:
+        report.notes.append(f"Sample pictures are missing: {error}")
+    else:
+        size, seed = config["train_size"], config["data_seed"]
+        pictures = {
+            label: make_multi_images(data, sources, size, 1, seed)[0]
+            for data, label in names.items()
+        }
+        report.figures["pictures"] = plot_pictures(pictures, min(_NUM_PICTURES, size))
+    return report
+
+
+def accuracy_table(results: Results, data: str) -> ReportTable:
+    """Accuracies over seeds, beside the paper's where the images are those of the paper.
+
+    Args:
+        results: The results of the study, some of them of this data set.
+        data: The data set.
+
+    Returns:
+        One row per task and network; the highest mean of a task in bold.
+    """
+    label = _labels(results)[data]
+    rows = results.rows[results.rows["data"] == data]
+    accuracies = rows.groupby(["task", "model"])["test_accuracy"]
+    frame = accuracies.agg(["count", "mean", "std", "max"]).rename(columns={"count": "runs"})
+    order = [model for model in results.levels["model"] if model in set(rows["model"])]
+    frame = frame.reindex(order, level="model")
+    highest = frame["mean"] == frame.groupby(level="task")["mean"].transform("max")
+    caption = "Mean, standard deviation and maximum over the seeds."
+    if rows["stand_in"].any():
+        caption += " Not the paper's images, so its accuracies are not shown beside these."
+    else:
+        paper = table1_reference().query("data == @data").set_index(["task", "model"])
+        frame = frame.join(paper[["mean", "max"]].add_prefix("paper\n"))
+        caption += f" The paper: 10 runs, {_PAPER_TRAIN_SIZE} training pictures"
+        train_size = results.config["train_size"]
+        caption += "." if train_size == _PAPER_TRAIN_SIZE else f"; here {train_size}."
+    numbers = [name for name in frame.columns if name != "runs"]
+    formats = {"task": "d", "runs": "d", **dict.fromkeys(numbers, ".4f")}
+    bold = {"mean": highest.reset_index(drop=True)}
+    title = f"Test accuracy on {label}"
+    return ReportTable(
+        f"accuracy_{_file_name(data)}", title, caption, frame.reset_index(), formats, bold
+    )
+
+
+def claims_table(results: Results, data: str) -> ReportTable:
+    """Test the paper's claims about which network is the more accurate one.
+
+    Args:
+        results: The results of the study, some of them of this data set.
+        data: The data set.
+
+    Returns:
+        One row per task and claim, of claims of which both networks have runs of a common seed.
+    """
+    rows = results.rows[results.rows["data"] == data]
+    wide = rows.pivot(index=["task", "seed"], columns="model", values="test_accuracy")
+    records = []
+    for task, group in wide.groupby(level="task"):
+        for first, second in CLAIMS:
+            if not {first, second} <= set(group.columns):
+                continue
+            gain = (group[first] - group[second]).dropna()
+            if gain.empty:
+                continue
+            interval = mean_interval(gain)
+            records.append(
+                {
+                    "task": task,
+                    "claim": f"{first} above {second}",
+                    "seeds": len(gain),
+                    "gain": interval.mean,
+                    "from": interval.low,
+                    "to": interval.high,
+                    "verdict": verdict(interval),
+                }
+            )
+    caption = (
+        "Gain: test accuracy of the first network minus the second's, paired by seed, mean with "
+        "its 95 % confidence interval (Student's), each claim by itself. Confirmed: the interval "
+        "is above 0; refuted: below; else undecided. The pictures are the same for all seeds, so "
+        "intervals speak of other first weights and orders of pictures, not of other pictures."
+    )
+    frame = pd.DataFrame(
+        records, columns=["task", "claim", "seeds", "gain", "from", "to", "verdict"]
+    )
+    formats = {"task": "d", "seeds": "d", **dict.fromkeys(("gain", "from", "to"), "+.4f")}
+    title = f"The paper's claims on {_labels(results)[data]}"
+    return ReportTable(f"claims_{_file_name(data)}", title, caption, frame, formats)
+
+
+def _cost_table(results: Results) -> ReportTable:
+    runs = results.rows.drop_duplicates(results.factors).groupby("model")
+    frame = runs[["total_seconds", "cpu_seconds"]].mean()
+    frame.insert(0, "device", runs["device"].agg(lambda x: ", ".join(sorted(x.unique()))))
+    frame.insert(0, "runs", runs.size())
+    frame = frame.loc[[m for m in results.levels["model"] if m in frame.index]].reset_index()
+    frame.columns = ["model", "runs", "device", "seconds", "CPU seconds"]
+    formats = {"runs": "d", "seconds": ".1f", "CPU seconds": ".1f"}
+    caption = "Mean of a run, one thread; what the epochs cost, and loading the images."
+    return ReportTable("cost", "Cost", caption, frame, formats)
+
+
+def _labels(results: Results) -> dict[str, str]:
+    """The data sets that have results, and what to call them: stand-ins are told by name."""
+    stand_in = results.rows.groupby("data")["stand_in"].any()
+    return {
+        data: f"{data} (stand-in)" if stand_in[data] else data
+        for data in results.levels["data"]
+        if data in stand_in.index
+    }
+
+
+def _file_name(data: str) -> str:
+    return data.replace("(", "").replace(")", "")
