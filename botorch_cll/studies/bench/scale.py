@@ -29,7 +29,10 @@ class Size(NamedTuple):
     d: int
 
 
-ROWS = tuple(Size(n, 4, 10) for n in (100, 1_000, 10_000, 100_000)) + (Size(1_000_000, 2, 10),)
+ROWS = (
+    *(Size(n, 4, 10) for n in (100, 1_000, 10_000, 100_000)),
+    Size(1_000_000, 2, 10),
+)
 TASKS = tuple(Size(200, tasks, 4) for tasks in (2, 4, 16, 64))
 SWEEPS = {"rows": ROWS, "tasks": TASKS}
 
@@ -61,7 +64,12 @@ def bench_scale(
         failed: dict[str, str] = {}
         for size in sizes:
             for method in (OURS, *peers):
-                row: dict[str, Any] = {"part": "scale", "kind": sweep, "method": method, "repeat": 0}
+                row: dict[str, Any] = {
+                    "part": "scale",
+                    "kind": sweep,
+                    "method": method,
+                    "repeat": 0,
+                }
                 row |= size._asdict()
                 if method not in failed:
                     outcome = fit_in_process(method, size, threads, time_limit)

@@ -118,9 +118,7 @@ def maximize_by_cma(acqf: CountedLogEI, bounds: Tensor, budget: int, seed: int) 
             "seed": np.nan,
             "randn": lambda *shape: random.standard_normal(shape),
         } | ({} if population is None else {"popsize": population})
-        strategy = cma.CMAEvolutionStrategy(
-            random.random(bounds.shape[-1]), _CMA_STD, options
-        )
+        strategy = cma.CMAEvolutionStrategy(random.random(bounds.shape[-1]), _CMA_STD, options)
         while not strategy.stop():
             asked = strategy.ask()
             strategy.tell(asked, _evaluate(acqf, np.array(asked)).tolist())
@@ -155,8 +153,8 @@ def bench_swarm(
         UnsupportedError: If pymoo or cma is not installed.
     """
     try:
-        import cma  # noqa: F401
-        import pymoo  # noqa: F401
+        import cma  # type: ignore[import-untyped, unused-ignore]  # noqa: F401
+        import pymoo  # type: ignore[import-untyped, unused-ignore]  # noqa: F401
     except ModuleNotFoundError as error:
         raise UnsupportedError(
             f"The part 'swarm' compares with {error.name}: pip install 'botorch[pymoo]' cma"
