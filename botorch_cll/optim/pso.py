@@ -66,8 +66,8 @@ def optimize_acqf_pso(
     r"""Maximize an acquisition function by particle swarms, wherever `optimize_acqf` would.
 
     Parameters and results are those of `botorch.optim.optimize_acqf`. `num_restarts` independent
-    swarms (see `ParticleSwarm`) start from the best of `raw_samples` Sobol points by BoTorch's
-    initialization heuristic and advance together: each iteration is one call of the acquisition
+    swarms (see `ParticleSwarm`) start from the best of `raw_samples` Sobol points and advance
+    together: each iteration is one call of the acquisition
     function, without gradients. Where the acquisition function is differentiable, L-BFGS-B (SLSQP
     under constraints) then climbs from the best points of the best swarms.
 

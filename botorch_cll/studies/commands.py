@@ -182,6 +182,7 @@ def conformance(
 
 @app.command()
 def bench(
+    ctx: typer.Context,
     part: Annotated[
         list[str] | None,
         typer.Argument(help="fit, propose, swarm or scale; all if omitted.", metavar="[PART]..."),
@@ -200,17 +201,27 @@ def bench(
         float, typer.Option(min=1, help="Seconds after which a fit of scale is stopped.")
     ] = 120.0,
     out: Annotated[
-        Path | None, typer.Option(help="Folder for the rows and tables; made if not there.")
+        Path | None, typer.Option(help="CSV file, one row per repeat; written anew.")
     ] = None,
+    source: Sources = None,
 ) -> None:
     """Time our fit, proposal and swarm against what else there is, in one process."""
-    from botorch.exceptions.errors import UnsupportedError
+    from botorch.exceptions.errors import InputDataError, UnsupportedError
+    from rich.console import Console
 
-    from botorch_cll.studies.bench import PARTS, BenchOptions, run_bench
+    from botorch_cll.studies.bench import (
+        PARTS,
+        BenchOptions,
+        read_bench,
+        report_bench,
+        run_bench,
+    )
     from botorch_cll.studies.bench.fitting import FIT_SIZES, PEERS
 
     _check_names("PART", part, PARTS)
     _check_names("--peer", peer, PEERS)
+    if out is not None and not out.parent.is_dir():
+        raise typer.BadParameter(f"expected an existing folder for {out}")
     options = BenchOptions(
         parts=tuple(part or PARTS),
         repeats=repeats,
@@ -221,6 +232,10 @@ def bench(
         fit_sizes=tuple(n or FIT_SIZES),
     )
     try:
-        run_bench(options, out)
-    except UnsupportedError as error:
+        if source:
+            _refuse_beside_source(ctx)
+            report_bench(read_bench(source)).print(Console())
+        else:
+            run_bench(options, out)
+    except (InputDataError, UnsupportedError) as error:
         raise typer.BadParameter(str(error)) from error

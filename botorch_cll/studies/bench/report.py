@@ -12,16 +12,16 @@ _SECONDS = ".3g"
 _RATIO = ".3g"
 
 
-def report_bench(rows: pd.DataFrame, threads: int) -> Report:
+def report_bench(rows: pd.DataFrame) -> Report:
     """The tables of those parts of the benchmark that were run.
 
     Args:
-        rows: The rows of `run_bench`.
-        threads: The number of threads they were measured with.
+        rows: The rows of `run_bench`, all measured with the same number of threads.
 
     Returns:
         The report.
     """
+    threads = int(rows.threads.iloc[0])
     time = "processor time" if threads == 1 else "time on the wall"
     report = Report(
         title="Speed",

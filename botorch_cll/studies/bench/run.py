@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from botorch.exceptions.errors import InputDataError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -85,8 +86,7 @@ def run_bench(
 
     Args:
         options: What to measure.
-        out: A folder for all rows (`bench.csv`), written after every part, and the tables; made if
-            it is not there.
+        out: A CSV file for all rows, written after every part.
         console: Where to print.
 
     Returns:
@@ -107,14 +107,40 @@ def run_bench(
             for row in options.rows(part, lambda bar=bar: progress.advance(bar)):  # type: ignore[misc]
                 rows.append({**row, "threads": options.threads, "versions": _versions()})  # noqa: PERF401
             if out is not None:
-                out.mkdir(parents=True, exist_ok=True)
-                write_atomically(out / "bench.csv", pd.DataFrame(rows).to_csv(index=False))
+                text = pd.DataFrame(rows).to_csv(index=False, float_format="%.6g")
+                write_atomically(out, text)
     results = pd.DataFrame(rows)
-    report = report_bench(results, options.threads)
-    report.print(console)
-    if out is not None:
-        report.write(out)
+    report_bench(results).print(console)
     return results
+
+
+def read_bench(paths: Sequence[Path]) -> pd.DataFrame:
+    """Rows that were written before.
+
+    Args:
+        paths: CSV files as `run_bench` writes them.
+
+    Returns:
+        Their rows.
+
+    Raises:
+        InputDataError: If a file holds something else.
+    """
+    frames = []
+    for path in paths:
+        try:
+            frame = pd.read_csv(path)
+        except pd.errors.ParserError as error:
+            raise InputDataError(f"Expected a CSV file, got {path}: {error}") from error
+        missing = {"part", "method", "repeat", "seconds", "threads", "versions"} - set(
+            frame.columns
+        )
+        if missing:
+            raise InputDataError(
+                f"Expected rows of the command bench in {path}, got none of {sorted(missing)}."
+            )
+        frames.append(frame)
+    return pd.concat(frames, ignore_index=True)
 
 
 def _versions() -> str:

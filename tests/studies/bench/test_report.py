@@ -7,8 +7,8 @@ from botorch_cll.studies.surrogates import INDEPENDENT_GPS, OURS
 
 
 def table(rows: list[dict], name: str) -> pd.DataFrame:
-    frame = pd.DataFrame(rows).assign(versions="torch 1")
-    (found,) = [t for t in report_bench(frame, threads=1).tables if t.name == name]
+    frame = pd.DataFrame(rows).assign(versions="torch 1", threads=1)
+    (found,) = [t for t in report_bench(frame).tables if t.name == name]
     assert found.to_markdown()
     return found.frame
 
