@@ -198,7 +198,7 @@ def bench(
     ] = None,
     threads: Annotated[int, typer.Option(min=1, help="Number of threads.")] = 1,
     time_limit: Annotated[
-        float, typer.Option(min=1, help="Seconds after which a fit of scale is stopped.")
+        float, typer.Option(min=1, help="Processor seconds after which a fit of scale is stopped.")
     ] = 120.0,
     out: Annotated[
         Path | None, typer.Option(help="CSV file, one row per repeat; written anew.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import resource
 import sys
@@ -43,19 +44,25 @@ def memory(field: str) -> float:
     return float("nan") if found is None else int(found[1]) * 1024 / _MIB
 
 
+def _set_limit(kind: int, value: float) -> None:
+    resource.setrlimit(kind, (math.ceil(value), math.ceil(value)))
+
+
 def run_job(job: dict[str, Any], now: Callable[[], float]) -> dict[str, float]:
     """Fit once.
 
     Args:
-        job: `method` (of `SURROGATES`), `n`, `d`, `tasks`, `memory_limit` in MiB.
+        job: `method` (of `SURROGATES`), `n`, `d`, `tasks`, `memory_limit` in MiB, `time_limit` in
+            seconds of processor time, at which the process ends.
         now: The clock.
 
     Returns:
         `seconds`, and `peak_mib`, the peak of memory above what the process held with its data.
     """
     X, Y = draw_data(job["n"], job["d"], job["tasks"])
-    limit = int(job["memory_limit"] * _MIB)
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    _set_limit(resource.RLIMIT_AS, job["memory_limit"] * _MIB)
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    _set_limit(resource.RLIMIT_CPU, used.ru_utime + used.ru_stime + job["time_limit"])
     before, started = memory("VmRSS"), now()
     with without_sparse_warning():
         SURROGATES[job["method"]](X, Y, 0)
