@@ -27,7 +27,7 @@ SWARM_KEYS = frozenset(f.name for f in fields(SwarmOptions))
 # A polished swarm only has to find the right hill: climbing it is cheaper with gradients.
 MAXITER_BEFORE_POLISH = 4
 MAXITER_BEFORE_POLISH_JOINT = 20
-MIN_PARTICLES_PER_SWARM = 4
+MIN_PARTICLES_PER_SWARM = 6
 MIN_PARTICLES = 64
 
 
@@ -98,7 +98,7 @@ class SearchOptions:
         )
 
     def particles_per_swarm(self, num_swarms: int, polish: bool) -> int:
-        """Return `num_particles`, by default at least 4, and 64 for all swarms together.
+        """Return `num_particles`, by default at least 6, and 64 for all swarms together.
 
         Twice as many, if the swarms are not going to be polished.
         """

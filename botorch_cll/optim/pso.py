@@ -81,7 +81,7 @@ def optimize_acqf_pso(
         num_restarts: Number of swarms.
         raw_samples: Number of points the initial positions are chosen from. Raised to the number
             of all particles where it is less or `None`.
-        options: Of the swarm, with defaults: `num_particles` (per swarm: 4, but at least 64 over
+        options: Of the swarm, with defaults: `num_particles` (per swarm: 6, but at least 64 over
             all swarms; twice that without gradients), `maxiter` (iterations: 4, or 20 if `q > 1`,
             or 200 without gradients or with nonlinear constraints; more help on rugged surfaces),
             `inertia` (0.7298), `cognitive` and `social` (1.49618), `max_velocity` (0.5 of the box),
