@@ -68,14 +68,3 @@ def test_without_the_extra_one_line_says_what_to_install() -> None:
     assert result.returncode == 2
     assert "pip install 'botorch_cll[studies]'" in result.stderr
     assert "Traceback" not in result.stderr
-
-
-@pytest.mark.parametrize("module", ["botorch_cll", "botorch_cll.fit", "botorch_cll.optim"])
-def test_importing_the_package_needs_no_extra_and_imports_no_ax(module: str) -> None:
-    code = (
-        "import sys\n"
-        "for name in ('ax', 'typer', 'rich', 'pandas', 'matplotlib'):\n"
-        "    sys.modules[name] = None\n"
-        f"import {module}\n"
-    )
-    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True)
