@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # The work is many small tensors: one thread per process beats many.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test test-oldest lint docs tutorials calibration import-time clean
+.PHONY: demo test test-oldest lint docs results tutorials calibration import-time clean
 
 demo: $(VENV)/.installed
 	$(BIN)/python -m botorch_cll demo
@@ -26,7 +26,11 @@ docs: $(VENV)/.installed
 
 # Execute the tutorials in full and store their outputs; tests run them in a quick setting.
 tutorials: $(VENV)/.installed
-	$(BIN)/python tutorials/execute.py
+	$(BIN)/python tutorials/execute_tutorials.py
+
+# Print the tables and draw the pictures of the documentation from the rows in docs/results.
+results: $(VENV)/.installed
+	$(BIN)/python docs/refresh.py
 
 # Cumulative microseconds of the imports; those of BoTorch itself come first.
 import-time: $(VENV)/.installed

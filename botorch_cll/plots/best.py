@@ -55,7 +55,7 @@ def plot_best_so_far(
         axes: Where to draw; a new figure if omitted.
 
     Returns:
-        The axes: a line of steps for each task, the first evaluation at 1.
+        The axes with a line of steps for each task, the first evaluation at 1.
 
     Raises:
         BotorchTensorDimensionError: If `Y` is not two-dimensional.

@@ -74,7 +74,7 @@ def plot_calibration(
         axes: Where to draw; a new figure if omitted.
 
     Returns:
-        The axes, in percent: the diagonal and a line for each curve.
+        The axes with the diagonal and a line for each curve, in percent.
 
     Raises:
         InputDataError: If a curve has more or fewer shares than there are levels.

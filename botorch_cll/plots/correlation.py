@@ -60,7 +60,8 @@ def plot_correlation(
         axes: Where to draw; a new figure if omitted.
 
     Returns:
-        The axes: a row per final output, a column per preliminary output, each entry in numbers.
+        The axes with a row per final output and a column per preliminary output, each entry in
+            numbers.
 
     Raises:
         ModelFittingError: If the model has not been fitted.

@@ -48,7 +48,7 @@ def plot_surrogate(
         axes: Where to draw; a new figure if omitted.
 
     Returns:
-        The axes: a line, a band and, with `X` and `Y`, points for each output.
+        The axes with a line, a band and, given `X` and `Y`, points for each output.
 
     Raises:
         BotorchTensorDimensionError: If a shape is not as above.

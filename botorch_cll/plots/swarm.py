@@ -69,8 +69,8 @@ def plot_swarm(
         axes: Where to draw; a new figure if omitted.
 
     Returns:
-        The axes: a line for each swarm. The dotted lines, on a logarithmic scale on the right, are
-        the diameters.
+        The axes with a line for each swarm. The dotted lines, on a logarithmic scale on the right,
+        are the diameters.
 
     Raises:
         InputDataError: If there are more or fewer labels than swarms.
