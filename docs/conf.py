@@ -7,7 +7,10 @@ import shutil
 from pathlib import Path
 
 import nbformat
+from docutils import nodes
+from latex2mathml.converter import convert
 from sphinx.application import Sphinx
+from sphinx.writers.html5 import HTML5Translator
 
 import botorch_cll
 
@@ -23,13 +26,14 @@ version = release = botorch_cll.__version__
 extensions = [
     "myst_nb",
     "sphinx.ext.autodoc",
-    "sphinx.ext.mathjax",
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
     "sphinx_design",
 ]
 exclude_patterns = ["_build"]
 html_theme = "furo"
+# MathML, which browsers draw themselves: MathJax would be loaded from the network.
+html_math_renderer = "mathml"
 html_title = f"botorch_cll {release}"
 
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
@@ -103,9 +107,21 @@ def _without_absent_pages(app: Sphinx, name: str, source: list[str]) -> None:
         )
 
 
+def _visit_math(translator: HTML5Translator, node: nodes.math) -> None:
+    translator.body.append(convert(node.astext()))
+    raise nodes.SkipNode
+
+
+def _visit_displayed_math(translator: HTML5Translator, node: nodes.math_block) -> None:
+    formula = convert(node.astext(), display="block")
+    translator.body.append(f'<div class="math" style="overflow-x: auto">{formula}</div>')
+    raise nodes.SkipNode
+
+
 def setup(app: Sphinx) -> None:
     """Connect what is above."""
     app.connect("source-read", _without_absent_pages)
+    app.add_html_math_renderer("mathml", (_visit_math, None), (_visit_displayed_math, None))
 
 
 _collect_tutorials()
