@@ -2,6 +2,8 @@
 
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -73,9 +75,37 @@ def test_tables_are_those_that_the_commands_print(study: str) -> None:
     assert run.output == printed, "The rows have changed: run `make results`."
 
 
-def test_links_between_pages_lead_somewhere() -> None:
-    for page in PAGES:
-        text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
-        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):
-            if not target.startswith(("tutorials/", "../tutorials/")) or page.parent == ROOT:
-                assert (page.parent / target).exists(), f"{name(page)}: {target}"
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site, built with warnings as errors."""
+    folder = tmp_path_factory.mktemp("site")
+    build = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html"]
+    run = subprocess.run(
+        [*build, "-d", str(folder / "doctrees"), str(DOCS), str(folder / "html")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    return folder / "html"
+
+
+def test_links_within_the_site_lead_somewhere(site: Path) -> None:
+    pages = {path: path.read_text() for path in site.rglob("*.html")}
+    anchors = {path: set(re.findall(r'id="([^"]+)"', text)) for path, text in pages.items()}
+    assert len(pages) > 30
+    for page, text in pages.items():
+        for link in re.findall(r'(?:href|src)="([^"]+)"', text):
+            if re.match(r"[a-z]+:", link):
+                continue
+            path, _, anchor = link.partition("#")
+            target = (page.parent / path.split("?")[0]).resolve() if path else page
+            assert target.exists(), f"{page.relative_to(site)}: {link}"
+            if anchor and target in anchors:
+                assert anchor in anchors[target], f"{page.relative_to(site)}: {link}"
+
+
+def test_links_of_the_readme_lead_somewhere() -> None:
+    for page in ROOT.glob("*.md"):
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+            assert (ROOT / target).exists(), f"{page.name}: {target}"
