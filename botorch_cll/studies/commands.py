@@ -215,3 +215,58 @@ def conformance(
     check_folder(markdown)
     with stops_with("The checks keep nothing: --model and --check choose fewer of them."):
         run_conformance(out, markdown, models=model, checks=check)
+
+
+@app.command(epilog=example("bench fit propose --repeats 3", "bench swarm --seeds 10 --out bench"))
+def bench(
+    part: Annotated[
+        list[str] | None,
+        typer.Argument(help="fit, propose, swarm or scale; all if omitted.", metavar="[PART]..."),
+    ] = None,
+    repeats: Annotated[int, typer.Option(min=1, help="Rounds of fit and propose.")] = 5,
+    seeds: Annotated[int, typer.Option(min=1, help="Surfaces of each kind of swarm.")] = 100,
+    peer: Annotated[
+        list[str] | None,
+        typer.Option(help="A surrogate to compare with, repeatable; all if omitted."),
+    ] = None,
+    n: Annotated[
+        list[int] | None, typer.Option("--n", min=12, help="Points per task of fit, repeatable.")
+    ] = None,
+    threads: Annotated[int, typer.Option(min=1, help="Number of threads.")] = 1,
+    time_limit: Annotated[
+        float, typer.Option(min=1, help="Seconds after which a fit of scale is stopped.")
+    ] = 120.0,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the rows and tables; made if not there.")
+    ] = None,
+) -> None:
+    """Time our fit, proposal and swarm against what else there is.
+
+    All of it in one process, so that ratios mean something.
+    """
+    from botorch.exceptions.errors import UnsupportedError
+
+    from botorch_cll.studies.bench import PARTS, BenchOptions, run_bench
+    from botorch_cll.studies.bench.fitting import FIT_SIZES, PEERS
+
+    _check_names("PART", part, PARTS)
+    _check_names("--peer", peer, PEERS)
+    options = BenchOptions(
+        parts=tuple(part or PARTS),
+        repeats=repeats,
+        seeds=seeds,
+        threads=threads,
+        time_limit=time_limit,
+        peers=tuple(peer or PEERS),
+        fit_sizes=tuple(n or FIT_SIZES),
+    )
+    kept = (
+        "Without --out nothing is kept."
+        if out is None
+        else f"Finished parts are in {out}: run the others into another folder."
+    )
+    try:
+        with stops_with(kept):
+            run_bench(options, out)
+    except UnsupportedError as error:
+        raise typer.BadParameter(str(error)) from error
