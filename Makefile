@@ -14,10 +14,10 @@ demo: $(VENV)/.installed
 test: lint
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
-# The core, without extras, on the oldest versions that pyproject.toml allows.
+# The core and the plots on the oldest versions that pyproject.toml allows.
 test-oldest: $(VENV)-oldest/.installed
-	$(VENV)-oldest/bin/python -m pytest --ignore tests/studies --ignore tests/plots \
-		--ignore tests/test_cli.py --ignore tests/test_docs.py --ignore tests/test_package.py \
+	$(VENV)-oldest/bin/python -m pytest --ignore tests/studies --ignore tests/test_cli.py \
+		--ignore tests/test_docs.py --ignore tests/test_package.py \
 		--ignore tests/test_tutorials.py --ignore tests/ax
 
 docs: $(VENV)/.installed
@@ -58,7 +58,7 @@ $(VENV)-oldest/.installed: pyproject.toml constraints-oldest.txt
 	$(VENV)-oldest/bin/python -m pip install --quiet --disable-pip-version-check \
 		-c constraints-oldest.txt torch
 	$(VENV)-oldest/bin/python -m pip install --quiet --disable-pip-version-check \
-		-c constraints-oldest.txt -e . pytest hypothesis
+		-c constraints-oldest.txt -e ".[plots]" pytest hypothesis
 	touch $@
 
 clean:
