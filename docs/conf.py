@@ -52,7 +52,7 @@ napoleon_use_ivar = True
 nitpicky = True
 # Names of other projects, which are not linked: building needs no network.
 nitpick_ignore_regex = [
-    ("py:.*", r"(torch|botorch|gpytorch|matplotlib|pandas|numpy|sklearn|nn|collections)\..*"),
+    ("py:.*", r"(torch|botorch|gpytorch|ax|matplotlib|pandas|numpy|sklearn|nn|collections)\..*"),
     ("py:class", r"(Module|Enum|StrEnum|NamedTuple|ABC|abc\.ABC|Tensor|optional)"),
     ("py:exc", r"[A-Za-z]+(Error|Exit)"),
     ("py:class", r"botorch_cll\.testing\.subject\.Subject"),
