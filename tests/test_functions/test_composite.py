@@ -114,7 +114,7 @@ def test_a_global_optimizer_reaches_the_optima():
         found = differential_evolution(
             lambda x, task=task: problem.evaluate_true(torch.tensor(x.T))[..., task].numpy(),
             [(0.0, 1.0)] * 2,
-            rng=0,
+            seed=0,
             vectorized=True,
             updating="deferred",
             maxiter=150,

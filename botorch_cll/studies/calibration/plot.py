@@ -7,36 +7,33 @@ from typing import Any
 
 import pandas as pd
 
-from botorch_cll.studies.prediction.scores import LEVELS
+from botorch_cll.plots import make_figure, plot_calibration
+from botorch_cll.studies.prediction.scores import PERCENT
 from botorch_cll.studies.surrogates import OURS
 
 
-def plot_calibration(results: pd.DataFrame, out: Path) -> None:
+def plot_report(results: pd.DataFrame, out: Path) -> None:
     """Draw, family by family, calibration curves and RMSE and NLPD over the number of points.
 
     Args:
         results: Rows of the report.
         out: Where to write the picture.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     families = list(results.family.unique())
     # Ours lies on top of what it often coincides with.
     styles = {
         name: {"color": f"C{index}", "marker": ".", "lw": 1.5 + (name == OURS), "zorder": 3 - index}
         for index, name in enumerate(results.surrogate.unique())
     }
-    figure = Figure(figsize=(max(8.0, 3.6 * len(families)), 9.0), layout="constrained")
-    FigureCanvasAgg(figure)
-    rows = figure.subplots(3, len(families), squeeze=False)
+    width = max(8.0 / len(families), 3.6)
+    figure, rows = make_figure(3, len(families), (width, 3.0), share_x=False)
     for column, family in enumerate(families):
         of_family = results[results.family == family]
         rows[0][column].set_title(family)
         _draw_coverage(rows[0][column], of_family, styles)
         _draw_by_points(rows[1][column], of_family, "rmse", styles)
         _draw_by_points(rows[2][column], of_family, "nlpd", styles)
-    for axes, label in zip(rows[:, 0], ("test values within [%]", "RMSE", "NLPD"), strict=True):
+    for axes, label in zip(rows[1:, 0], ("RMSE", "NLPD"), strict=True):
         axes.set_ylabel(label)
     # A surrogate may be missing from a family.
     lines = {line.get_label(): line for axes in rows[0] for line in axes.get_lines()[1:]}
@@ -46,12 +43,10 @@ def plot_calibration(results: pd.DataFrame, out: Path) -> None:
 
 
 def _draw_coverage(axes: Any, results: pd.DataFrame, styles: dict[str, dict[str, Any]]) -> None:
-    columns = [f"coverage_{percent}" for percent in LEVELS]
+    columns = [f"coverage_{percent}" for percent in PERCENT]
     means = results.groupby("surrogate", sort=False)[columns].mean()
-    axes.plot([0, 100], [0, 100], color="0.8", zorder=-10)
-    for surrogate, shares in means.iterrows():
-        axes.plot(LEVELS, 100.0 * shares, label=surrogate, **styles[surrogate])
-    axes.set_xlabel("central interval [%]")
+    shares = {surrogate: row.tolist() for surrogate, row in means.iterrows()}
+    plot_calibration(shares, styles=styles, axes=axes)
 
 
 def _draw_by_points(

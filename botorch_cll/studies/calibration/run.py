@@ -9,7 +9,7 @@ import pandas as pd
 from botorch.exceptions.errors import InputDataError
 from rich.console import Console
 
-from botorch_cll.studies.calibration.plot import plot_calibration
+from botorch_cll.studies.calibration.plot import plot_report
 from botorch_cll.studies.calibration.tables import (
     head_to_head,
     head_to_head_lines,
@@ -81,5 +81,5 @@ def report_calibration(results: pd.DataFrame, plot: Path | None, console: Consol
         for line in head_to_head_lines(cells):
             console.print(line)
     if plot is not None:
-        plot_calibration(results, plot)
+        plot_report(results, plot)
         console.print(f"Calibration curves, RMSE and NLPD: {plot}")

@@ -22,11 +22,11 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped, unus
 from botorch_cll import __version__
 from botorch_cll.files import write_atomically
 from botorch_cll.studies.prediction.problems import Problem
-from botorch_cll.studies.prediction.scores import LEVELS, draw_data, score
+from botorch_cll.studies.prediction.scores import PERCENT, draw_data, score
 from botorch_cll.studies.surrogates import SURROGATES
 
 KEY = ["family", "problem", "n", "rich", "seed", "surrogate"]
-METRICS = ["rmse", "nlpd", *(f"coverage_{percent}" for percent in LEVELS), "sharpness", "seconds"]
+METRICS = ["rmse", "nlpd", *(f"coverage_{percent}" for percent in PERCENT), "sharpness", "seconds"]
 COLUMNS = [*KEY, "correlation", *METRICS, "failure", "versions"]
 SECONDS_BETWEEN_WRITES = 20.0
 _MODULES = (botorch, gpytorch, torch)

@@ -8,9 +8,10 @@ import torch
 from botorch.models.model import Model
 from torch import Tensor
 
+from botorch_cll.plots import LEVELS, interval_coverage
 from botorch_cll.test_functions import MultiTaskTestProblem
 
-LEVELS = (10, 20, 30, 40, 50, 60, 70, 80, 90, 95)
+PERCENT = tuple(round(100 * level) for level in LEVELS)
 NUM_TEST = 800
 
 
@@ -54,7 +55,7 @@ def score(model: Model, X: Tensor, Y: Tensor) -> dict[str, Tensor]:
     Returns:
         `T`-dim tensors: root mean squared error and mean standard deviation in units of the
         standard deviation of `Y`, mean negative log predictive density in those units, and the
-        shares of values within the central intervals of `LEVELS` percent.
+        shares of values within the central intervals of `PERCENT`.
     """
     with torch.no_grad():
         # One point at a time: a joint posterior over all points is not asked for.
@@ -68,8 +69,7 @@ def score(model: Model, X: Tensor, Y: Tensor) -> dict[str, Tensor]:
         "nlpd": density.mean(0),
         "sharpness": (variance.sqrt() / scale).mean(0),
     }
-    # The smallest central interval with a value in it, as a share of the distribution.
-    level = torch.special.erf(z.abs() / math.sqrt(2.0))
-    for percent in LEVELS:
-        scores[f"coverage_{percent}"] = (level <= percent / 100).to(Y).mean(0)
-    return scores
+    coverage = interval_coverage(mean, variance, Y)
+    return scores | {
+        f"coverage_{percent}": shares for percent, shares in zip(PERCENT, coverage, strict=True)
+    }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from botorch_cll.plots import make_figure
 from botorch_cll.studies.report.statistics import mean_interval, without_common_variation
 
 if TYPE_CHECKING:
@@ -20,26 +21,6 @@ BANDS = (
 )
 
 _LEGEND_INCHES = 2.2
-
-
-def make_figure(num_rows: int, num_columns: int, size: tuple[float, float]) -> tuple[Figure, Any]:
-    """An empty figure that belongs to no global state of matplotlib.
-
-    Args:
-        num_rows: The number of rows of panels.
-        num_columns: The number of columns of panels.
-        size: Width and height of a panel in inches.
-
-    Returns:
-        The figure and a `num_rows x num_columns` array of axes.
-    """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(size[0] * num_columns, size[1] * num_rows), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots(num_rows, num_columns, squeeze=False, sharex=True)
-    return figure, axes
 
 
 def draw_methods(axes: Axes, values: pd.DataFrame, colors: Mapping[str, str], log: bool) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from botorch_cll.plots import make_figure
 from botorch_cll.studies.report import Report, ReportTable
 from botorch_cll.studies.report.comparison import (
     cells_table,
@@ -16,7 +17,6 @@ from botorch_cll.studies.report.comparison import (
 from botorch_cll.studies.report.plots import (
     BANDS,
     draw_methods,
-    make_figure,
     method_colors,
     shared_legend,
 )

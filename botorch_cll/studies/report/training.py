@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from botorch_cll.plots import make_figure
 from botorch_cll.studies.report import Report, ReportTable
 from botorch_cll.studies.report.plots import (
     BANDS,
     draw_methods,
     fit_to_lines,
-    make_figure,
     method_colors,
     shared_legend,
 )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from botorch_cll.plots import make_figure
 from botorch_cll.studies.unequal.tables import layer_intervals
 
 
@@ -16,14 +17,12 @@ def plot_unequal(results: pd.DataFrame, out: Path) -> None:
         results: Rows of the study.
         out: Where to write the picture.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     means = results.groupby(["family", "problem", "surrogate"], sort=False).rmse.mean()
     problems = list(results.groupby(["family", "problem"], sort=False).groups)
-    figure = Figure(figsize=(10, 1.8 + 0.24 * len(problems)), layout="constrained")
-    FigureCanvasAgg(figure)
-    left, right = figure.subplots(1, 2, sharey=True)
+    figure, panels = make_figure(1, 2, (5.0, 1.8 + 0.24 * len(problems)), share_x=False)
+    left, right = panels[0]
+    right.sharey(left)
+    right.tick_params(labelleft=False)
     for surrogate in results.dropna(subset=["rmse"]).surrogate.unique():
         values = means.xs(surrogate, level="surrogate").reindex(problems)
         left.plot(values, range(len(problems)), "o", ms=4, alpha=0.8, label=surrogate)

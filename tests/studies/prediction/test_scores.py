@@ -6,7 +6,7 @@ from botorch.models.model import Model
 from botorch.posteriors import GPyTorchPosterior
 from gpytorch.distributions import MultitaskMultivariateNormal
 
-from botorch_cll.studies.prediction.scores import LEVELS, NUM_TEST, draw_data, score
+from botorch_cll.studies.prediction.scores import NUM_TEST, PERCENT, draw_data, score
 from botorch_cll.test_functions import ShiftedTasks
 
 
@@ -34,7 +34,7 @@ def test_scores_against_the_formulas() -> None:
         assert scores["sharpness"][task].item() == pytest.approx(std / scale.item())
         log_density = torch.distributions.Normal(mean, std).log_prob(y).mean() + scale.log()
         assert scores["nlpd"][task].item() == pytest.approx(-log_density.item())
-        for percent in LEVELS:
+        for percent in PERCENT:
             bound = NormalDist().inv_cdf(0.5 + percent / 200) * std
             within = ((y >= mean - bound) & (y <= mean + bound)).double().mean()
             assert scores[f"coverage_{percent}"][task].item() == pytest.approx(within.item())

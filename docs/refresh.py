@@ -1,0 +1,37 @@
+"""Print the tables and draw the pictures of the documentation anew: `make results`.
+
+Tables come from the rows in `docs/results`, the pictures of `howto/plots.md` from the code printed
+there.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+DOCS = Path(__file__).parent
+ROOT = DOCS.parent
+
+
+def main() -> None:
+    """Write tables to `results` and pictures to `images`."""
+    for study in ("calibration", "unequal"):
+        command = [sys.executable, "-m", "botorch_cll", study]
+        command += ["--from", str(DOCS / "results" / f"{study}.csv")]
+        picture = ["--plot", str(DOCS / "images" / f"{study}.png")]
+        environment = {**os.environ, "COLUMNS": "80"}
+        subprocess.run([*command, *picture], check=True, stdout=subprocess.DEVNULL, env=environment)
+        with (DOCS / "results" / f"{study}.txt").open("w") as table:
+            subprocess.run(command, check=True, stdout=table, env=environment)
+    page = (DOCS / "howto" / "plots.md").read_text()
+    os.chdir(DOCS / "images")
+    namespace: dict[str, object] = {}
+    for block in re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL):
+        exec(compile(block, "plots.md", "exec"), namespace)
+
+
+if __name__ == "__main__":
+    main()

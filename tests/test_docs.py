@@ -1,0 +1,111 @@
+"""Every block of Python in the README and the documentation runs as printed, page by page."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from botorch_cll.studies.commands import app
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PAGES = [
+    ROOT / "README.md",
+    *(
+        path
+        for path in sorted(DOCS.rglob("*.md"))
+        if path.relative_to(DOCS).parts[0] not in ("_build", "tutorials")
+    ),
+]
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", page.read_text(), flags=re.DOTALL)
+
+
+def name(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "python")], ids=name)
+# What BoTorch and GPyTorch warn of in fits of their own models.
+@pytest.mark.filterwarnings("ignore::botorch.exceptions.warnings.BotorchWarning")
+@pytest.mark.filterwarnings("ignore::linear_operator.utils.warnings.NumericalWarning")
+def test_code_blocks_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    namespace: dict[str, object] = {"__name__": "__main__"}
+    for number, block in enumerate(blocks(page, "python"), start=1):
+        exec(compile(block, f"{page}, block {number}", "exec"), namespace)
+
+
+def test_the_loop_of_the_readme_is_short() -> None:
+    assert len(blocks(ROOT / "README.md", "python")[0].strip().splitlines()) <= 20
+
+
+COMMAND = re.compile(r"(?:botorch-cll|python -m botorch_cll) ([^`\n]+)")
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "sh")], ids=name)
+def test_commands_can_be_parsed(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("fits.csv").touch()
+    for block in blocks(page, "sh"):
+        for command in COMMAND.findall(block):
+            context = typer.main.get_command(app).make_context("botorch-cll", shlex.split(command))
+            # The group keeps what it has not parsed: the command and its own arguments.
+            group, arguments = context.command, [*context._protected_args, *context.args]
+            while hasattr(group, "commands"):
+                group = group.commands[arguments.pop(0)]
+            group.make_context(command, arguments)
+
+
+@pytest.mark.parametrize("study", ["calibration", "unequal"])
+def test_tables_are_those_that_the_commands_print(study: str) -> None:
+    rows = DOCS / "results" / f"{study}.csv"
+    run = CliRunner().invoke(app, [study, "--from", str(rows)], env={"COLUMNS": "80"})
+    assert run.exit_code == 0
+    printed = (DOCS / "results" / f"{study}.txt").read_text()
+    assert run.output == printed, "The rows have changed: run `make results`."
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site, built with warnings as errors."""
+    folder = tmp_path_factory.mktemp("site")
+    build = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html"]
+    run = subprocess.run(
+        [*build, "-d", str(folder / "doctrees"), str(DOCS), str(folder / "html")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    return folder / "html"
+
+
+def test_links_within_the_site_lead_somewhere(site: Path) -> None:
+    pages = {path: path.read_text() for path in site.rglob("*.html")}
+    anchors = {path: set(re.findall(r'id="([^"]+)"', text)) for path, text in pages.items()}
+    assert len(pages) > 30
+    for page, text in pages.items():
+        for link in re.findall(r'(?:href|src)="([^"]+)"', text):
+            if re.match(r"[a-z]+:", link):
+                continue
+            path, _, anchor = link.partition("#")
+            target = (page.parent / path.split("?")[0]).resolve() if path else page
+            assert target.exists(), f"{page.relative_to(site)}: {link}"
+            if anchor and target in anchors:
+                assert anchor in anchors[target], f"{page.relative_to(site)}: {link}"
+
+
+def test_links_of_the_readme_lead_somewhere() -> None:
+    for page in ROOT.glob("*.md"):
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+            assert (ROOT / target).exists(), f"{page.name}: {target}"
