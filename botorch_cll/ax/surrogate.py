@@ -1,0 +1,112 @@
+"""One model of all metrics where Ax makes one for each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Self, cast
+
+from ax.core.search_space import SearchSpaceDigest
+from ax.core.types import TCandidateMetadata
+from ax.exceptions.model import ModelError
+from ax.generators.torch.botorch_modular.surrogate import Surrogate
+from botorch.models.model import Model
+from botorch.utils.datasets import SupervisedDataset
+from torch import Tensor
+
+from botorch_cll.ax.data import merge_datasets, same_data
+
+Folds = list[tuple[SupervisedDataset, Model]]
+
+
+class JointSurrogate(Surrogate):
+    """A surrogate whose model sees the observations of all metrics at once.
+
+    The data sets that Ax makes per metric are joined, NaN where a metric was not observed in a
+    trial, and the model of the one `ModelConfig` is fitted to all of them. To acquisition functions
+    and the rest of Ax it looks as before: one data set and one output of the model per metric, in
+    the order of `outcomes`.
+
+    Ax cross-validates clones of a surrogate. Here a clone always fits: a model that has seen all data
+    would predict its own training data. It fits each fold once, however often Ax asks for it, until
+    the surrogate itself is fitted to other data.
+
+    Arguments are those of Ax's `Surrogate`.
+    """
+
+    _merged: SupervisedDataset | None = None
+    _folds: Folds | None = None
+    _is_fold: bool = False
+
+    def fit(
+        self,
+        datasets: Sequence[SupervisedDataset],
+        search_space_digest: SearchSpaceDigest,
+        candidate_metadata: list[list[TCandidateMetadata]] | None = None,
+        state_dict: Mapping[str, Tensor] | None = None,
+        refit: bool = True,
+        repeat_model_selection_if_dataset_changed: bool = True,
+    ) -> None:
+        """Fit the model to the data of all metrics.
+
+        Args:
+            datasets: One data set per metric.
+            search_space_digest: What Ax knows of the parameters.
+            candidate_metadata: As in Ax's `Surrogate`.
+            state_dict: Not used: the state of a model fitted to other data says nothing of how well
+                it would predict these.
+            refit: Not used: the model is always fitted to the data at hand.
+            repeat_model_selection_if_dataset_changed: As in Ax's `Surrogate`.
+
+        Raises:
+            UnsupportedError: If the data sets cannot be joined, see `merge_datasets`.
+        """
+        merged = merge_datasets(datasets)
+        previous = self._model
+        if self._is_fold:
+            self._recall(merged)
+        super().fit(
+            datasets=[merged],
+            search_space_digest=search_space_digest,
+            candidate_metadata=candidate_metadata,
+            state_dict=None,
+            refit=True,
+            repeat_model_selection_if_dataset_changed=repeat_model_selection_if_dataset_changed,
+        )
+        self._merged = merged
+        self._training_data = list(datasets)
+        if self._is_fold:
+            self._remember(merged)
+        elif self._model is not previous:
+            self._folds = None
+
+    @property
+    def observations(self) -> tuple[Tensor, Tensor]:
+        """The `n x d`-dim inputs and `n x m`-dim outcomes of the fit, NaN if not observed."""
+        if self._merged is None:
+            raise ModelError("Expected a fitted surrogate, got one that is not: call fit first.")
+        return self._merged.X, self._merged.Y
+
+    def clone_reset(self) -> Self:
+        """A surrogate of the same settings without data, for the folds of a cross-validation."""
+        clone = cast(Self, super().clone_reset())
+        if self._folds is None:
+            self._folds = []
+        clone._folds, clone._is_fold = self._folds, True
+        return clone
+
+    def _dataset_matches_cache(self, dataset: SupervisedDataset) -> bool:
+        names = tuple(dataset.outcome_names)
+        return names in self._submodels and same_data(dataset, self._last_datasets[names])
+
+    def _recall(self, merged: SupervisedDataset) -> None:
+        """Take over the model of a fold that was fitted before."""
+        for dataset, model in self._folds or []:
+            if same_data(dataset, merged):
+                names = tuple(merged.outcome_names)
+                self._submodels[names], self._last_datasets[names] = model, dataset
+
+    def _remember(self, merged: SupervisedDataset) -> None:
+        """Keep the model of a fold, unless it is one that was recalled."""
+        assert self._folds is not None
+        if all(model is not self.model for _, model in self._folds):
+            self._folds.append((merged, self.model))
