@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from inspect import signature
 from math import prod
 from typing import Any
@@ -39,6 +40,9 @@ SAME_POINT = 1e-6
 OTHER_POINT = 1e-3
 """How far a candidate has to move away from a point that is known already."""
 
+GRID = 1e-8
+"""The resolution of candidates, in fractions of the box."""
+
 LinearConstraint = tuple[Tensor, Tensor, float]
 
 
@@ -51,13 +55,13 @@ class SwarmAcquisition(Acquisition):
     encoded, equality constraints and acquisition functions with several outputs.
 
     With the criterion `"log_ei"` a single objective without outcome constraints and pending points
-    has the analytic log expected improvement, which knows neither; all else has the Monte Carlo one.
-    The incumbent is the best observation among those that are complete, in the search space and
-    feasible. As long as none is feasible, the probability of feasibility is maximized.
+    has the analytic log expected improvement, which knows neither, and with them the Monte Carlo
+    one. The incumbent is the best observation among those that are complete, in the search space
+    and feasible. As long as none is feasible, the probability of feasibility is maximized.
 
     `options` (the `acquisition_options` of Ax's generator) hold, next to what Ax reads of them:
 
-    - `"criterion"`: `"log_ei"`, or `None` for the acquisition function that Ax was given or chooses,
+    - `"criterion"`: `"log_ei"`, or `None` for the acquisition function that Ax chooses,
     - `"seed"`: the seed of everything random.
 
     Other arguments are those of Ax's `Acquisition`.
@@ -175,6 +179,8 @@ class SwarmAcquisition(Acquisition):
         }
         rounding = Rounding(search_space_digest, fixed_features)
         candidates, values = self._search(rounding, arguments)
+        if not inequality_constraints and not rounding:
+            candidates = _on_grid(candidates, arguments["bounds"])
         if rounding_func is not None:
             candidates = rounding_func(candidates)
         validate_candidates(
@@ -242,6 +248,7 @@ class SwarmAcquisition(Acquisition):
             "post_processing_func": rounding if rounding else None,
         }
         candidates, values = optimize_acqf_pso(**arguments)
+        assert values is not None
         lower, upper = arguments["bounds"]
         width = torch.where(upper > lower, upper - lower, 1.0)
         known = self._known_points()
@@ -251,11 +258,23 @@ class SwarmAcquisition(Acquisition):
 
         if all(bool(distance(x) > SAME_POINT) for x in candidates):
             return candidates, values
-        try:
-            return optimize_acqf_pso(
+        # If nothing else is left: Ax knows what to do with points it has had already.
+        with suppress(CandidateGenerationError):
+            candidates, values = optimize_acqf_pso(
                 **arguments,
                 nonlinear_inequality_constraints=[(lambda x: distance(x) - OTHER_POINT, True)],
             )
-        except CandidateGenerationError:
-            # Nothing else is left: Ax knows what to do with points it has had already.
-            return candidates, values
+        assert values is not None
+        return candidates, values
+
+
+def _on_grid(X: Tensor, bounds: Tensor) -> Tensor:
+    """Points on a grid finer than anyone needs.
+
+    Ax's JSON storage keeps ten decimals of an observation. What that changes in a candidate after
+    loading is far below the resolution of the grid.
+    """
+    lower, upper = bounds
+    step = (upper - lower) * GRID
+    steps = torch.where(step > 0, (X - lower) / step, 0.0).round()
+    return torch.minimum(torch.maximum(lower + steps * step, lower), upper)

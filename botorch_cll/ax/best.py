@@ -91,9 +91,10 @@ def _best_predicted(
     if not isinstance(adapter, TorchAdapter):
         return None
     found = adapter.model_best_point(optimization_config=config)
-    if found is None or found[1] is None:
+    if found is None:
         return None
     arm, predictions = found
+    assert predictions is not None
     return _arm(experiment, arm.parameters, predictions)
 
 
@@ -102,6 +103,7 @@ def _arm(
 ) -> BestArm | None:
     """The arm with these parameters, which may have been through transforms and back."""
     means, covariances = values
+    assert covariances is not None
     for trial_index, trial in experiment.trials.items():
         for arm in trial.arms:
             if _agree(arm.parameters, parameters):
@@ -119,8 +121,11 @@ def _arm(
 
 def _agree(first: TParameterization, second: TParameterization) -> bool:
     return first.keys() == second.keys() and all(
-        isclose(value, second[name], rel_tol=1e-9, abs_tol=1e-12)
-        if isinstance(value, float)
-        else value == second[name]
-        for name, value in first.items()
+        value == other
+        or (
+            isinstance(value, float)
+            and isinstance(other, float)
+            and isclose(value, other, rel_tol=1e-9, abs_tol=1e-12)
+        )
+        for value, other in ((first[name], second[name]) for name in first)
     )

@@ -17,8 +17,8 @@ def merge_datasets(datasets: Sequence[SupervisedDataset]) -> SupervisedDataset:
     """Join the data sets of several metrics, so that one model can learn from all of them.
 
     Observations of different metrics share a row if trial and inputs agree; where an arm was
-    observed several times in a trial, the k-th observations of the metrics do. What was not observed
-    is NaN. Rows are in an order that does not depend on that of the metrics.
+    observed several times in a trial, the k-th observations of the metrics do. What was not
+    observed is NaN. Rows are in an order that does not depend on that of the metrics.
 
     Args:
         datasets: One data set of `n_i x d`-dim inputs and `n_i x 1`-dim outcomes for each of `m`

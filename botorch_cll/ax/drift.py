@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 SUPPORTED_SERIES = "1.3"
 SUPPORTED = "ax-platform>=1.3.1,<1.4"
@@ -135,7 +136,7 @@ def _problems(path: str) -> list[str]:
     """What a hook lacks, as sentences."""
     module, _, name = path.partition(":")
     try:
-        hook = import_module(module)
+        hook: Any = import_module(module)
         for part in name.split("."):
             hook = getattr(hook, part)
     except (ImportError, AttributeError):

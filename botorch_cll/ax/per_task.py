@@ -59,13 +59,13 @@ def task_configs(experiment: Experiment) -> dict[str, OptimizationConfig]:
 class PerTaskNode(GenerationNode):
     """A generation node whose candidates are for one task after the other.
 
-    Every objective of the experiment is a task with an optimum of its own. Each candidate is the best
-    one for a single task, given all observations and the candidates that are still pending, and
-    counts as an observation of all tasks once it is evaluated. Asked for as many trials as there are
-    tasks, the node proposes one for each from one fit of the model.
+    Every objective of the experiment is a task with an optimum of its own. Each candidate is the
+    best one for a single task, given all observations and the candidates that are still pending,
+    and counts as an observation of all tasks once it is evaluated. Asked for as many trials as
+    there are tasks, the node proposes one for each from one fit of the model.
 
-    Whose turn it is follows from the generator runs that the node has made, which are stored with the
-    strategy. The task is kept in the metadata of each run, under `"task"`.
+    Whose turn it is follows from the generator runs that the node has made, which are stored with
+    the strategy. The task is kept in the metadata of each run, under `"task"`.
 
     Arguments are those of Ax's `GenerationNode`.
     """

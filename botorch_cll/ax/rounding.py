@@ -16,7 +16,7 @@ class Rounding:
 
     Integer and ordered parameters go to the nearest of their values, the one-hot code of an
     unordered parameter to its largest entry, everything else stays. Ax's own rounding function does
-    so too, but takes one point at a time, in Python, which is too slow for every particle of a swarm.
+    so too, but takes one point at a time, in Python: too slow for every particle of a swarm.
 
     Args:
         digest: What Ax knows of the parameters.

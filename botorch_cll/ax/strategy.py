@@ -13,7 +13,7 @@ from ax.generation_strategy.dispatch_utils import get_derelativize_config
 from ax.generation_strategy.generation_node import GenerationNode
 from ax.generation_strategy.generation_strategy import GenerationStrategy
 from ax.generation_strategy.generator_spec import GeneratorSpec
-from ax.generation_strategy.transition_criterion import MaxTrialsAwaitingData, MinTrials
+from ax.generation_strategy.transition_criterion import MinTrials
 from ax.generators.torch.botorch_modular.surrogate import SurrogateSpec
 from ax.generators.torch.botorch_modular.utils import ModelConfig
 from botorch.exceptions.errors import UnsupportedError
@@ -59,12 +59,13 @@ def make_generation_strategy(
         per_task: Whether each objective is a task with an optimum of its own. Trials are then
             proposed for the tasks in turn, see `PerTaskNode`, and `best_by_task` gives the optima.
             Otherwise several objectives are traded off against each other, as Ax does.
-        acquisition: What a single objective is optimized by: `"log_ei"`, the log expected improvement
-            over the best observation, or `"log_nei"`, over what the model thinks of the observations,
-            for metrics with much noise. Several objectives have Ax's default, the noisy expected
-            hypervolume improvement.
-        num_sobol: The number of first trials, of which half, and at least three, have to be completed
-            before the model takes over. Trials attached before count.
+        acquisition: What a single objective is optimized by: `"log_ei"`, the log expected
+            improvement over the best observation, or `"log_nei"`, over what the model thinks of
+            the observations, for metrics with much noise. Several objectives have Ax's default,
+            the noisy expected hypervolume improvement.
+        num_sobol: The number of first trials. Half of them, and at least three, have to be
+            completed before the model takes over; until then there are more of them. Attached
+            trials count.
         seed: The seed of everything random. The same seed and data give the same candidates, also
             after the client was stored and loaded.
         model_options: Further keyword arguments of the model, such as `num_restarts`.
@@ -141,8 +142,7 @@ def _joint_surrogate(surrogate: str, options: dict[str, Any]) -> JointSurrogate:
 
 
 def _sobol_node(num_sobol: int, seed: int, next_node: str) -> GenerationNode:
-    """The first trials; no more than asked for until enough of them are completed."""
-    not_lost = [TrialStatus.FAILED, TrialStatus.ABANDONED]
+    """The first trials, and more of them if asked for before enough are completed."""
     return GenerationNode(
         name="Sobol",
         generator_specs=[
@@ -153,20 +153,14 @@ def _sobol_node(num_sobol: int, seed: int, next_node: str) -> GenerationNode:
                 threshold=num_sobol,
                 transition_to=next_node,
                 use_all_trials_in_exp=True,
-                not_in_statuses=not_lost,
+                not_in_statuses=[TrialStatus.FAILED, TrialStatus.ABANDONED],
             ),
             MinTrials(
                 threshold=max(MIN_SOBOL, num_sobol // 2),
                 transition_to=next_node,
                 use_all_trials_in_exp=True,
                 only_in_statuses=[TrialStatus.COMPLETED],
-                count_only_trials_with_data=True,
             ),
-        ],
-        pausing_criteria=[
-            MaxTrialsAwaitingData(
-                threshold=num_sobol, use_all_trials_in_exp=True, not_in_statuses=not_lost
-            )
         ],
         should_deduplicate=True,
         suggested_experiment_status=ExperimentStatus.INITIALIZATION,

@@ -26,9 +26,9 @@ class JointSurrogate(Surrogate):
     and the rest of Ax it looks as before: one data set and one output of the model per metric, in
     the order of `outcomes`.
 
-    Ax cross-validates clones of a surrogate. Here a clone always fits: a model that has seen all data
-    would predict its own training data. It fits each fold once, however often Ax asks for it, until
-    the surrogate itself is fitted to other data.
+    Ax cross-validates clones of a surrogate. Here a clone always fits: a model that has seen all
+    data would predict its own training data. It fits each fold once, however often Ax asks for it,
+    until the surrogate itself is fitted to other data.
 
     Arguments are those of Ax's `Surrogate`.
     """
