@@ -88,18 +88,19 @@ def make_generation_strategy(
     if num_sobol < MIN_SOBOL:
         raise UnsupportedError(f"Expected num_sobol of at least {MIN_SOBOL}, got {num_sobol}.")
     options = _checked_model_options(surrogate, model_options or {})
+    refits = surrogate != "multi_task_gp"
     spec = GeneratorSpec(
         generator_enum=Generators.BOTORCH_MODULAR,
         generator_kwargs={
-            "surrogate": _joint_surrogate(surrogate, {**options, "seed": seed}),
+            "surrogate": _joint_surrogate(surrogate, {**options, "seed": seed}, refits),
             "acquisition_class": SwarmAcquisition,
             "acquisition_options": {
                 "criterion": "log_ei" if acquisition == "log_ei" else None,
                 "seed": seed,
             },
-            # A fold is fitted, not loaded with the state of the model of all data.
-            "refit_on_cv": True,
-            "warm_start_refit": False,
+            # Hyper-parameters of a GP are kept in cross-validation, as Ax does for its own.
+            "refit_on_cv": refits,
+            "warm_start_refit": not refits,
             # The acquisition asks itself whether anything is feasible yet.
             "use_p_feasible": False,
             "transform_configs": get_derelativize_config(derelativize_with_raw_status_quo=True),
@@ -130,14 +131,14 @@ def _checked_model_options(surrogate: str, options: Mapping[str, Any]) -> dict[s
     return dict(options)
 
 
-def _joint_surrogate(surrogate: str, options: dict[str, Any]) -> JointSurrogate:
+def _joint_surrogate(surrogate: str, options: dict[str, Any], refits: bool) -> JointSurrogate:
     config = ModelConfig(
         botorch_model_class=SURROGATES[surrogate], model_options=options, name=surrogate
     )
     return JointSurrogate(
         surrogate_spec=SurrogateSpec(model_configs=[config]),
-        refit_on_cv=True,
-        warm_start_refit=False,
+        refit_on_cv=refits,
+        warm_start_refit=not refits,
     )
 
 

@@ -9,6 +9,7 @@ from ax.core.search_space import SearchSpaceDigest
 from ax.core.types import TCandidateMetadata
 from ax.exceptions.model import ModelError
 from ax.generators.torch.botorch_modular.surrogate import Surrogate
+from botorch.models import MultiTaskGP
 from botorch.models.model import Model
 from botorch.utils.datasets import SupervisedDataset
 from torch import Tensor
@@ -26,9 +27,10 @@ class JointSurrogate(Surrogate):
     and the rest of Ax it looks as before: one data set and one output of the model per metric, in
     the order of `outcomes`.
 
-    Ax cross-validates clones of a surrogate. Here a clone always fits: a model that has seen all
-    data would predict its own training data. It fits each fold once, however often Ax asks for it,
-    until the surrogate itself is fitted to other data.
+    Ax cross-validates clones of a surrogate, with the state of the model of all data if it is left
+    at its defaults. A GP is then conditioned on the data of the fold, and only its hyper-parameters
+    come from all data. An ensemble would predict what it has seen, so it is fitted to the fold: once,
+    however often Ax asks for it, until the surrogate itself is fitted to other data.
 
     Arguments are those of Ax's `Surrogate`.
     """
@@ -52,9 +54,9 @@ class JointSurrogate(Surrogate):
             datasets: One data set per metric.
             search_space_digest: What Ax knows of the parameters.
             candidate_metadata: As in Ax's `Surrogate`.
-            state_dict: Not used: the state of a model fitted to other data says nothing of how well
-                it would predict these.
-            refit: Not used: the model is always fitted to the data at hand.
+            state_dict: The hyper-parameters of a GP; not used for ensembles, whose state is what
+                they know of the data.
+            refit: Whether to fit the hyper-parameters of a GP; ensembles are always fitted.
             repeat_model_selection_if_dataset_changed: As in Ax's `Surrogate`.
 
         Raises:
@@ -62,14 +64,16 @@ class JointSurrogate(Surrogate):
         """
         merged = merge_datasets(datasets)
         previous = self._model
+        [config] = self.surrogate_spec.model_configs
+        is_gp = issubclass(cast(type[Model], config.botorch_model_class), MultiTaskGP)
         if self._is_fold:
             self._recall(merged)
         super().fit(
             datasets=[merged],
             search_space_digest=search_space_digest,
             candidate_metadata=candidate_metadata,
-            state_dict=None,
-            refit=True,
+            state_dict=state_dict if is_gp else None,
+            refit=refit if is_gp else True,
             repeat_model_selection_if_dataset_changed=repeat_model_selection_if_dataset_changed,
         )
         self._merged = merged
