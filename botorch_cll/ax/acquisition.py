@@ -170,9 +170,13 @@ class SwarmAcquisition(Acquisition):
                     candidate_set=candidate_set,
                     sampling_strategy=sampling_strategy,
                 )
+        bounds = self._tensor(search_space_digest.bounds).T
+        for feature, value in (fixed_features or {}).items():
+            # A task between two tasks has no meaning, not even in passing.
+            bounds[:, feature] = value
         arguments = {
             "q": n,
-            "bounds": self._tensor(search_space_digest.bounds).T,
+            "bounds": bounds,
             "inequality_constraints": inequality_constraints,
             "fixed_features": fixed_features,
             **self._swarm_options(optimizer_options),
@@ -180,12 +184,12 @@ class SwarmAcquisition(Acquisition):
         rounding = Rounding(search_space_digest, fixed_features)
         candidates, values = self._search(rounding, arguments)
         if not inequality_constraints and not rounding:
-            candidates = _on_grid(candidates, arguments["bounds"])
+            candidates = _on_grid(candidates, bounds)
         if rounding_func is not None:
             candidates = rounding_func(candidates)
         validate_candidates(
             candidates=candidates,
-            bounds=arguments["bounds"],
+            bounds=bounds,
             discrete_choices=search_space_digest.discrete_choices or None,
             inequality_constraints=inequality_constraints,
             feature_names=search_space_digest.feature_names,

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from ax.core.search_space import SearchSpaceDigest
 from ax.generators.torch.botorch_modular.surrogate import (
     Surrogate,
     _submodel_input_constructor_base,
     submodel_input_constructor,
 )
-from ax.generators.torch.botorch_modular.utils import ModelConfig, fit_botorch_model
+from ax.generators.torch.botorch_modular.utils import (
+    ModelConfig,
+    fit_botorch_model,
+    get_all_task_values_from_ssd,
+)
 from botorch.exceptions.errors import UnsupportedError
-from botorch.fit import fit_gpytorch_mll
+from botorch.models import MultiTaskGP
 from botorch.models.model import Model
 from botorch.utils.datasets import MultiTaskDataset, SupervisedDataset
 from gpytorch.mlls import MarginalLogLikelihood
@@ -34,6 +37,9 @@ SURROGATES: dict[str, type[Model]] = {
     "multi_task_gp": JointMultiTaskGP,
 }
 """The surrogates of `make_generation_strategy`."""
+
+TASK_PARAMETER_SURROGATES: dict[str, type[Model]] = SURROGATES | {"multi_task_gp": MultiTaskGP}
+"""The surrogates where the values of a parameter are the tasks: data in the long format."""
 
 
 @submodel_input_constructor.register(RBFEnsembleModel)  # type: ignore[untyped-decorator]
@@ -56,6 +62,12 @@ def _ensemble_inputs(
         search_space_digest=search_space_digest,
         surrogate=surrogate,
     )
+    for task_feature in search_space_digest.task_features:
+        inputs |= {
+            "task_feature": task_feature,
+            "output_tasks": [int(search_space_digest.target_values[task_feature])],
+            "all_tasks": get_all_task_values_from_ssd(search_space_digest),
+        }
     # Metrics differ in where and with what noise they are observed.
     inputs["missing"] = "mask"
     if inputs.get("correlation_layers") is not None:
@@ -94,16 +106,3 @@ def _fit_ensemble(
 ) -> None:
     """Fit one of our models, which have no marginal likelihood, by their own procedure."""
     fit_rbf_ensemble(model)
-
-
-@fit_botorch_model.register(JointMultiTaskGP)  # type: ignore[untyped-decorator]
-def _fit_gp(
-    model: JointMultiTaskGP,
-    mll_class: type[MarginalLogLikelihood],
-    mll_options: dict[str, Any] | None = None,
-) -> None:
-    """Fit the multi-task GP; retries start from the same random points each time."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(model.seed)
-        mll = mll_class(likelihood=model.likelihood, model=model, **(mll_options or {}))
-        fit_gpytorch_mll(mll)

@@ -30,7 +30,6 @@ class JointMultiTaskGP(MultiTaskGP):
             omitted.
         outcome_transform: Has to be `None`: Ax standardizes each metric.
         rank: The rank of the covariance between the tasks, full by default.
-        seed: The seed of the random start of that covariance and of retried fits.
 
     Raises:
         InputDataError: If a task was never observed.
@@ -45,7 +44,6 @@ class JointMultiTaskGP(MultiTaskGP):
         bounds: Tensor | None = None,
         outcome_transform: OutcomeTransform | None = None,
         rank: int | None = None,
-        seed: int = 0,
     ) -> None:
         if outcome_transform is not None:
             raise UnsupportedError(
@@ -62,18 +60,15 @@ class JointMultiTaskGP(MultiTaskGP):
         if bounds is not None:
             # The task is not scaled; Normalize wants bounds for it all the same.
             bounds = torch.cat([bounds.to(train_X), train_X.new_tensor([[0.0], [1.0]])], dim=-1)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            super().__init__(
-                train_X=torch.cat([train_X[row], task.unsqueeze(-1).to(train_X)], dim=-1),
-                train_Y=train_Y[row, task].unsqueeze(-1),
-                train_Yvar=noise,
-                task_feature=d,
-                rank=rank,
-                outcome_transform=None,
-                input_transform=Normalize(d + 1, indices=list(range(d)), bounds=bounds),
-            )
-        self.seed = seed
+        super().__init__(
+            train_X=torch.cat([train_X[row], task.unsqueeze(-1).to(train_X)], dim=-1),
+            train_Y=train_Y[row, task].unsqueeze(-1),
+            train_Yvar=noise,
+            task_feature=d,
+            rank=rank,
+            outcome_transform=None,
+            input_transform=Normalize(d + 1, indices=list(range(d)), bounds=bounds),
+        )
 
     def subset_output(self, idcs: list[int]) -> Self:
         """The model of some of the outputs; it shares its parameters with this one.

@@ -11,8 +11,8 @@ from ax.core.objective import Objective
 from ax.core.observation import ObservationFeatures
 from ax.core.optimization_config import OptimizationConfig
 from ax.exceptions.core import UserInputError
-from ax.generation_strategy.generation_node import GenerationNode
-from ax.storage.json_store.decoder import object_from_json
+
+from botorch_cll.ax.nodes import StoredNode
 
 TASK = "task"
 """The key under which the metadata of a generator run name the task it was made for."""
@@ -56,7 +56,7 @@ def task_configs(experiment: Experiment) -> dict[str, OptimizationConfig]:
     }
 
 
-class PerTaskNode(GenerationNode):
+class PerTaskNode(StoredNode):
     """A generation node whose candidates are for one task after the other.
 
     Every objective of the experiment is a task with an optimum of its own. Each candidate is the
@@ -112,31 +112,3 @@ class PerTaskNode(GenerationNode):
         if run is not None:
             run._gen_metadata = {**(run.gen_metadata or {}), TASK: task}
         return run
-
-    @classmethod
-    def deserialize_init_args(
-        cls,
-        args: dict[str, Any],
-        decoder_registry: Any = None,
-        class_decoder_registry: Any = None,
-    ) -> dict[str, Any]:
-        """Decode what `node_to_dict` encoded; see Ax's `SerializationMixin`."""
-        registries = {
-            "decoder_registry": decoder_registry,
-            "class_decoder_registry": class_decoder_registry,
-        }
-        return {key: object_from_json(value, **registries) for key, value in args.items()}
-
-
-def node_to_dict(node: PerTaskNode) -> dict[str, Any]:
-    """A node as a dictionary of the arguments it is made of, for Ax's storage."""
-    return {
-        "__type": type(node).__name__,
-        "name": node.name,
-        "generator_specs": node.generator_specs,
-        "transition_criteria": node.transition_criteria,
-        "pausing_criteria": node.pausing_criteria,
-        "should_deduplicate": node.should_deduplicate,
-        "previous_node_name": node._previous_node_name,
-        "suggested_experiment_status": node.suggested_experiment_status,
-    }

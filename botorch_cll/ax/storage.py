@@ -13,8 +13,10 @@ from ax.storage.json_store.registry import CORE_DECODER_REGISTRY, CORE_ENCODER_R
 
 from botorch_cll.ax.acquisition import SwarmAcquisition
 from botorch_cll.ax.models import SURROGATES
-from botorch_cll.ax.per_task import PerTaskNode, node_to_dict
+from botorch_cll.ax.nodes import node_to_dict
+from botorch_cll.ax.per_task import PerTaskNode
 from botorch_cll.ax.surrogate import JointSurrogate
+from botorch_cll.ax.target_task import TargetTaskNode
 from botorch_cll.files import write_atomically
 
 
@@ -24,8 +26,9 @@ def register() -> None:
         register_model(model_class)
     register_acquisition(SwarmAcquisition)
     CORE_ENCODER_REGISTRY[JointSurrogate] = surrogate_to_dict
-    CORE_ENCODER_REGISTRY[PerTaskNode] = node_to_dict
-    for stored in (JointSurrogate, PerTaskNode):
+    for node in (PerTaskNode, TargetTaskNode):
+        CORE_ENCODER_REGISTRY[node] = node_to_dict
+    for stored in (JointSurrogate, PerTaskNode, TargetTaskNode):
         CORE_DECODER_REGISTRY[stored.__name__] = stored
 
 

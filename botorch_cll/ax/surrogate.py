@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Self, cast
 
+import torch
 from ax.core.search_space import SearchSpaceDigest
 from ax.core.types import TCandidateMetadata
-from ax.exceptions.model import ModelError
 from ax.generators.torch.botorch_modular.surrogate import Surrogate
 from botorch.models import MultiTaskGP
 from botorch.models.model import Model
@@ -29,13 +29,12 @@ class JointSurrogate(Surrogate):
 
     Ax cross-validates clones of a surrogate, with the state of the model of all data if it is left
     at its defaults. A GP is then conditioned on the data of the fold, and only its hyper-parameters
-    come from all data. An ensemble would predict what it has seen, so it is fitted to the fold: once,
+    come from all data. An ensemble would predict what it has seen; it is fitted to each fold once,
     however often Ax asks for it, until the surrogate itself is fitted to other data.
 
     Arguments are those of Ax's `Surrogate`.
     """
 
-    _merged: SupervisedDataset | None = None
     _folds: Folds | None = None
     _is_fold: bool = False
 
@@ -68,15 +67,17 @@ class JointSurrogate(Surrogate):
         is_gp = issubclass(cast(type[Model], config.botorch_model_class), MultiTaskGP)
         if self._is_fold:
             self._recall(merged)
-        super().fit(
-            datasets=[merged],
-            search_space_digest=search_space_digest,
-            candidate_metadata=candidate_metadata,
-            state_dict=state_dict if is_gp else None,
-            refit=refit if is_gp else True,
-            repeat_model_selection_if_dataset_changed=repeat_model_selection_if_dataset_changed,
-        )
-        self._merged = merged
+        # GPs over tasks start at random, without a generator of their own.
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            super().fit(
+                datasets=[merged],
+                search_space_digest=search_space_digest,
+                candidate_metadata=candidate_metadata,
+                state_dict=state_dict if is_gp else None,
+                refit=refit if is_gp else True,
+                repeat_model_selection_if_dataset_changed=repeat_model_selection_if_dataset_changed,
+            )
         self._training_data = list(datasets)
         if self._is_fold:
             self._remember(merged)
@@ -85,10 +86,12 @@ class JointSurrogate(Surrogate):
 
     @property
     def observations(self) -> tuple[Tensor, Tensor]:
-        """The `n x d`-dim inputs and `n x m`-dim outcomes of the fit, NaN if not observed."""
-        if self._merged is None:
-            raise ModelError("Expected a fitted surrogate, got one that is not: call fit first.")
-        return self._merged.X, self._merged.Y
+        """The `n x d`-dim inputs and `n x m`-dim outcomes of the fit, NaN if not observed.
+
+        Observations of auxiliary experiments are not among them: Ax leaves the target's only.
+        """
+        merged = merge_datasets(self.training_data)
+        return merged.X, merged.Y
 
     def clone_reset(self) -> Self:
         """A surrogate of the same settings without data, for the folds of a cross-validation."""
