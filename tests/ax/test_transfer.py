@@ -29,7 +29,7 @@ def loss(parameters, shift):
     return {"loss": round((x - 2.0 - shift) ** 2 + (y + 1.0) ** 2 + 5.0 * shift, 6)}
 
 
-def long_client(kind="string", surrogate="multi_rbf", **options):
+def long_client(kind="string", surrogate="multi_rbf", num_source=12, **options):
     values = VALUES[kind]
     task = ChoiceParameter(
         name="task",
@@ -54,7 +54,7 @@ def long_client(kind="string", surrogate="multi_rbf", **options):
         strategy(surrogate, target_task={"task": values[1]}, num_sobol=3, **options)
     )
     for shift, value in ((0.4, values[0]), (-0.4, values[2])):
-        for i in range(12):
+        for i in range(num_source):
             x = {"x0": -5.0 + 15.0 * i / 11, "x1": -5.0 + (7 * i % 12) * 15.0 / 11}
             index = client.attach_trial({**x, "task": value})
             client.complete_trial(trial_index=index, raw_data=loss(x, shift))
@@ -79,8 +79,8 @@ def test_candidates_are_for_the_target(kind, surrogate, tmp_path):
 
 @pytest.mark.parametrize("surrogate", ["single_rbf", "multi_task_gp"])
 def test_every_surrogate_takes_a_task_parameter(surrogate):
-    client = long_client(surrogate=surrogate)
-    run(client, lambda parameters: loss(parameters, 0.0), 28)
+    client = long_client(surrogate=surrogate, num_source=3)
+    run(client, lambda parameters: loss(parameters, 0.0), 10)
     assert nodes(client)[-1] == surrogate
 
 
