@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 from ax.api.client import Client
+from ax.api.configs import StorageConfig
 from ax.exceptions.storage import JSONEncodeError
 
 from botorch_cll.ax import best_by_task, save_client
 
-from support.ax_loops import SURROGATES, make_client, run, tasks
+from support.ax_loops import SURROGATES, make_client, real_parameters, run, strategy, tasks
 
 TESTS = Path(__file__).parents[1]
 
@@ -143,3 +144,37 @@ def test_options_survive_storage(tmp_path):
     loaded.get_next_trials(max_trials=1)
     model = loaded._generation_strategy.adapter.botorch_model
     assert options.items() <= model.options.items()
+
+
+FROM_DATABASE = """
+import json, sys
+from ax.api.client import Client
+from ax.api.configs import StorageConfig
+import botorch_cll.ax
+
+config = StorageConfig(url=sys.argv[1])
+found = {}
+for name in sys.argv[2:]:
+    client = Client.load_from_database(name, storage_config=config)
+    found[name] = list(client.get_next_trials(max_trials=1).values())
+print(json.dumps(found))
+"""
+
+
+def test_a_database_continues_with_the_same_candidates(tmp_path):
+    db = pytest.importorskip("ax.storage.sqa_store.db", exc_type=ImportError)
+    url = f"sqlite:///{tmp_path / 'ax.db'}"
+    db.init_engine_and_session_factory(url=url)
+    db.create_all_tables(db.get_engine())
+    client = Client(storage_config=StorageConfig(url=url), random_seed=0)
+    client.configure_experiment(parameters=real_parameters(), name="stored")
+    client.configure_optimization("-a, -b")
+    client.set_generation_strategy(strategy(per_task=True))
+    run(client, tasks, 5)
+    # The next one is not written to the database: it is left to the other process.
+    (run_of_trial,) = client._generation_strategy.gen(client._experiment)[0]
+    expected = {"stored": [arm.parameters for arm in run_of_trial.arms]}
+    found = subprocess.run(
+        **command(FROM_DATABASE, url, *expected), stdout=subprocess.PIPE, check=True
+    )
+    assert json.loads(found.stdout) == expected
