@@ -183,6 +183,8 @@ class SwarmAcquisition(Acquisition):
         }
         rounding = Rounding(search_space_digest, fixed_features)
         candidates, values = self._search(rounding, arguments)
+        if rounding and n == 1 and len(rounding.rounded_features) < len(bounds.T):
+            candidates, values = self._climb(candidates, values, rounding, arguments)
         if not inequality_constraints and not rounding:
             candidates = _on_grid(candidates, bounds)
         if rounding_func is not None:
@@ -213,8 +215,7 @@ class SwarmAcquisition(Acquisition):
     @property
     def _seed(self) -> int:
         """A seed that follows from the user's and the data, so that each trial has its own."""
-        num_pending = 0 if self.X_pending is None else len(self.X_pending)
-        return int(self.options.get("seed", 0)) + len(self._known_points()) + num_pending
+        return int(self.options.get("seed", 0)) + len(self._known_points())
 
     def _tensor(self, values: Any) -> Tensor:
         return torch.tensor(values, dtype=self.dtype, device=self.device)
@@ -270,6 +271,24 @@ class SwarmAcquisition(Acquisition):
             )
         assert values is not None
         return candidates, values
+
+    def _climb(
+        self, candidates: Tensor, values: Tensor, rounding: Rounding, arguments: dict[str, Any]
+    ) -> tuple[Tensor, Tensor]:
+        """Go on from a rounded candidate by gradients, in what is not rounded."""
+        rounded = {i: float(candidates[0, i]) for i in rounding.rounded_features}
+        higher, value = optimize_acqf_pso(
+            acq_function=self.acqf,
+            batch_initial_conditions=candidates.unsqueeze(0),
+            **{
+                **arguments,
+                "num_restarts": 1,
+                "raw_samples": None,
+                "fixed_features": {**(arguments["fixed_features"] or {}), **rounded},
+            },
+        )
+        assert value is not None
+        return (higher, value) if bool(value > values) else (candidates, values)
 
 
 def _on_grid(X: Tensor, bounds: Tensor) -> Tensor:

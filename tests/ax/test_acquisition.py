@@ -1,6 +1,7 @@
 """Which acquisition function the strategies use, and over which incumbent."""
 
 import torch
+from ax.api.configs import RangeParameterConfig
 from botorch.acquisition import LogExpectedImprovement
 from botorch.acquisition.logei import (
     qLogExpectedImprovement,
@@ -121,3 +122,20 @@ def test_global_state_is_left_alone():
     client.get_next_trials(max_trials=2)
     assert torch.equal(torch.rand(3), expected)
     assert (torch.get_num_threads(), torch.get_default_dtype()) == (threads, dtype)
+
+
+def test_real_parameters_next_to_rounded_ones_are_climbed():
+    parameters = [
+        RangeParameterConfig(name="x0", parameter_type="float", bounds=(-5.0, 10.0)),
+        RangeParameterConfig(name="x1", parameter_type="int", bounds=(-5, 10)),
+    ]
+    client = make_client("-a", parameters=parameters, optimizer_options={}, model_options={})
+    run(client, only("a", "b"), 9)
+    found = acquisition(client)
+    candidate, _, _ = found.optimize(n=1, search_space_digest=found.search_space_digest)
+    line = candidate.repeat(2001, 1)
+    line[:, 0] = torch.linspace(-5.0, 10.0, 2001, dtype=torch.double)
+    assert float(candidate[0, 1]) == round(float(candidate[0, 1]))
+    # No real value at this integer is better.
+    best = found.evaluate(line.unsqueeze(-2)).max()
+    assert float(found.evaluate(candidate)) > float(best) - 1e-4
