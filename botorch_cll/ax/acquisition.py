@@ -254,13 +254,7 @@ class SwarmAcquisition(Acquisition):
         }
         candidates, values = optimize_acqf_pso(**arguments)
         assert values is not None
-        lower, upper = arguments["bounds"]
-        width = torch.where(upper > lower, upper - lower, 1.0)
-        known = self._known_points()
-
-        def distance(x: Tensor) -> Tensor:
-            return ((x - known) / width).abs().amax(dim=-1).amin(dim=-1)
-
+        distance = self._distance_to_known_points(arguments["bounds"])
         if all(bool(distance(x) > SAME_POINT) for x in candidates):
             return candidates, values
         # If nothing else is left: Ax knows what to do with points it has had already.
@@ -288,7 +282,15 @@ class SwarmAcquisition(Acquisition):
             },
         )
         assert value is not None
-        return (higher, value) if bool(value > values) else (candidates, values)
+        is_new = self._distance_to_known_points(arguments["bounds"])(higher[0]) > SAME_POINT
+        return (higher, value) if bool(is_new & (value > values)) else (candidates, values)
+
+    def _distance_to_known_points(self, bounds: Tensor) -> Callable[[Tensor], Tensor]:
+        """How far a `d`-dim point is from the next known one, in fractions of the box."""
+        lower, upper = bounds
+        width = torch.where(upper > lower, upper - lower, 1.0)
+        known = self._known_points()
+        return lambda x: ((x - known) / width).abs().amax(dim=-1).amin(dim=-1)
 
 
 def _on_grid(X: Tensor, bounds: Tensor) -> Tensor:

@@ -46,6 +46,8 @@ TASK_PARAMETER_TRANSFORMS = [
     TaskChoiceToIntTaskChoice,
 ]
 
+_OPTIMIZER_OPTIONS = ["num_restarts", "options", "raw_samples"]
+
 # What follows from the data or the search space, or is an argument of its own.
 _NO_OPTIONS = {
     "train_X", "train_Y", "train_Yvar", "task_feature", "output_tasks", "all_tasks", "bounds",
@@ -118,39 +120,27 @@ def make_generation_strategy(
         )
     is_long = target_task is not None or auxiliary_sources
     model_class = (TASK_PARAMETER_SURROGATES if is_long else SURROGATES)[surrogate]
-    options = _checked_model_options(model_class, model_options or {})
-    is_gp = issubclass(model_class, MultiTaskGP)
-    config = ModelConfig(
-        botorch_model_class=model_class,
-        model_options=options if is_gp else {**options, "seed": seed},
-        name=surrogate,
-    )
-    # Hyper-parameters of a GP are kept in cross-validation, as Ax does for its own.
-    folds: dict[str, Any] = {"refit_on_cv": not is_gp, "warm_start_refit": is_gp}
+    generator_kwargs = {
+        **_model_kwargs(surrogate, model_class, model_options or {}, seed),
+        "acquisition_class": SwarmAcquisition,
+        "acquisition_options": {
+            "criterion": "log_ei" if acquisition == "log_ei" else None,
+            "seed": seed,
+        },
+        # The acquisition asks itself whether anything is feasible yet.
+        "use_p_feasible": False,
+        "transform_configs": get_derelativize_config(derelativize_with_raw_status_quo=True),
+    }
+    _check_names("optimizer_options", optimizer_options or {}, _OPTIMIZER_OPTIONS)
+    gen_kwargs = {"model_gen_options": {"optimizer_kwargs": dict(optimizer_options or {})}}
     fixed = {}
     if target_task is not None:
+        generator_kwargs["transforms"] = TASK_PARAMETER_TRANSFORMS
         fixed = {"fixed_features": ObservationFeatures(parameters=dict(target_task))}
     spec = GeneratorSpec(
         generator_enum=Generators.BOTL if auxiliary_sources else Generators.BOTORCH_MODULAR,
-        generator_kwargs={
-            "surrogate": JointSurrogate(
-                surrogate_spec=SurrogateSpec(model_configs=[config]), **folds
-            ),
-            "acquisition_class": SwarmAcquisition,
-            "acquisition_options": {
-                "criterion": "log_ei" if acquisition == "log_ei" else None,
-                "seed": seed,
-            },
-            **folds,
-            # The acquisition asks itself whether anything is feasible yet.
-            "use_p_feasible": False,
-            "transform_configs": get_derelativize_config(derelativize_with_raw_status_quo=True),
-            **({} if target_task is None else {"transforms": TASK_PARAMETER_TRANSFORMS}),
-        },
-        generator_gen_kwargs={
-            "model_gen_options": {"optimizer_kwargs": dict(optimizer_options or {})},
-            **fixed,
-        },
+        generator_kwargs=generator_kwargs,
+        generator_gen_kwargs={**gen_kwargs, **fixed},
     )
     node_class = PerTaskNode if per_task else TargetTaskNode if target_task else GenerationNode
     node = node_class(
@@ -166,12 +156,29 @@ def make_generation_strategy(
     )
 
 
-def _checked_model_options(model_class: type[Model], options: Mapping[str, Any]) -> dict[str, Any]:
-    known = sorted(set(signature(model_class).parameters) - _NO_OPTIONS)
+def _model_kwargs(
+    name: str, model_class: type[Model], options: Mapping[str, Any], seed: int
+) -> dict[str, Any]:
+    """The arguments of Ax's generator that say what the model is and how it is cross-validated."""
+    _check_names(
+        "model_options", options, sorted(set(signature(model_class).parameters) - _NO_OPTIONS)
+    )
+    is_gp = issubclass(model_class, MultiTaskGP)
+    config = ModelConfig(
+        botorch_model_class=model_class,
+        model_options={**options} if is_gp else {**options, "seed": seed},
+        name=name,
+    )
+    # Hyper-parameters of a GP are kept in cross-validation, as Ax does for its own.
+    folds: dict[str, Any] = {"refit_on_cv": not is_gp, "warm_start_refit": is_gp}
+    surrogate = JointSurrogate(surrogate_spec=SurrogateSpec(model_configs=[config]), **folds)
+    return {"surrogate": surrogate, **folds}
+
+
+def _check_names(argument: str, options: Mapping[str, Any], known: list[str]) -> None:
     unknown = sorted(set(options) - set(known))
     if unknown:
-        raise UnsupportedError(f"Expected model_options among {known}, got {unknown}.")
-    return dict(options)
+        raise UnsupportedError(f"Expected {argument} among {known}, got {unknown}.")
 
 
 def _sobol_node(
