@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+_MAX_ELEMENTS = 4_000_000
+
 
 def draw_bags(
     observed: Tensor, num_restarts: int, fraction: float, generator: torch.Generator
@@ -23,15 +25,16 @@ def draw_bags(
     Returns:
         A `S x n x T`-dim boolean tensor, true for the observations that a restart is fitted to.
     """
-    n, _ = observed.shape
+    n = len(observed)
     count = observed.sum(0)
     keep = (fraction * count).round().long().clamp_min(2).minimum(count)
-    order = (
-        torch.rand(num_restarts, n, generator=generator, dtype=torch.double)
-        .argsort(-1)
-        .to(observed.device)
-    )
-    # Along the random order of the rows, a task keeps the first `keep` that it was observed in.
-    shuffled = observed[order]
-    kept = shuffled & (shuffled.cumsum(1) <= keep)
-    return torch.zeros_like(kept).scatter_(1, order.unsqueeze(-1).expand_as(kept), kept)
+    bags = observed.new_zeros(num_restarts, *observed.shape)
+    at_a_time = max(1, _MAX_ELEMENTS // observed.numel())
+    for part in bags.split(at_a_time):
+        key = torch.rand(len(part), n, generator=generator, dtype=torch.double)
+        order = key.argsort(-1).to(observed.device)
+        # Along the random order of the rows, a task keeps the first `keep` it was observed in.
+        shuffled = observed[order]
+        kept = shuffled & (shuffled.cumsum(1) <= keep)
+        part.scatter_(1, order.unsqueeze(-1).expand_as(kept), kept)
+    return bags

@@ -27,10 +27,10 @@ from botorch_cll.models.ensemble import RBFEnsembleModel, remoteness
 from botorch_cll.nn import kmeans_centers
 from botorch_cll.nn.ridge import RidgeSolution
 
-_MAX_SCORE_ROWS = 150
-_MAX_SCORE_CENTERS = 20
+MAX_SCORE_ROWS = 150
+MAX_SCORE_CENTERS = 20
 _MAX_CENTER_ROWS = 2_000
-_MAX_HONEST_ROWS = 2_000
+MAX_HONEST_ROWS = 2_000
 _MAX_ELEMENTS = 4_000_000
 
 
@@ -96,7 +96,7 @@ def fit_two_stage(
     solution = model.solution()
     model.network.weight.data = solution.weight.squeeze(-1)
     _draw_tasks_without_data(model, data, generator)
-    rows = _choose_rows(len(data.X), _MAX_HONEST_ROWS, generator).to(data.X.device)
+    rows = _choose_rows(len(data.X), MAX_HONEST_ROWS, generator).to(data.X.device)
     outputs, remote = _out_of_sample_outputs(model, data, bags, rows, solution)
     honest = outputs + _fit_correlation_layer(model, data, bags, rows, outputs)
     calibrate(model, honest, remote, rows, generator)
@@ -136,13 +136,13 @@ def _search(
     """
     per_task = model.solves_tasks_jointly or not model.shares_hidden_layer
     blocks = TaskBlocks.from_data(data, per_task=per_task)
-    blocks = blocks.sample(_MAX_SCORE_ROWS, generator)
+    blocks = blocks.sample(MAX_SCORE_ROWS, generator)
     near = data.X[_choose_rows(len(data.X), _MAX_CENTER_ROWS, generator).to(data.X.device)]
     count = (blocks.per_task().weight > 0).sum(-1).to(data.X)
 
     def score(settings: Settings) -> Tensor:
         everywhere = near.new_ones(len(settings), len(near))
-        num_centers = min(model.num_centers, _MAX_SCORE_CENTERS, len(near))
+        num_centers = min(model.num_centers, MAX_SCORE_CENTERS, len(near))
         centers = kmeans_centers(near, everywhere, num_centers, generator, num_iterations=0)
         return score_settings(model, data.X, blocks, settings, centers)
 
@@ -253,12 +253,12 @@ def _out_of_sample_outputs(
     Returns:
         Two `S x len(rows) x T`-dim tensors: the outputs, and how remote the rows are.
     """
-    weight = (noise_weights(data) * bags).movedim(-1, 1)
-    Y = data.Y.nan_to_num(0.0).T.unsqueeze(-1)
+    weight = (noise_weights(data)[rows] * bags[:, rows]).movedim(-1, 1)
+    Y = data.Y[rows].nan_to_num(0.0).T.unsqueeze(-1)
     at_a_time = max(1, _MAX_ELEMENTS // solution.weight.numel())
     outputs, supports = [], []
-    for chosen in rows.split(at_a_time):
-        phi = model.network.features(data.X[chosen])
+    for chosen in torch.arange(len(rows), device=rows.device).split(at_a_time):
+        phi = model.network.features(data.X[rows[chosen]])
         supports.append(model.network.support(phi))
         outputs.append(
             solution.leave_one_out(

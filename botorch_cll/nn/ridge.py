@@ -178,8 +178,18 @@ class RegularizedTasksSolution(RidgeSolution):
         return torch.cholesky_solve(penalized, self.factor)
 
 
+def _above_rounding(penalty: Tensor, gram: Tensor) -> Tensor:
+    """Penalties in double precision, none of them below what rounding did to the Gram matrix.
+
+    Normal equations square the condition of the problem: in single precision a small penalty would
+    be less than the error of what it is added to.
+    """
+    rounding = 100.0 * torch.finfo(gram.dtype).eps * gram.diagonal(dim1=-2, dim2=-1)
+    return torch.maximum(penalty, rounding.amax(-1, keepdim=True)).double()
+
+
 def solve_ridge(gram: Tensor, moment: Tensor, penalty: Tensor) -> RidgeSolution:
-    r"""Independent ridge regressions.
+    r"""Independent ridge regressions, solved in double precision.
 
     .. math:: \min_w \sum_i \omega_i (y_i - \phi_i^\top w)^2 + \sum_j \pi_j w_j^2
 
@@ -191,14 +201,18 @@ def solve_ridge(gram: Tensor, moment: Tensor, penalty: Tensor) -> RidgeSolution:
     Returns:
         The solution, of the batch shape of `gram`.
     """
-    factor = cholesky(gram + torch.diag_embed(penalty))
-    return RidgeSolution(weight=torch.cholesky_solve(moment, factor), factor=factor)
+    penalty = _above_rounding(penalty, gram)
+    factor = cholesky(gram.double() + torch.diag_embed(penalty))
+    weight = torch.cholesky_solve(moment.double(), factor)
+    return RidgeSolution(weight=weight.to(gram), factor=factor.to(gram))
 
 
 def solve_regularized_tasks(
     gram: Tensor, moment: Tensor, shared_penalty: Tensor, own_penalty: Tensor
 ) -> RegularizedTasksSolution:
     r"""Regularised multi-task learning with squared loss (Evgeniou and Pontil, KDD 2004).
+
+    Solved in double precision.
 
     .. math:: \min \sum_t \sum_i \omega_{ti} \big(y_{ti} - \phi_{ti}^\top (w_0 + v_t)\big)^2
         + \frac{\lambda_1}{T} \sum_t \lVert v_t \rVert^2 + \lambda_2 \lVert w_0 \rVert^2
@@ -221,7 +235,9 @@ def solve_regularized_tasks(
     Returns:
         The solution, with `weight` holding every task's `w_t = w_0 + v_t`.
     """
-    own = own_penalty.unsqueeze(-2)
+    like, own = gram, _above_rounding(own_penalty.unsqueeze(-2), gram)
+    shared_penalty = _above_rounding(shared_penalty, gram.sum(-3))
+    gram, moment = gram.double(), moment.double()
     factor = cholesky(gram + torch.diag_embed(own))
     shrunk_gram = own.unsqueeze(-1) * torch.cholesky_solve(gram, factor)
     solved = torch.cholesky_solve(moment, factor)
@@ -230,8 +246,8 @@ def solve_regularized_tasks(
     w_0 = torch.cholesky_solve((own.unsqueeze(-1) * solved).sum(-3), shared_factor)
     v = solved - torch.cholesky_solve(gram @ w_0.unsqueeze(-3), factor)
     return RegularizedTasksSolution(
-        weight=w_0.unsqueeze(-3) + v,
-        factor=factor,
-        own_penalty=own,
-        shared_factor=shared_factor.unsqueeze(-3),
+        weight=(w_0.unsqueeze(-3) + v).to(like),
+        factor=factor.to(like),
+        own_penalty=own.to(like),
+        shared_factor=shared_factor.unsqueeze(-3).to(like),
     )

@@ -15,7 +15,6 @@ from botorch.exceptions.errors import (
 )
 from botorch.optim.initializers import (
     gen_batch_initial_conditions,
-    is_nonnegative,
     sample_q_batches_from_polytope,
 )
 from botorch.utils.sampling import draw_sobol_samples
@@ -26,6 +25,9 @@ from botorch_cll.optim.search import SwarmSearch
 # Sobol points drawn per feasible point wanted, before the slower polytope sampler takes over.
 REJECTION_FACTOR = 8
 
+# Options of BoTorch's random choice among raw samples.
+RANDOM_CHOICE_KEYS = frozenset({"nonnegative", "eta", "alpha"})
+
 
 def gen_swarm_positions(
     search: SwarmSearch,
@@ -33,11 +35,11 @@ def gen_swarm_positions(
     num_particles: int,
     raw_samples: int | None,
 ) -> Tensor:
-    """Choose initial positions by BoTorch's heuristic for initial conditions.
+    """Choose initial positions by one of BoTorch's heuristics for initial conditions.
 
-    Feasible raw samples are scored by the acquisition function, and the particles of all swarms are
-    drawn from them without replacement, the better the likelier (`initialize_q_batch` and its
-    variants), and dealt out to the swarms in turn.
+    Feasible raw samples are scored by the acquisition function, and the best of them are dealt out
+    to the swarms in turn: each has a leader of its own. With one of the options `nonnegative`,
+    `eta` and `alpha` the particles are drawn at random, the better the likelier, as BoTorch does.
 
     Args:
         search: What is maximized, and where.
@@ -63,7 +65,8 @@ def gen_swarm_positions(
         return torch.cat(positions)
     total = num_swarms * num_particles
     settings = _settings(search, num_particles)
-    settings.setdefault("nonnegative", is_nonnegative(search.acq_function))
+    if RANDOM_CHOICE_KEYS.isdisjoint(settings):
+        settings.setdefault("topn", True)
     X = gen_batch_initial_conditions(
         acq_function=_FiniteAcquisition(search),
         bounds=search.bounds,

@@ -17,7 +17,6 @@ from botorch.optim.initializers import (
     gen_one_shot_hvkg_initial_conditions,
     gen_one_shot_kg_initial_conditions,
 )
-from botorch.optim.parameter_constraints import evaluate_feasibility
 from torch import Tensor
 
 from botorch_cll.optim.checks import check_initial_conditions
@@ -79,7 +78,7 @@ def optimize_jointly(
         positions,
         generator=generator,
         deadline=deadline,
-        return_all=not return_best_only,
+        num_groups=1 if return_best_only else len(positions),
     )
     return _select(search, result, return_best_only)
 
@@ -131,12 +130,8 @@ def _select(
     search: SwarmSearch, result: SwarmResult, return_best_only: bool
 ) -> tuple[Tensor, Tensor]:
     """Return the best candidate, or the candidates of all swarms, all of them feasible."""
-    X, values, _, _ = result
-    feasible = evaluate_feasibility(
-        X,
-        inequality_constraints=search.inequality_constraints,
-        nonlinear_inequality_constraints=search.nonlinear_inequality_constraints,
-    )
+    X, values = result.X, result.values
+    feasible = search.is_feasible(X)
     if not feasible.any():
         raise CandidateGenerationError(
             f"None of {len(X)} swarms has found a feasible point. Check that the constraints can "

@@ -25,9 +25,9 @@ INITIALIZATION_KEYS = frozenset(INIT_OPTION_KEYS - {"seed", "batch_limit"}) | {
 SWARM_KEYS = frozenset(f.name for f in fields(SwarmOptions))
 
 # A polished swarm only has to find the right hill: climbing it is cheaper with gradients.
-MAXITER_BEFORE_POLISH = 8
+MAXITER_BEFORE_POLISH = 4
 MAXITER_BEFORE_POLISH_JOINT = 20
-MIN_PARTICLES_PER_SWARM = 6
+MIN_PARTICLES_PER_SWARM = 4
 MIN_PARTICLES = 64
 
 
@@ -43,8 +43,8 @@ class SearchOptions:
         spread: Standard deviation, as a fraction of the box, of the particles around a given
             initial condition.
         polish: Whether to climb from the best swarms' points by gradients. `None`: where possible.
-        num_polish: Number of swarms to polish, best first. `None`: `4 * q`, or all if all are
-            returned.
+        num_polish: Number of swarms to polish for each candidate returned, best first. `None`: 12,
+            or `4 * q` if that is more.
         polish_maxiter: Largest number of gradient steps.
         swarm: Options of `SwarmOptions` that were given.
         initialization: Options for BoTorch's generators of initial conditions that were given.
@@ -98,7 +98,7 @@ class SearchOptions:
         )
 
     def particles_per_swarm(self, num_swarms: int, polish: bool) -> int:
-        """Return `num_particles`, by default at least 6, and 64 for all swarms together.
+        """Return `num_particles`, by default at least 4, and 64 for all swarms together.
 
         Twice as many, if the swarms are not going to be polished.
         """

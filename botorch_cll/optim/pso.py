@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -35,6 +34,7 @@ from botorch_cll.optim.constraints import (
 from botorch_cll.optim.initializers import spread_around
 from botorch_cll.optim.joint import optimize_jointly
 from botorch_cll.optim.options import SearchOptions
+from botorch_cll.optim.random_state import isolated_random_state
 from botorch_cll.optim.search import SwarmSearch
 
 
@@ -66,8 +66,8 @@ def optimize_acqf_pso(
     r"""Maximize an acquisition function by particle swarms, wherever `optimize_acqf` would.
 
     Parameters and results are those of `botorch.optim.optimize_acqf`. `num_restarts` independent
-    swarms (see `ParticleSwarm`) start from the best of `raw_samples` Sobol points by BoTorch's
-    initialization heuristic and advance together: each iteration is one call of the acquisition
+    swarms (see `ParticleSwarm`) start from the best of `raw_samples` Sobol points and advance
+    together: each iteration is one call of the acquisition
     function, without gradients. Where the acquisition function is differentiable, L-BFGS-B (SLSQP
     under constraints) then climbs from the best points of the best swarms.
 
@@ -81,8 +81,8 @@ def optimize_acqf_pso(
         num_restarts: Number of swarms.
         raw_samples: Number of points the initial positions are chosen from. Raised to the number
             of all particles where it is less or `None`.
-        options: Of the swarm, with defaults: `num_particles` (per swarm: 6, but at least 64 over
-            all swarms; twice that without gradients), `maxiter` (iterations: 8, or 20 if `q > 1`,
+        options: Of the swarm, with defaults: `num_particles` (per swarm: 4, but at least 64 over
+            all swarms; twice that without gradients), `maxiter` (iterations: 4, or 20 if `q > 1`,
             or 200 without gradients or with nonlinear constraints; more help on rugged surfaces),
             `inertia` (0.7298), `cognitive` and `social` (1.49618), `max_velocity` (0.5 of the box),
             `spread` (0.1 of the box: standard deviation of the particles around a given initial
@@ -91,7 +91,7 @@ def optimize_acqf_pso(
             spans at most `diameter_tolerance` (1e-3 of the box).
             Of the gradients: `polish` (`None`: if the acquisition function is differentiable and
             there is no `post_processing_func`; `True`: or raise; `False`: never), `num_polish`
-            (`4 * q` swarms, or all with `return_best_only=False`), `polish_maxiter` (50).
+            (12 swarms, or `4 * q`, for each candidate returned), `polish_maxiter` (50).
             Of both: `seed` (0), `batch_limit` (no limit): number of swarms per call of the
             acquisition function, only to save memory. BoTorch's initialization options mean what
             they mean there. Unknown keys raise.
@@ -202,7 +202,7 @@ def optimize_acqf_pso(
             X = acq_function.extract_candidates(X_full=X)
         return X, values
 
-    with _isolated_random_state(parsed.seed, bounds.device):
+    with isolated_random_state(parsed.seed, bounds.device):
         if sequential and q > 1 and not all_fixed:
             acq_functions = acq_function_sequence or [acq_function]
             refuse_inter_point_constraints(inequality_constraints, nonlinear_inequality_constraints)
@@ -299,12 +299,12 @@ def gen_candidates_pso(
     check_inside(search, seeds, name="initial_conditions")
     deadline = None if timeout_sec is None else time.monotonic() + timeout_sec
     generator = torch.Generator(device=bounds.device).manual_seed(parsed.seed)
-    with _isolated_random_state(parsed.seed, bounds.device):
+    with isolated_random_state(parsed.seed, bounds.device):
         result = search.run(
             spread_around(search, seeds, search.num_particles(len(seeds)), generator),
             generator=generator,
             deadline=deadline,
-            return_all=False,
+            num_groups=1,
         )
     return result.X.reshape(initial_conditions.shape), result.values
 
@@ -340,15 +340,3 @@ def _optimize_sequentially(
         for acq_function, X_pending in zip(acq_functions, base_X_pending, strict=True):
             acq_function.set_X_pending(X_pending)
     return torch.cat(candidates, dim=-2), torch.stack(values)
-
-
-@contextmanager
-def _isolated_random_state(seed: int, device: torch.device) -> Iterator[None]:
-    """Seed PyTorch's global generators, which BoTorch's heuristics use, and restore them after."""
-    devices = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
-        torch.default_generator.manual_seed(seed)
-        if devices:
-            with torch.cuda.device(device):
-                torch.cuda.manual_seed(seed)
-        yield

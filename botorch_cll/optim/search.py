@@ -19,6 +19,7 @@ from botorch.exceptions.errors import (
 )
 from botorch.exceptions.warnings import OptimizationWarning
 from botorch.generation.gen import gen_candidates_scipy
+from botorch.optim.parameter_constraints import evaluate_feasibility
 from botorch.utils.sampling import draw_sobol_samples
 from torch import Tensor
 
@@ -35,6 +36,7 @@ from botorch_cll.optim.options import (
 )
 from botorch_cll.optim.swarm import SwarmResult, index_of_best, maximize_by_swarm
 
+MIN_POLISHED = 12
 POLISHED_PER_POINT = 4
 NUM_PROBES = 4
 RETREATS = [0.0, *(10.0**-k for k in range(8, 0, -1))]
@@ -81,13 +83,15 @@ class SwarmSearch:
         """Whether gradients can, and are wanted to, finish what the swarms have begun.
 
         Raises:
-            UnsupportedError: They are wanted, but the candidates are post-processed or the
-                acquisition function has no gradient.
+            UnsupportedError: They are wanted, but the candidates are fixed or post-processed, or
+                the acquisition function has no gradient.
         """
         wanted = self.options.polish
         if wanted is False:
             return False
-        if self.post_processing_func is not None:
+        if len(self.fixed_features.values) == self.bounds.shape[-1]:
+            obstacle = "`fixed_features` fix all features"
+        elif self.post_processing_func is not None:
             obstacle = "`post_processing_func` is given"
         elif any(isinstance(v, Tensor) and v.ndim > 1 for v in self.fixed_features.values.values()):
             obstacle = "`fixed_features` differ between the points of a candidate"
@@ -141,12 +145,20 @@ class SwarmSearch:
             )
         return values.where(~values.isnan(), -torch.inf).view(X.shape[:2])
 
+    def is_feasible(self, X: Tensor) -> Tensor:
+        """Tell which of `b x q x d`-dim candidates BoTorch takes for feasible; a `b`-dim tensor."""
+        return evaluate_feasibility(
+            X,
+            inequality_constraints=_as_list(self.inequality_constraints),
+            nonlinear_inequality_constraints=_as_list(self.nonlinear_inequality_constraints),
+        )
+
     def run(
         self,
         X: Tensor,
         generator: torch.Generator,
         deadline: float | None,
-        return_all: bool,
+        num_groups: int,
     ) -> SwarmResult:
         """Maximize from given positions.
 
@@ -154,7 +166,8 @@ class SwarmSearch:
             X: A `swarms x particles x q x d`-dim tensor of initial positions.
             generator: Source of the swarms' random numbers.
             deadline: Value of `time.monotonic()` at which to stop.
-            return_all: Whether the best point of every swarm matters, or only the best of all.
+            num_groups: The swarms form so many groups of one size, one after the other, and the
+                best point of each group matters.
 
         Returns:
             The best point of each swarm.
@@ -171,8 +184,9 @@ class SwarmSearch:
             deadline=deadline,
         )
         if self.can_polish:
-            default = len(X) if return_all else POLISHED_PER_POINT * self.q
-            result = self._polish(result, self.options.num_polish or default, deadline)
+            default = max(MIN_POLISHED, POLISHED_PER_POINT * self.q)
+            chosen = _best_swarms(result, self.options.num_polish or default, num_groups)
+            result = self._polish(result, chosen, deadline)
         return result
 
     def _default_maxiter(self) -> int | None:
@@ -197,14 +211,10 @@ class SwarmSearch:
             (gradient,) = torch.autograd.grad(values.sum(), X, materialize_grads=True)
         return not must_help or bool(gradient.isfinite().all() and gradient.any())
 
-    def _polish(self, result: SwarmResult, number: int, deadline: float | None) -> SwarmResult:
-        """Climb by gradients from the best feasible points of the swarms; keep what got better."""
-        rank = result.values
-        if result.violations is not None:
-            rank = rank.where(result.violations == 0, -torch.inf)
-        number = min(number, int((rank > -torch.inf).sum()))
-        chosen = rank.topk(number).indices
-        for part in chosen.split(self.options.batch_limit or number) if number else ():
+    def _polish(self, result: SwarmResult, chosen: Tensor, deadline: float | None) -> SwarmResult:
+        """Climb by gradients from the points of chosen swarms; keep what got better."""
+        at_a_time = self.options.batch_limit or len(chosen)
+        for part in chosen.split(at_a_time) if len(chosen) else ():
             timeout_sec = None if deadline is None else deadline - time.monotonic()
             if timeout_sec is not None and timeout_sec <= 0:
                 break
@@ -259,6 +269,17 @@ class SwarmSearch:
             violations=kept,
             num_iterations=result.num_iterations,
         )
+
+
+def _best_swarms(result: SwarmResult, number: int, num_groups: int) -> Tensor:
+    """Return the indices of the best feasible swarms, at most `number` of each group."""
+    rank = result.values
+    if result.violations is not None:
+        rank = rank.where(result.violations == 0, -torch.inf)
+    rank = rank.view(num_groups, -1)
+    best = rank.topk(min(number, rank.shape[1]))
+    first = torch.arange(num_groups, device=rank.device).unsqueeze(-1) * rank.shape[1]
+    return (first + best.indices)[best.values > -torch.inf]
 
 
 @contextmanager

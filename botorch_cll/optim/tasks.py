@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import torch
@@ -11,20 +13,22 @@ from botorch.acquisition.objective import PosteriorTransform
 from botorch.exceptions.errors import (
     BotorchTensorDimensionError,
     CandidateGenerationError,
+    InputDataError,
     UnsupportedError,
 )
 from botorch.models.model import Model
-from botorch.optim.initializers import initialize_q_batch
-from botorch.posteriors.gpytorch import GPyTorchPosterior
-from botorch.utils.sampling import draw_sobol_samples
+from botorch.posteriors import GPyTorchPosterior, Posterior
 from gpytorch.distributions import MultivariateNormal
 from linear_operator.operators import DiagLinearOperator
 from torch import Tensor
 
 from botorch_cll.models.ensemble import RBFEnsembleModel
 from botorch_cll.optim.checks import check_bounds
-from botorch_cll.optim.constraints import LinearConstraint, NonlinearConstraint
-from botorch_cll.optim.pso import optimize_acqf_pso
+from botorch_cll.optim.constraints import FixedFeatures, LinearConstraint, NonlinearConstraint
+from botorch_cll.optim.initializers import gen_swarm_positions
+from botorch_cll.optim.options import SearchOptions
+from botorch_cll.optim.random_state import isolated_random_state
+from botorch_cll.optim.search import SwarmSearch
 
 
 class BestByTask(NamedTuple):
@@ -79,6 +83,7 @@ class _OwnTask(Model):
         self.model = model
         self.sign = 1.0 if maximize else -1.0
         self.register_buffer("best_f", best_f)
+        self._last: tuple[Tensor, Posterior] | None = None
 
     @property
     def num_outputs(self) -> int:
@@ -96,12 +101,20 @@ class _OwnTask(Model):
         posterior_transform: PosteriorTransform | None = None,
     ) -> GPyTorchPosterior:
         task = X[..., -1:].round().long()
-        posterior = self.model.posterior(X[..., :-1], observation_noise=observation_noise)
+        posterior = self._all_tasks(X[..., :-1])
         gain = self.sign * (posterior.mean.gather(-1, task) - self.best_f[task])
         variance = posterior.variance.gather(-1, task)
         return GPyTorchPosterior(
             MultivariateNormal(gain.squeeze(-1), DiagLinearOperator(variance.squeeze(-1)))
         )
+
+    def _all_tasks(self, X: Tensor) -> Posterior:
+        """The posterior of all tasks, kept for the next call: tasks share their raw samples."""
+        if X.requires_grad:
+            return self.model.posterior(X)
+        if self._last is None or not torch.equal(self._last[0], X):
+            self._last = X, self.model.posterior(X)
+        return self._last[1]
 
 
 def optimize_acqf_per_task(
@@ -109,8 +122,8 @@ def optimize_acqf_per_task(
     bounds: Tensor,
     best_f: Tensor | None = None,
     maximize: bool = True,
-    num_restarts: int = 4,
-    raw_samples: int = 256,
+    num_restarts: int = 20,
+    raw_samples: int = 512,
     options: Mapping[str, Any] | None = None,
     inequality_constraints: list[LinearConstraint] | None = None,
     nonlinear_inequality_constraints: list[NonlinearConstraint] | None = None,
@@ -132,7 +145,7 @@ def optimize_acqf_per_task(
             in the training data of one of our models if omitted.
         maximize: Whether larger is better.
         num_restarts: The number of swarms of each task.
-        raw_samples: The number of Sobol points scored for the first positions.
+        raw_samples: The number of Sobol points that the first positions are chosen from.
         options: Options of the swarms, as in `optimize_acqf_pso`.
         inequality_constraints: As in `optimize_acqf_pso`, on the `d` inputs.
         nonlinear_inequality_constraints: As in `optimize_acqf_pso`, on the `d` inputs.
@@ -145,7 +158,7 @@ def optimize_acqf_per_task(
         A `T x d`-dim tensor of candidates and a `T`-dim tensor of their acquisition values.
 
     Raises:
-        InputDataError: If the bounds are upside down.
+        InputDataError: If the bounds are upside down, or `num_restarts` is below one.
         UnsupportedError: If `best_f` is needed and not given.
         BotorchTensorDimensionError: If `best_f` does not have one entry per output.
         CandidateGenerationError: If for some task no swarm found a feasible point.
@@ -154,6 +167,8 @@ def optimize_acqf_per_task(
         >>> candidates, values = optimize_acqf_per_task(model, bounds)
     """
     check_bounds(bounds)
+    if num_restarts < 1:
+        raise InputDataError(f"Expected `num_restarts` to be at least 1, got {num_restarts}.")
     num_tasks, d = model.num_outputs, bounds.shape[-1]
     best_f = _incumbents(model, maximize) if best_f is None else best_f
     if best_f.shape != (num_tasks,):
@@ -161,34 +176,35 @@ def optimize_acqf_per_task(
             f"Expected best_f with one entry for each of {num_tasks} outputs, got shape "
             f"{tuple(best_f.shape)}."
         )
-    acqf = acqf_class(model=_OwnTask(model, best_f.to(bounds), maximize), best_f=0.0)
-    task_bounds = bounds.new_tensor([[0.0], [float(num_tasks - 1)]])
-    all_bounds = torch.cat([bounds, task_bounds], dim=-1)
-    starts = _starting_points(acqf, bounds, num_tasks, num_restarts, raw_samples, options)
-    result, values = optimize_acqf_pso(
-        acq_function=acqf,
-        bounds=all_bounds,
+    task = torch.arange(num_tasks).to(bounds)
+    search = SwarmSearch(
+        acq_function=acqf_class(model=_OwnTask(model, best_f.to(bounds), maximize), best_f=0.0),
+        bounds=torch.cat([bounds, bounds.new_tensor([[0.0], [num_tasks - 1.0]])], dim=-1),
         q=1,
-        num_restarts=len(starts),
-        options=dict(options or {}),
+        options=SearchOptions.parse(options),
+        fixed_features=FixedFeatures(
+            {**(fixed_features or {}), d: task.repeat_interleave(num_restarts)}, d + 1
+        ),
         inequality_constraints=inequality_constraints,
         nonlinear_inequality_constraints=_on_inputs(nonlinear_inequality_constraints),
-        fixed_features={**(fixed_features or {}), d: starts[:, 0, -1]},
         post_processing_func=_keep_task(post_processing_func),
-        batch_initial_conditions=starts,
-        return_best_only=False,
-        timeout_sec=timeout_sec,
     )
-    assert values is not None
-    task = result[:, 0, -1].round().long()
-    own = torch.arange(num_tasks, device=task.device).unsqueeze(-1) == task
-    score = values.where(own, -torch.inf)
-    if not bool(own.any(-1).all()):
-        raise CandidateGenerationError(
-            f"No feasible candidate for tasks {(~own.any(-1)).nonzero().flatten().tolist()}."
+    deadline = None if timeout_sec is None else time.monotonic() + timeout_sec
+    seed = search.options.seed
+    with isolated_random_state(seed, bounds.device):
+        result = search.run(
+            _initial_positions(search, num_tasks, num_restarts, raw_samples),
+            generator=torch.Generator(device=bounds.device).manual_seed(seed),
+            deadline=deadline,
+            num_groups=num_tasks,
         )
-    best = score.argmax(-1)
-    return result[best, 0, :-1], values[best]
+    values = result.values.where(search.is_feasible(result.X), -torch.inf)
+    values, best = values.view(num_tasks, num_restarts).max(dim=-1)
+    without = (values == -torch.inf).nonzero().flatten().tolist()
+    if without:
+        raise CandidateGenerationError(f"No feasible candidate for tasks {without}.")
+    X = result.X.view(num_tasks, num_restarts, d + 1)
+    return X[torch.arange(num_tasks, device=best.device), best, :-1], values
 
 
 def _incumbents(model: Model, maximize: bool) -> Tensor:
@@ -201,32 +217,20 @@ def _incumbents(model: Model, maximize: bool) -> Tensor:
     return best_f[model.output_tasks]
 
 
-def _starting_points(
-    acqf: AnalyticAcquisitionFunction,
-    bounds: Tensor,
-    num_tasks: int,
-    num_restarts: int,
-    raw_samples: int,
-    options: Mapping[str, Any] | None,
+def _initial_positions(
+    search: SwarmSearch, num_tasks: int, num_restarts: int, raw_samples: int
 ) -> Tensor:
-    """Choose each task's starting points among the same Sobol points by BoTorch's heuristic.
+    """Choose each task's own first positions, all from the same raw samples.
 
     Returns:
-        A `(num_tasks * num_restarts) x 1 x (d + 1)`-dim tensor.
+        A `(num_tasks * num_restarts) x num_particles x 1 x (d + 1)`-dim tensor.
     """
-    seed = int((options or {}).get("seed") or 0)
-    raw_samples = max(raw_samples, num_restarts)
-    raw = draw_sobol_samples(bounds, n=raw_samples, q=1, seed=seed)
-    task = torch.arange(num_tasks).to(bounds).view(1, -1, 1, 1).expand(raw_samples, -1, 1, 1)
-    X = torch.cat([raw.unsqueeze(1).expand(-1, num_tasks, -1, -1), task], dim=-1)
-    with torch.no_grad():
-        values = acqf(X.flatten(0, 1)).view(raw_samples, num_tasks)
-    lowest = values[values.isfinite()].amin() if bool(values.isfinite().any()) else 0.0
-    values = values.nan_to_num(nan=float(lowest), neginf=float(lowest), posinf=float(lowest))
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        starts, _ = initialize_q_batch(X=X, acq_vals=values, n=num_restarts)
-    return starts.transpose(0, 1).flatten(0, 1)
+    num_particles = search.num_particles(num_restarts)
+    positions = []
+    for first in range(0, num_tasks * num_restarts, num_restarts):
+        own = replace(search, fixed_features=search.fixed_features.select(slice(first, first + 1)))
+        positions.append(gen_swarm_positions(own, num_restarts, num_particles, raw_samples))
+    return torch.cat(positions)
 
 
 def _on_inputs(constraints: list[NonlinearConstraint] | None) -> list[NonlinearConstraint] | None:

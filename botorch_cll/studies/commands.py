@@ -178,3 +178,64 @@ def conformance(
     _check_names("--model", model, SURROGATES)
     _check_names("--check", check, [str(known) for known in surrogate_checks()])
     run_conformance(out, markdown, models=model, checks=check)
+
+
+@app.command()
+def bench(
+    ctx: typer.Context,
+    part: Annotated[
+        list[str] | None,
+        typer.Argument(help="fit, propose, swarm or scale; all if omitted.", metavar="[PART]..."),
+    ] = None,
+    repeats: Annotated[int, typer.Option(min=1, help="Rounds of fit and propose.")] = 5,
+    seeds: Annotated[int, typer.Option(min=1, help="Surfaces of each kind of swarm.")] = 100,
+    peer: Annotated[
+        list[str] | None,
+        typer.Option(help="A surrogate to compare with, repeatable; all if omitted."),
+    ] = None,
+    n: Annotated[
+        list[int] | None, typer.Option("--n", min=12, help="Points per task of fit, repeatable.")
+    ] = None,
+    threads: Annotated[int, typer.Option(min=1, help="Number of threads.")] = 1,
+    time_limit: Annotated[
+        float, typer.Option(min=1, help="Processor seconds after which a fit of scale is stopped.")
+    ] = 120.0,
+    out: Annotated[
+        Path | None, typer.Option(help="CSV file, one row per repeat; written anew.")
+    ] = None,
+    source: Sources = None,
+) -> None:
+    """Time our fit, proposal and swarm against what else there is, in one process."""
+    from botorch.exceptions.errors import InputDataError, UnsupportedError
+    from rich.console import Console
+
+    from botorch_cll.studies.bench import (
+        PARTS,
+        BenchOptions,
+        read_bench,
+        report_bench,
+        run_bench,
+    )
+    from botorch_cll.studies.bench.fitting import FIT_SIZES, PEERS
+
+    _check_names("PART", part, PARTS)
+    _check_names("--peer", peer, PEERS)
+    if out is not None and not out.parent.is_dir():
+        raise typer.BadParameter(f"expected an existing folder for {out}")
+    options = BenchOptions(
+        parts=tuple(part or PARTS),
+        repeats=repeats,
+        seeds=seeds,
+        threads=threads,
+        time_limit=time_limit,
+        peers=tuple(peer or PEERS),
+        fit_sizes=tuple(n or FIT_SIZES),
+    )
+    try:
+        if source:
+            _refuse_beside_source(ctx)
+            report_bench(read_bench(source)).print(Console())
+        else:
+            run_bench(options, out)
+    except (InputDataError, UnsupportedError) as error:
+        raise typer.BadParameter(str(error)) from error

@@ -78,7 +78,7 @@ def test_long_data_get_one_column():
 
 def test_rows_beyond_those_calibrated_on_are_predicted_too(monkeypatch):
     X = rand(80, 2)
-    monkeypatch.setattr(two_stage, "_MAX_HONEST_ROWS", 30)
+    monkeypatch.setattr(two_stage, "MAX_HONEST_ROWS", 30)
     model = fit(MODELS["no_layer"], X, tasks(X), num_restarts=20)
     assert model.left_out.shape[1] == 30
     left_out = model.loo()

@@ -41,9 +41,18 @@ def half_plane(share: float):
     return [(torch.tensor([0]), torch.tensor([-1.0], dtype=torch.double), -share)]
 
 
-def test_particles_are_drawn_from_the_raw_samples_the_better_the_likelier():
+def test_particles_are_the_best_raw_samples_and_every_swarm_has_a_leader_of_its_own():
     acqf = Hill()
-    X = gen_swarm_positions(make(acqf, q=2), num_swarms=3, num_particles=5, raw_samples=512)
+    X = gen_swarm_positions(make(acqf), num_swarms=3, num_particles=5, raw_samples=512)
+    (raw,) = acqf.X
+    best = acqf(raw).sort(descending=True).values[:15]
+    torch.testing.assert_close(acqf(X.flatten(0, 1)).view(3, 5), best.view(5, 3).T)
+
+
+def test_particles_are_drawn_at_random_if_asked_for_the_better_the_likelier():
+    acqf = Hill()
+    search = make(acqf, q=2, options={"eta": 1.0})
+    X = gen_swarm_positions(search, num_swarms=3, num_particles=5, raw_samples=512)
     assert X.shape == (3, 5, 2, 2)
     (raw,) = acqf.X
     assert raw.shape == (512, 2, 2)

@@ -43,7 +43,7 @@ def test_values_out_of_range_are_refused(options, match):
 
 @pytest.mark.parametrize(
     ("num_swarms", "polish", "expected"),
-    [(1, True, 64), (4, True, 16), (20, True, 6), (1, False, 128), (20, False, 12)],
+    [(1, True, 64), (4, True, 16), (20, True, 4), (1, False, 128), (20, False, 8)],
 )
 def test_few_swarms_have_more_particles(num_swarms, polish, expected):
     assert SearchOptions().particles_per_swarm(num_swarms, polish) == expected

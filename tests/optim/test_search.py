@@ -42,10 +42,10 @@ def make(function=hill, options=None, fixed_features=None, **kwargs) -> SwarmSea
     )
 
 
-def run(search, num_swarms=6, return_all=False, deadline=None):
+def run(search, num_swarms=18, num_groups=1, deadline=None):
     generator = torch.Generator().manual_seed(0)
     X = torch.rand(num_swarms, 4, 1, 2, generator=generator, dtype=torch.double)
-    return search.run(X, generator=generator, deadline=deadline, return_all=return_all)
+    return search.run(X, generator=generator, deadline=deadline, num_groups=num_groups)
 
 
 class Sqrt(torch.autograd.Function):
@@ -104,14 +104,19 @@ def test_swarms_run_longer_where_gradients_do_not_finish_the_work():
 
 
 @pytest.mark.parametrize(
-    ("options", "return_all", "expected"),
-    [({}, False, 4), ({}, True, 6), ({"num_polish": 2}, True, 2)],
-    ids=["only the best matters", "all matter", "as asked"],
+    ("options", "num_groups", "expected"),
+    [
+        ({}, 1, [12]),
+        ({}, 18, [1] * 18),
+        ({"num_polish": 2}, 1, [2]),
+        ({"num_polish": 2}, 3, [2] * 3),
+    ],
+    ids=["only the best matters", "all matter", "as asked", "as asked, of each group"],
 )
-def test_the_best_swarms_are_polished(options, return_all, expected):
-    result = run(make(options={"maxiter": 1, **options}), return_all=return_all)
+def test_the_best_swarms_are_polished(options, num_groups, expected):
+    result = run(make(options={"maxiter": 1, **options}), num_groups=num_groups)
     at_the_top = (result.X - 0.9).abs().amax(dim=(-2, -1)) < 1e-6
-    assert at_the_top.sum().item() == expected
+    assert at_the_top.view(num_groups, -1).sum(-1).tolist() == expected
     assert torch.equal(result.values, hill(result.X))
 
 
@@ -151,5 +156,5 @@ def test_optimization_warnings_are_dropped_and_others_are_kept(monkeypatch):
 
 
 def test_acquisition_functions_must_return_one_value_per_candidate():
-    with pytest.raises(BotorchTensorDimensionError, match=r"24 candidates, got shape \(24, 1\)"):
+    with pytest.raises(BotorchTensorDimensionError, match=r"72 candidates, got shape \(72, 1\)"):
         run(make(lambda X: X.sum(dim=-1), {"polish": False}))

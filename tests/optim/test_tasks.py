@@ -4,6 +4,7 @@ from botorch.acquisition import LogExpectedImprovement, UpperConfidenceBound
 from botorch.exceptions.errors import (
     BotorchTensorDimensionError,
     CandidateGenerationError,
+    InputDataError,
     UnsupportedError,
 )
 from botorch.models import SingleTaskGP
@@ -124,3 +125,33 @@ def test_other_acquisition_functions_and_models(model: MultiRBFCorrelationModel)
         optimize_acqf_per_task(model, BOUNDS, best_f[:2])
     with pytest.raises(TypeError, match="best_f"):
         optimize_acqf_per_task(model, BOUNDS, acqf_class=UpperConfidenceBound)
+
+
+def test_raw_samples_are_scored_for_all_tasks_at_once(
+    model: MultiRBFCorrelationModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = []
+    forward = MultiRBFCorrelationModel.forward
+    monkeypatch.setattr(
+        MultiRBFCorrelationModel,
+        "forward",
+        lambda self, X: (rows.append(X.shape[:-1].numel()), forward(self, X))[1],
+    )
+    optimize_acqf_per_task(
+        model, BOUNDS, num_restarts=2, raw_samples=128, options={"maxiter": 0, "polish": False}
+    )
+    assert rows[0] == 128
+    assert rows.count(128) == 1
+
+
+def test_where_all_features_are_fixed_there_is_one_candidate(
+    model: MultiRBFCorrelationModel,
+) -> None:
+    candidates, values = optimize_acqf_per_task(model, BOUNDS, fixed_features={0: 0.4, 1: 1.0})
+    torch.testing.assert_close(candidates, torch.tensor([[0.4, 1.0]]).to(BOUNDS).expand(3, 2))
+    assert values.isfinite().all()
+
+
+def test_no_swarm_is_refused(model: MultiRBFCorrelationModel) -> None:
+    with pytest.raises(InputDataError, match="`num_restarts` to be at least 1, got 0"):
+        optimize_acqf_per_task(model, BOUNDS, num_restarts=0)

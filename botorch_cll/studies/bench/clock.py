@@ -1,0 +1,66 @@
+"""Timing works side by side: alternating in one process, medians of repeats."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped, unused-ignore]
+
+LIMIT_SECONDS = 20.0
+"""A method that has used this much is not repeated again."""
+
+
+@contextmanager
+def limited_threads(threads: int) -> Iterator[None]:
+    """Let PyTorch and the linear algebra below it use so many threads, while inside."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        with threadpool_limits(limits=threads):
+            yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def clock(threads: int) -> Callable[[], float]:
+    """The clock of a benchmark.
+
+    With one thread that is the processor time, which other programs on the machine hardly change;
+    with more it is the time on the wall.
+    """
+    return time.process_time if threads == 1 else time.perf_counter
+
+
+def time_side_by_side(
+    works: Mapping[str, Callable[[], Any]],
+    repeats: int,
+    now: Callable[[], float],
+    advance: Callable[[], None] = lambda: None,
+    limit: float = LIMIT_SECONDS,
+) -> Iterator[dict[str, Any]]:
+    """Time several works in turn, round by round.
+
+    Args:
+        works: What to time, by the name of the method.
+        repeats: The number of rounds. A work that has used `limit` seconds sits out the others.
+        now: The clock.
+        advance: Called after every repeat, also one sat out.
+        limit: Seconds.
+
+    Yields:
+        One row per repeat: `method`, `repeat`, `seconds`.
+    """
+    used = dict.fromkeys(works, 0.0)
+    for repeat in range(repeats):
+        for method, work in works.items():
+            if repeat == 0 or used[method] < limit:
+                started = now()
+                work()
+                seconds = now() - started
+                used[method] += seconds
+                yield {"method": method, "repeat": repeat, "seconds": seconds}
+            advance()

@@ -1,0 +1,180 @@
+"""The parts `fit` and `propose` of the benchmark: ours against BoTorch's surrogates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import torch
+from botorch.models.model import Model
+from torch import Tensor
+
+from botorch_cll.fit import fit_rbf_ensemble
+from botorch_cll.models import MultiRBFCorrelationModel
+from botorch_cll.models.ensemble import DEFAULT_NUM_CENTERS
+from botorch_cll.optim.loop import Propose, propose_per_task
+from botorch_cll.studies.bench.clock import time_side_by_side
+from botorch_cll.studies.bench.floor import fit_parts, measure_rates, posterior
+from botorch_cll.studies.bench.parts import time_parts
+from botorch_cll.studies.surrogates import (
+    INDEPENDENT_GPS,
+    KRONECKER_GP,
+    MULTI_TASK_GP,
+    OURS,
+    SURROGATES,
+    propose_by_gradient,
+    without_sparse_warning,
+)
+from botorch_cll.test_functions import CompositeTasks
+
+PEERS = (MULTI_TASK_GP, KRONECKER_GP, INDEPENDENT_GPS, "VBLL")
+FIT_SIZES = (100, 400)
+PROPOSE_SIZE = 100
+NUM_TEST_POINTS = 1_000
+_WARM_UP_ROWS = 12
+_PAIR = "Ackley+Griewank"
+
+Fit = Callable[[Tensor, Tensor, int], Model]
+
+
+def draw_tasks(n: int, seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
+    """Random points of a pair of the paper's tasks, both observed everywhere.
+
+    Args:
+        n: The number of points.
+        seed: The seed of the points.
+
+    Returns:
+        Bounds (`2 x 4`), points (`n x 4`) and values to maximise (`n x 2`).
+    """
+    problem = CompositeTasks(_PAIR, correlation=0.9, negate=True)
+    low, high = problem.bounds
+    generator = torch.Generator().manual_seed(seed)
+    X = low + (high - low) * torch.rand(n, problem.dim, generator=generator, dtype=torch.double)
+    return problem.bounds, X, problem(X)
+
+
+def fit_and_predict(fit: Fit, X: Tensor, Y: Tensor, test_X: Tensor) -> None:
+    """Fit a surrogate and read mean and variance of its predictions at test points."""
+    with torch.no_grad():
+        posterior = fit(X, Y, 0).posterior(test_X, observation_noise=True)
+        _ = posterior.mean, posterior.variance
+
+
+def fit_and_propose(fit: Fit, propose: Propose, bounds: Tensor, X: Tensor, Y: Tensor) -> None:
+    """One iteration of Bayesian optimisation: a fit and one candidate per task."""
+    propose(fit(X, Y, 0), bounds, Y.amax(0), 0)
+
+
+def _fit_with_gradients(name: str) -> Fit:
+    """A fit of `SURROGATES`; the context of `fit_and_predict` is without gradients."""
+
+    def fit(X: Tensor, Y: Tensor, seed: int) -> Model:
+        with torch.enable_grad(), without_sparse_warning():
+            return SURROGATES[name](X, Y, seed)
+
+    return fit
+
+
+def bench_fit(
+    peers: tuple[str, ...],
+    sizes: tuple[int, ...],
+    repeats: int,
+    now: Callable[[], float],
+    advance: Callable[[], None],
+) -> Iterator[dict[str, Any]]:
+    """Time a fit and predictions at 1 000 points.
+
+    Args:
+        peers: Names of `SURROGATES` to compare with.
+        sizes: The numbers of points per task.
+        repeats: The number of rounds.
+        now: The clock.
+        advance: Called after every repeat.
+
+    Yields:
+        Rows as of `time_side_by_side`, with `part` and `n`.
+    """
+    test_X = draw_tasks(NUM_TEST_POINTS, seed=1)[1]
+    fits = {name: _fit_with_gradients(name) for name in (OURS, *peers)}
+    for fit in fits.values():
+        fit_and_predict(fit, *draw_tasks(_WARM_UP_ROWS)[1:], test_X)
+    for n in sizes:
+        _, X, Y = draw_tasks(n)
+        works = {name: partial(fit_and_predict, fit, X, Y, test_X) for name, fit in fits.items()}
+        for row in time_side_by_side(works, repeats, now, advance):
+            yield {"part": "fit", "n": n, **row}
+
+
+def bench_propose(
+    peers: tuple[str, ...],
+    repeats: int,
+    now: Callable[[], float],
+    advance: Callable[[], None],
+) -> Iterator[dict[str, Any]]:
+    """Time one iteration of Bayesian optimisation: fit, and one candidate per task.
+
+    Ours proposes by `optimize_acqf_per_task`, the others by `optimize_acqf`, task by task.
+
+    Args:
+        peers: Names of `SURROGATES` to compare with.
+        repeats: The number of rounds.
+        now: The clock.
+        advance: Called after every repeat.
+
+    Yields:
+        Rows as of `time_side_by_side`, with `part` and `n`.
+    """
+    bounds, X, Y = draw_tasks(PROPOSE_SIZE)
+    ways: dict[str, Propose] = {OURS: propose_per_task} | dict.fromkeys(peers, propose_by_gradient)
+    works = {}
+    for name, propose in ways.items():
+        work = partial(fit_and_propose, _fit_with_gradients(name), propose, bounds)
+        work(X[:_WARM_UP_ROWS], Y[:_WARM_UP_ROWS])
+        works[name] = partial(work, X, Y)
+    for row in time_side_by_side(works, repeats, now, advance):
+        yield {"part": "propose", "n": PROPOSE_SIZE, **row}
+
+
+def bench_floor(
+    sizes: tuple[int, ...], repeats: int, now: Callable[[], float]
+) -> Iterator[dict[str, Any]]:
+    """Time the parts of our fit and prediction beside what their operations would take.
+
+    Args:
+        sizes: The numbers of points per task.
+        repeats: The number of profiled fits.
+        now: The clock.
+
+    Yields:
+        Rows with `part`, `n`, `method` (the part of the fit), `repeat`, `seconds` and `floor`, the
+        seconds of the operations at the rates measured beforehand; NaN for small parts without a
+        count.
+    """
+    rates = measure_rates(now)
+    test_X = draw_tasks(NUM_TEST_POINTS, seed=1)[1]
+    for n in sizes:
+        _, X, Y = draw_tasks(n)
+        d, num_tasks = X.shape[-1], Y.shape[-1]
+        floors = {name: part.seconds(rates) for name, part in fit_parts(n, d, num_tasks).items()}
+        floors["posterior"] = posterior(
+            NUM_TEST_POINTS, d, num_tasks, min(n, DEFAULT_NUM_CENTERS)
+        ).seconds(rates)
+        for repeat in range(repeats):
+            model = MultiRBFCorrelationModel(X, Y)
+            parts = time_parts(partial(fit_rbf_ensemble, model), now)
+            started = now()
+            with torch.no_grad():
+                predicted = model.posterior(test_X)
+                _ = predicted.mean, predicted.variance
+            parts["posterior"] = now() - started
+            for name, seconds in parts.items():
+                yield {
+                    "part": "floor",
+                    "n": n,
+                    "method": name,
+                    "repeat": repeat,
+                    "seconds": seconds,
+                    "floor": floors.get(name, float("nan")),
+                }

@@ -1,0 +1,42 @@
+import time
+
+import torch
+
+from botorch_cll.studies.bench.clock import clock, limited_threads, time_side_by_side
+
+
+def test_works_alternate_and_slow_ones_sit_out() -> None:
+    ticks = iter(range(1000))
+    calls: list[str] = []
+
+    def slow() -> None:
+        calls.append("slow")
+        for _ in range(29):
+            next(ticks)
+
+    works = {"quick": lambda: calls.append("quick"), "slow": slow}
+    steps: list[None] = []
+    rows = list(time_side_by_side(works, 3, lambda: next(ticks), lambda: steps.append(None), 20))
+    assert calls == ["quick", "slow", "quick", "quick"]
+    assert [(row["method"], row["repeat"], row["seconds"]) for row in rows] == [
+        ("quick", 0, 1),
+        ("slow", 0, 30),
+        ("quick", 1, 1),
+        ("quick", 2, 1),
+    ]
+    assert len(steps) == 6
+
+
+def test_number_of_threads_is_as_before_afterwards() -> None:
+    before = torch.get_num_threads()
+    with limited_threads(before + 1):
+        assert torch.get_num_threads() == before + 1
+    assert torch.get_num_threads() == before
+
+
+def test_one_thread_is_timed_by_the_processor() -> None:
+    now = clock(1)
+    started = now()
+    time.sleep(0.05)
+    assert now() - started < 0.04
+    assert clock(2) is time.perf_counter
