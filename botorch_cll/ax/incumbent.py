@@ -1,0 +1,64 @@
+"""Which observations count, and which of them is best."""
+
+from __future__ import annotations
+
+import torch
+from botorch.models.model import Model
+from torch import Tensor
+
+Constraints = tuple[Tensor, Tensor]
+
+
+def feasible_rows(
+    X: Tensor,
+    Y: Tensor,
+    X_observed: Tensor | None,
+    outcome_constraints: Constraints | None,
+    objective_weights: Tensor | None = None,
+    thresholds: Tensor | None = None,
+) -> Tensor:
+    """Which rows have everything observed and violate nothing.
+
+    Args:
+        X: A `n x d`-dim tensor of inputs.
+        Y: A `n x m`-dim tensor of the outcomes of objectives and constraints, NaN if not observed.
+        X_observed: A `n' x d`-dim tensor of the points that are in the search space and agree with
+            its fixed features; any if `None`.
+        outcome_constraints: A `k x m`-dim tensor `A` and a `k x 1`-dim tensor `b` for `A y <= b`.
+        objective_weights: A `k' x m`-dim tensor of the objectives' weights.
+        thresholds: A `k'`-dim tensor of values that the objectives have to reach, NaN for those
+            without a threshold.
+
+    Returns:
+        A `n`-dim boolean tensor.
+    """
+    feasible = ~Y.isnan().any(dim=-1)
+    if X_observed is not None:
+        feasible &= (X.unsqueeze(-2) == X_observed).all(dim=-1).any(dim=-1)
+    if outcome_constraints is not None:
+        A, b = outcome_constraints
+        feasible &= (Y @ A.mT <= b.mT).all(dim=-1)
+    if objective_weights is not None and thresholds is not None:
+        reached = (Y @ objective_weights.mT >= thresholds) | thresholds.isnan()
+        feasible &= reached.all(dim=-1)
+    return feasible
+
+
+def best_value(model: Model, X: Tensor, Y: Tensor, feasible: Tensor, weights: Tensor) -> Tensor:
+    """The best value of a scalarised objective so far.
+
+    Args:
+        model: A model of the `m` outcomes.
+        X: A `n x d`-dim tensor of inputs.
+        Y: A `n x m`-dim tensor of outcomes, NaN if not observed.
+        feasible: A `n`-dim boolean tensor of the rows that count.
+        weights: A `m`-dim tensor of weights; larger sums are better.
+
+    Returns:
+        The best observed value, a scalar. Where no row counts, since the metrics of the objective
+        were never observed together, the best value of the model's mean at the inputs.
+    """
+    if bool(feasible.any()):
+        return (Y[feasible] @ weights).max()
+    with torch.no_grad():
+        return (model.posterior(X.unique(dim=0)).mean @ weights).max()

@@ -1,0 +1,48 @@
+"""The settings of a generation strategy."""
+
+import pytest
+from botorch.exceptions.errors import UnsupportedError
+
+from botorch_cll.ax import make_generation_strategy
+
+from support.ax_loops import SURROGATES, make_client, run, tasks
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"surrogate": "gp"}, r"surrogate in \['multi_rbf', .*\], got 'gp'"),
+        ({"acquisition": "ucb"}, r"acquisition in \('log_ei', 'log_nei'\), got 'ucb'"),
+        ({"num_sobol": 2}, "num_sobol of at least 3, got 2"),
+        ({"model_options": {"depth": 3}}, r"model_options among \['activation', .*got \['depth'\]"),
+        ({"model_options": {"seed": 3}}, r"model_options among .*got \['seed'\]"),
+        ({"optimizer_options": {"q": 3}}, r"optimizer_options among \['num_restarts', .*\['q'\]"),
+        ({"per_task": True, "auxiliary_sources": True}, "one of per_task, target_task and"),
+    ],
+    ids=lambda value: "" if isinstance(value, str) else "-".join(value),
+)
+def test_what_has_no_meaning_is_refused(settings, message):
+    with pytest.raises(UnsupportedError, match=message):
+        make_generation_strategy(**settings)
+
+
+@pytest.mark.parametrize("surrogate", SURROGATES)
+def test_the_seed_decides(surrogate):
+    def candidates(seed):
+        client = make_client("-a", surrogate=surrogate, seed=seed)
+        run(client, tasks, 4)
+        return [*client.summarize()["x0"], *client.get_next_trials(max_trials=1)[4].values()]
+
+    first = candidates(3)
+    assert candidates(3) == first
+    assert candidates(4) != first
+
+
+def test_the_design_goes_on_until_enough_is_known():
+    client = make_client("-a", num_sobol=4)
+    trials = client.get_next_trials(max_trials=6)
+    assert len(trials) == 6
+    for index, parameters in list(trials.items())[:3]:
+        client.complete_trial(trial_index=index, raw_data=tasks(parameters))
+    (index,) = client.get_next_trials(max_trials=1)
+    assert client._experiment.trials[index].generator_runs[0]._generation_node_name == "multi_rbf"
