@@ -31,8 +31,8 @@ from botorch_cll.ax.rounding import Rounding
 from botorch_cll.ax.surrogate import JointSurrogate
 from botorch_cll.optim import optimize_acqf_pso
 
-NUM_RESTARTS = 4
-RAW_SAMPLES = 256
+NUM_RESTARTS = 20
+RAW_SAMPLES = 512
 
 SAME_POINT = 1e-6
 """Points nearer than this, in fractions of the box, are the same."""
