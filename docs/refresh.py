@@ -13,17 +13,23 @@ import sys
 from pathlib import Path
 
 DOCS = Path(__file__).parent
-ROOT = DOCS.parent
+TABLES = {"calibration": 80, "unequal": 80, "bench": 116}
+"""The commands whose tables are kept, and how wide they are printed."""
+
+PICTURES = ("calibration", "unequal")
 
 
 def main() -> None:
     """Write tables to `results` and pictures to `images`."""
-    for study in ("calibration", "unequal"):
+    for study, width in TABLES.items():
         command = [sys.executable, "-m", "botorch_cll", study]
         command += ["--from", str(DOCS / "results" / f"{study}.csv")]
-        picture = ["--plot", str(DOCS / "images" / f"{study}.png")]
-        environment = {**os.environ, "COLUMNS": "80"}
-        subprocess.run([*command, *picture], check=True, stdout=subprocess.DEVNULL, env=environment)
+        environment = {**os.environ, "COLUMNS": str(width)}
+        if study in PICTURES:
+            picture = ["--plot", str(DOCS / "images" / f"{study}.png")]
+            subprocess.run(
+                [*command, *picture], check=True, stdout=subprocess.DEVNULL, env=environment
+            )
         with (DOCS / "results" / f"{study}.txt").open("w") as table:
             subprocess.run(command, check=True, stdout=table, env=environment)
     page = (DOCS / "howto" / "plots.md").read_text()

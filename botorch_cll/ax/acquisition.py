@@ -31,8 +31,9 @@ from botorch_cll.ax.rounding import Rounding
 from botorch_cll.ax.surrogate import JointSurrogate
 from botorch_cll.optim import optimize_acqf_pso
 
-NUM_RESTARTS = 20
-RAW_SAMPLES = 512
+SEARCH = {"num_restarts": 20, "raw_samples": 512}
+ROUNDED_SEARCH = {"num_restarts": 4, "raw_samples": 256}
+"""Without gradients, which rounding rules out, each swarm moves for much longer."""
 
 SAME_POINT = 1e-6
 """Points nearer than this, in fractions of the box, are the same."""
@@ -174,14 +175,14 @@ class SwarmAcquisition(Acquisition):
         for feature, value in (fixed_features or {}).items():
             # A task between two tasks has no meaning, not even in passing.
             bounds[:, feature] = value
+        rounding = Rounding(search_space_digest, fixed_features)
         arguments = {
             "q": n,
             "bounds": bounds,
             "inequality_constraints": inequality_constraints,
             "fixed_features": fixed_features,
-            **self._swarm_options(optimizer_options),
+            **self._swarm_options(optimizer_options, ROUNDED_SEARCH if rounding else SEARCH),
         }
-        rounding = Rounding(search_space_digest, fixed_features)
         candidates, values = self._search(rounding, arguments)
         if rounding and n == 1 and len(rounding.rounded_features) < len(bounds.T):
             candidates, values = self._climb(candidates, values, rounding, arguments)
@@ -235,11 +236,12 @@ class SwarmAcquisition(Acquisition):
         choices = [len(digest.discrete_choices[i]) for i in free & set(digest.discrete_choices)]
         return len(choices) < len(free) or prod(choices) > MAX_CHOICES_ENUMERATE
 
-    def _swarm_options(self, optimizer_options: dict[str, Any] | None) -> dict[str, Any]:
+    def _swarm_options(
+        self, optimizer_options: dict[str, Any] | None, default: dict[str, int]
+    ) -> dict[str, Any]:
         given = dict(optimizer_options or {})
         return {
-            "num_restarts": NUM_RESTARTS,
-            "raw_samples": RAW_SAMPLES,
+            **default,
             **given,
             "options": {"seed": self._seed, **given.get("options", {})},
         }
