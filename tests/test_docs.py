@@ -66,10 +66,10 @@ def test_commands_can_be_parsed(
             group.make_context(command, arguments)
 
 
-@pytest.mark.parametrize("study", ["calibration", "unequal"])
-def test_tables_are_those_that_the_commands_print(study: str) -> None:
+@pytest.mark.parametrize(("study", "width"), [("calibration", 80), ("unequal", 80), ("bench", 116)])
+def test_tables_are_those_that_the_commands_print(study: str, width: int) -> None:
     rows = DOCS / "results" / f"{study}.csv"
-    run = CliRunner().invoke(app, [study, "--from", str(rows)], env={"COLUMNS": "80"})
+    run = CliRunner().invoke(app, [study, "--from", str(rows)], env={"COLUMNS": str(width)})
     assert run.exit_code == 0
     printed = (DOCS / "results" / f"{study}.txt").read_text()
     assert run.output == printed, "The rows have changed: run `make results`."

@@ -225,7 +225,11 @@ class SwarmSearch:
 
     def _climb(self, X: Tensor, swarms: Tensor, timeout_sec: float | None) -> Tensor | None:
         """Return the end points, shaped as `X`, of gradient climbs; `None` if gradients fail."""
-        options = {"maxiter": self.options.polish_maxiter}
+        options: dict[str, float] = {"maxiter": self.options.polish_maxiter}
+        if not self.violation and timeout_sec is None:
+            # L-BFGS-B, all climbs side by side: it need not tell values apart that swarms do not.
+            tolerance = self.options.swarm_options().value_tolerance
+            options["factr"] = tolerance / torch.finfo(torch.double).eps
         if self.violation or self.fixed_features.has_tensors:
             # One SLSQP problem each: jointly, the slowest of the climbs would decide about all.
             options["max_optimization_problem_aggregation_size"] = 1
