@@ -94,6 +94,7 @@ def _swarm_table(rows: pd.DataFrame) -> list[ReportTable]:
         best = values.max(axis=1)
         for method in of_kind.method.unique():
             theirs = of_kind[of_kind.method == method]
+            has_values = theirs.value.notna().all()
             table.append(
                 [
                     kind,
@@ -102,8 +103,8 @@ def _swarm_table(rows: pd.DataFrame) -> list[ReportTable]:
                     theirs.evaluations.median(),
                     theirs.seconds.median(),
                     (seconds[SWARM] / seconds[method]).median(),
-                    (values[method] >= best - TOLERANCE).mean(),
-                    (values[SWARM] >= values[method] - TOLERANCE).mean(),
+                    (values[method] >= best - TOLERANCE).mean() if has_values else None,
+                    (values[SWARM] >= values[method] - TOLERANCE).mean() if has_values else None,
                 ]
             )
     columns = ["surface", "optimizer", "seeds", "evaluations", "seconds", "ratio"]

@@ -54,7 +54,7 @@ class BenchOptions:
         steps = {
             "fit": len(self.fit_sizes) * self.repeats * methods,
             "propose": self.repeats * (1 + len(self._peers_of(scale.PEERS))),
-            "swarm": 4 * len(swarms.SURFACES) * self.seeds,
+            "swarm": 5 * len(swarms.SURFACES) * self.seeds,
             "scale": sizes * (1 + len(self._peers_of(scale.PEERS))),
         }
         return {part: steps[part] for part in self.parts}

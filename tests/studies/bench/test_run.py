@@ -39,7 +39,7 @@ def test_all_parts_of_a_small_benchmark(tmp_path: Path) -> None:
     )
     assert again.output.strip() in text
     steps = options.steps()
-    assert steps == {"fit": 2, "propose": 2, "swarm": 8, "scale": 2}
+    assert steps == {"fit": 2, "propose": 2, "swarm": 10, "scale": 2}
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from botorch.exceptions.errors import UnsupportedError
 
 from botorch_cll.studies.bench.swarms import (
     CMA_ES,
+    EVALUATIONS,
     GRADIENTS,
     PYMOO,
     SWARM,
@@ -33,19 +34,20 @@ def test_four_optimizers_on_the_same_surfaces() -> None:
     torch_state, numpy_state = torch.random.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
     rows = pd.DataFrame(bench_swarm(("ensemble",), 2, time.perf_counter, lambda: None))
     assert rows.groupby("method").size().to_dict() == dict.fromkeys(
-        [SWARM, GRADIENTS, PYMOO, CMA_ES], 2
+        [SWARM, GRADIENTS, PYMOO, CMA_ES, EVALUATIONS], 2
     )
     evaluations = rows.pivot(index="repeat", columns="method", values="evaluations")
     for method in (PYMOO, CMA_ES):
         # As many as ours, up to one generation more.
         assert evaluations[method].ge(evaluations[SWARM] - 1).all()
         assert evaluations[method].le(evaluations[SWARM] + 25).all()
+    assert evaluations[EVALUATIONS].eq(evaluations[SWARM]).all()
     values = rows.pivot(index="repeat", columns="method", values="value")
     acqf, bounds = draw_surface("ensemble", 0)
     generator = torch.Generator().manual_seed(0)
     random = torch.rand(256, 1, bounds.shape[-1], generator=generator, dtype=torch.double)
     with torch.no_grad():
-        assert (values.loc[0] > acqf(random).median().item()).all()
+        assert (values.loc[0].drop(EVALUATIONS) > acqf(random).median().item()).all()
         assert values.loc[0, SWARM] > acqf(random).max().item()
     assert torch.equal(torch.random.get_rng_state(), torch_state)
     assert (np.random.get_state()[1] == numpy_state).all()  # noqa: NPY002
