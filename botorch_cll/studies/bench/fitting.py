@@ -24,7 +24,6 @@ from botorch_cll.studies.surrogates import (
     OURS,
     SURROGATES,
     propose_by_gradient,
-    without_sparse_warning,
 )
 from botorch_cll.test_functions import CompositeTasks
 
@@ -57,24 +56,15 @@ def draw_tasks(n: int, seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
 
 def fit_and_predict(fit: Fit, X: Tensor, Y: Tensor, test_X: Tensor) -> None:
     """Fit a surrogate and read mean and variance of its predictions at test points."""
+    model = fit(X, Y, 0)
     with torch.no_grad():
-        posterior = fit(X, Y, 0).posterior(test_X, observation_noise=True)
+        posterior = model.posterior(test_X, observation_noise=True)
         _ = posterior.mean, posterior.variance
 
 
 def fit_and_propose(fit: Fit, propose: Propose, bounds: Tensor, X: Tensor, Y: Tensor) -> None:
     """One iteration of Bayesian optimisation: a fit and one candidate per task."""
     propose(fit(X, Y, 0), bounds, Y.amax(0), 0)
-
-
-def _fit_with_gradients(name: str) -> Fit:
-    """A fit of `SURROGATES`; the context of `fit_and_predict` is without gradients."""
-
-    def fit(X: Tensor, Y: Tensor, seed: int) -> Model:
-        with torch.enable_grad(), without_sparse_warning():
-            return SURROGATES[name](X, Y, seed)
-
-    return fit
 
 
 def bench_fit(
@@ -97,7 +87,7 @@ def bench_fit(
         Rows as of `time_side_by_side`, with `part` and `n`.
     """
     test_X = draw_tasks(NUM_TEST_POINTS, seed=1)[1]
-    fits = {name: _fit_with_gradients(name) for name in (OURS, *peers)}
+    fits = {name: SURROGATES[name] for name in (OURS, *peers)}
     for fit in fits.values():
         fit_and_predict(fit, *draw_tasks(_WARM_UP_ROWS)[1:], test_X)
     for n in sizes:
@@ -130,7 +120,7 @@ def bench_propose(
     ways: dict[str, Propose] = {OURS: propose_per_task} | dict.fromkeys(peers, propose_by_gradient)
     works = {}
     for name, propose in ways.items():
-        work = partial(fit_and_propose, _fit_with_gradients(name), propose, bounds)
+        work = partial(fit_and_propose, SURROGATES[name], propose, bounds)
         work(X[:_WARM_UP_ROWS], Y[:_WARM_UP_ROWS])
         works[name] = partial(work, X, Y)
     for row in time_side_by_side(works, repeats, now, advance):
