@@ -27,8 +27,8 @@ from botorch_cll.models.ensemble import RBFEnsembleModel, remoteness
 from botorch_cll.nn import kmeans_centers
 from botorch_cll.nn.ridge import RidgeSolution
 
-MAX_SCORE_ROWS = 150
-MAX_SCORE_CENTERS = 20
+_MIN_SCORE_ROWS, _MAX_SCORE_ROWS = 150, 600
+_MIN_SCORE_CENTERS, _ROWS_PER_SCORE_CENTER = 20, 8
 _MAX_CENTER_ROWS = 2_000
 MAX_HONEST_ROWS = 2_000
 _MAX_ELEMENTS = 4_000_000
@@ -115,6 +115,24 @@ def _fit_correlation_layer(
     return fit_hidden_layers(model.correlation, outputs, Y, weight * bags[:, rows])
 
 
+def score_size(num_rows: int, num_centers: int) -> tuple[int, int]:
+    """How many rows settings are scored on, and with how many centers.
+
+    Half of the rows, 150 at least and 600 at most, and a center for eight of these: length scales
+    that are best with few centers are too long with many.
+
+    Args:
+        num_rows: The number of rows.
+        num_centers: The number of centers of the networks.
+
+    Returns:
+        Numbers of rows and of centers.
+    """
+    rows = min(num_rows, max(_MIN_SCORE_ROWS, min(num_rows // 2, _MAX_SCORE_ROWS)))
+    centers = max(_MIN_SCORE_CENTERS, rows // _ROWS_PER_SCORE_CENTER)
+    return rows, min(centers, num_centers, num_rows)
+
+
 def _choose_rows(n: int, most: int, generator: torch.Generator) -> Tensor:
     """All of `n` rows, or a sorted random choice of them where there are too many."""
     if n <= most:
@@ -136,13 +154,13 @@ def _search(
     """
     per_task = model.solves_tasks_jointly or not model.shares_hidden_layer
     blocks = TaskBlocks.from_data(data, per_task=per_task)
-    blocks = blocks.sample(MAX_SCORE_ROWS, generator)
+    num_rows, num_centers = score_size(len(data.X), model.num_centers)
+    blocks = blocks.sample(num_rows, generator)
     near = data.X[_choose_rows(len(data.X), _MAX_CENTER_ROWS, generator).to(data.X.device)]
     count = (blocks.per_task().weight > 0).sum(-1).to(data.X)
 
     def score(settings: Settings) -> Tensor:
         everywhere = near.new_ones(len(settings), len(near))
-        num_centers = min(model.num_centers, MAX_SCORE_CENTERS, len(near))
         centers = kmeans_centers(near, everywhere, num_centers, generator, num_iterations=0)
         return score_settings(model, data.X, blocks, settings, centers)
 

@@ -35,7 +35,7 @@ from botorch_cll.nn.rbf import included_columns
 from botorch_cll.nn.ridge import EXCLUDED, RidgeSolution, solve_ridge
 
 DEFAULT_NUM_RESTARTS = 32
-DEFAULT_NUM_CENTERS = 40
+MIN_NUM_CENTERS, MAX_NUM_CENTERS, ROWS_PER_CENTER = 40, 80, 10
 
 TAIL_RIDGE = 1e-2
 """The ridge parameter of the polynomial tail: small, so that trends are followed freely."""
@@ -44,6 +44,15 @@ NEAR = 0.1
 """The support at which a point counts as half near the centers, half remote."""
 
 _MAX_ELEMENTS = 4_000_000
+
+
+def default_num_centers(num_rows: int) -> int:
+    """One center for ten rows, 40 at least and 80 at most: the cost of a row grows with its square.
+
+    Args:
+        num_rows: The number of training rows.
+    """
+    return min(MAX_NUM_CENTERS, max(MIN_NUM_CENTERS, num_rows // ROWS_PER_CENTER))
 
 
 def remoteness(support: Tensor) -> Tensor:
@@ -79,7 +88,8 @@ class RBFEnsembleModel(MultiTaskEnsembleModel, FantasizeMixin, ABC):
         all_tasks: All task values (long format), those in `train_X` if omitted. Tasks without data
             are modelled through the others.
         num_restarts: The number `S` of ensemble members.
-        num_centers: The number of centers of each network; fewer where there are fewer rows.
+        num_centers: The number of centers of each network; fewer where there are fewer rows. If
+            omitted, 40, or a tenth of the rows up to 80. More express more, at quadratic cost.
         missing: `"raise"`, or `"mask"` if NaN in `train_Y` stands for a task not observed there.
         input_transform: A BoTorch input transform.
         outcome_transform: A BoTorch outcome transform; standardizes every task if omitted.
@@ -134,7 +144,9 @@ class RBFEnsembleModel(MultiTaskEnsembleModel, FantasizeMixin, ABC):
             outcome_transform=outcome_transform,
         )
         self.num_restarts = num_restarts
-        self.num_centers = num_centers if num_centers is not None else DEFAULT_NUM_CENTERS
+        if num_centers is None:
+            num_centers = default_num_centers(self._rows_X.shape[0])
+        self.num_centers = num_centers
         self.seed = seed
         self.allocate(min(self.num_centers, self._rows_X.shape[0]))
         self.to(train_X)

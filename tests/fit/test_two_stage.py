@@ -5,9 +5,11 @@ import pytest
 import torch
 
 from botorch_cll.fit import TwoStageOptions, fit_rbf_ensemble
+from botorch_cll.fit.two_stage import score_size
 from botorch_cll.models import MultiRBFCorrelationModel, SingleRBFModel
 from botorch_cll.models.blocks import noise_weights
 from botorch_cll.models.ensemble import TAIL_RIDGE
+from botorch_cll.test_functions import ShiftedTasks
 
 NAN = float("nan")
 ALL_ROWS = TwoStageOptions(sample_fraction=1.0)
@@ -163,3 +165,35 @@ def test_options(options):
     assert (error < smooth(at).std(0)).all()
     default = fit_rbf_ensemble(model).posterior(at)
     assert not torch.equal(first.mean, default.mean)
+
+
+@pytest.mark.parametrize(
+    ("num_rows", "num_centers", "expected"),
+    [
+        (12, 40, (12, 12)),
+        (150, 40, (150, 20)),
+        (300, 40, (150, 20)),
+        (800, 80, (400, 50)),
+        (100_000, 80, (600, 75)),
+        (100_000, 30, (600, 30)),
+    ],
+)
+def test_settings_are_scored_on_more_rows_and_centers_where_there_are_more(
+    num_rows: int, num_centers: int, expected: tuple[int, int]
+) -> None:
+    assert score_size(num_rows, num_centers) == expected
+
+
+def test_many_rows_are_made_use_of() -> None:
+    problem = ShiftedTasks("Hartmann", noise_std=0.02)
+    generator = torch.Generator().manual_seed(0)
+    X = torch.rand(4_500, problem.dim, generator=generator, dtype=torch.double)
+    Y, test_X = problem(X), X[4_000:]
+    test_Y = problem.evaluate_true(test_X)
+    errors = []
+    for n in (300, 4_000):
+        model = fit_rbf_ensemble(MultiRBFCorrelationModel(X[:n], Y[:n]))
+        error = (model.posterior(test_X).mean - test_Y) / test_Y.std(0)
+        errors.append(error.square().mean().sqrt().item())
+    # With the centers and the search of few rows it was 0.89.
+    assert errors[1] < 0.8 * errors[0]

@@ -27,6 +27,7 @@ from botorch_cll.fit import fit_rbf_ensemble
 from botorch_cll.models import (
     MultiRBFCorrelationModel,
 )
+from botorch_cll.models.ensemble import default_num_centers
 from botorch_cll.posteriors import MemberPosterior
 
 from support.ensembles import (
@@ -412,3 +413,10 @@ def test_input_transform_that_adds_training_rows_is_refused():
     transform.transform_on_train = True
     with pytest.raises(UnsupportedError, match="keeps the number of training rows, got 8"):
         MultiRBFCorrelationModel(X_4, Y_4, input_transform=transform)
+
+
+@pytest.mark.parametrize(
+    ("num_rows", "expected"), [(5, 40), (400, 40), (550, 55), (800, 80), (1_000_000, 80)]
+)
+def test_there_are_more_centers_where_there_are_many_rows(num_rows: int, expected: int) -> None:
+    assert default_num_centers(num_rows) == expected

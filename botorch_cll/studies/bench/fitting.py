@@ -12,7 +12,7 @@ from torch import Tensor
 
 from botorch_cll.fit import fit_rbf_ensemble
 from botorch_cll.models import MultiRBFCorrelationModel
-from botorch_cll.models.ensemble import DEFAULT_NUM_CENTERS
+from botorch_cll.models.ensemble import default_num_centers
 from botorch_cll.optim.loop import Propose, propose_per_task
 from botorch_cll.studies.bench.clock import time_side_by_side
 from botorch_cll.studies.bench.floor import fit_parts, measure_rates, posterior
@@ -149,7 +149,7 @@ def bench_floor(
         d, num_tasks = X.shape[-1], Y.shape[-1]
         floors = {name: part.seconds(rates) for name, part in fit_parts(n, d, num_tasks).items()}
         floors["posterior"] = posterior(
-            NUM_TEST_POINTS, d, num_tasks, min(n, DEFAULT_NUM_CENTERS)
+            NUM_TEST_POINTS, d, num_tasks, min(n, default_num_centers(n))
         ).seconds(rates)
         for repeat in range(repeats):
             model = MultiRBFCorrelationModel(X, Y)

@@ -9,11 +9,10 @@ import torch
 
 from botorch_cll.fit.two_stage import (
     MAX_HONEST_ROWS,
-    MAX_SCORE_CENTERS,
-    MAX_SCORE_ROWS,
     TwoStageOptions,
+    score_size,
 )
-from botorch_cll.models.ensemble import DEFAULT_NUM_CENTERS, DEFAULT_NUM_RESTARTS
+from botorch_cll.models.ensemble import DEFAULT_NUM_RESTARTS, default_num_centers
 
 _MATRIX = 512
 _ELEMENTS = 1 << 16
@@ -120,7 +119,7 @@ def fit_parts(n: int, d: int, num_tasks: int) -> dict[str, Operations]:
     """
     options = TwoStageOptions()
     settings = options.num_initial + options.num_rounds * options.num_candidates
-    rows, centers = min(n, MAX_SCORE_ROWS), min(n, MAX_SCORE_CENTERS)
+    rows, centers = score_size(n, default_num_centers(n))
     tail = 1 + 2 * d
     columns = centers + tail
     search = settings * (
@@ -130,7 +129,7 @@ def fit_parts(n: int, d: int, num_tasks: int) -> dict[str, Operations]:
     )
     members = DEFAULT_NUM_RESTARTS * num_tasks
     seen = round(options.sample_fraction * n)
-    centers = min(DEFAULT_NUM_CENTERS, seen)
+    centers = min(default_num_centers(n), seen)
     columns, honest = centers + tail, min(n, MAX_HONEST_ROWS)
     # Every restart reads all inputs and targets once.
     read = Operations(bytes=8.0 * n * (d + num_tasks))
