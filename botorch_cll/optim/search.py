@@ -18,7 +18,7 @@ from botorch.exceptions.errors import (
     UnsupportedError,
 )
 from botorch.exceptions.warnings import OptimizationWarning
-from botorch.generation.gen import gen_candidates_scipy
+from botorch.generation.gen import gen_candidates_scipy, get_reasons_against_fast_path
 from botorch.optim.parameter_constraints import evaluate_feasibility
 from botorch.utils.sampling import draw_sobol_samples
 from torch import Tensor
@@ -226,8 +226,11 @@ class SwarmSearch:
     def _climb(self, X: Tensor, swarms: Tensor, timeout_sec: float | None) -> Tensor | None:
         """Return the end points, shaped as `X`, of gradient climbs; `None` if gradients fail."""
         options: dict[str, float] = {"maxiter": self.options.polish_maxiter}
-        if not self.violation and timeout_sec is None:
-            # L-BFGS-B, all climbs side by side: it need not tell values apart that swarms do not.
+        if not self.violation and not get_reasons_against_fast_path(
+            "L-BFGS-B", True, options, timeout_sec
+        ):
+            # All climbs side by side, by L-BFGS-B of BoTorch's own: it need not tell values apart
+            # that the swarms do not.
             tolerance = self.options.swarm_options().value_tolerance
             options["factr"] = tolerance / torch.finfo(torch.double).eps
         if self.violation or self.fixed_features.has_tensors:
