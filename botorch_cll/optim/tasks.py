@@ -176,14 +176,14 @@ def optimize_acqf_per_task(
             f"Expected best_f with one entry for each of {num_tasks} outputs, got shape "
             f"{tuple(best_f.shape)}."
         )
-    task = torch.arange(num_tasks).to(bounds)
+    task_column = torch.arange(num_tasks).to(bounds)
     search = SwarmSearch(
         acq_function=acqf_class(model=_OwnTask(model, best_f.to(bounds), maximize), best_f=0.0),
         bounds=torch.cat([bounds, bounds.new_tensor([[0.0], [num_tasks - 1.0]])], dim=-1),
         q=1,
         options=SearchOptions.parse(options),
         fixed_features=FixedFeatures(
-            {**(fixed_features or {}), d: task.repeat_interleave(num_restarts)}, d + 1
+            {**(fixed_features or {}), d: task_column.repeat_interleave(num_restarts)}, d + 1
         ),
         inequality_constraints=inequality_constraints,
         nonlinear_inequality_constraints=_on_inputs(nonlinear_inequality_constraints),
@@ -198,13 +198,17 @@ def optimize_acqf_per_task(
             deadline=deadline,
             num_groups=num_tasks,
         )
-    values = result.values.where(search.is_feasible(result.X), -torch.inf)
-    values, best = values.view(num_tasks, num_restarts).max(dim=-1)
-    without = (values == -torch.inf).nonzero().flatten().tolist()
+    feasible = search.is_feasible(result.X).view(num_tasks, num_restarts)
+    without = (~feasible.any(dim=-1)).nonzero().flatten().tolist()
     if without:
         raise CandidateGenerationError(f"No feasible candidate for tasks {without}.")
+    values = result.values.view(num_tasks, num_restarts)
+    # A task without incumbent has the value minus infinity everywhere, and still a candidate.
+    lowest = torch.finfo(values.dtype).min
+    best = values.clamp_min(lowest).where(feasible, -torch.inf).argmax(dim=-1)
+    task = torch.arange(num_tasks, device=best.device)
     X = result.X.view(num_tasks, num_restarts, d + 1)
-    return X[torch.arange(num_tasks, device=best.device), best, :-1], values
+    return X[task, best, :-1], values[task, best]
 
 
 def _incumbents(model: Model, maximize: bool) -> Tensor:

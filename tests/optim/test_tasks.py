@@ -7,6 +7,7 @@ from botorch.exceptions.errors import (
     InputDataError,
     UnsupportedError,
 )
+from botorch.exceptions.warnings import BadInitialCandidatesWarning
 from botorch.models import SingleTaskGP
 from botorch.models.transforms import Normalize
 
@@ -155,3 +156,14 @@ def test_where_all_features_are_fixed_there_is_one_candidate(
 def test_no_swarm_is_refused(model: MultiRBFCorrelationModel) -> None:
     with pytest.raises(InputDataError, match="`num_restarts` to be at least 1, got 0"):
         optimize_acqf_per_task(model, BOUNDS, num_restarts=0)
+
+
+def test_a_task_without_incumbent_has_a_candidate_all_the_same(
+    model: MultiRBFCorrelationModel,
+) -> None:
+    best_f = model.train_Y.amax(0)
+    best_f[1] = torch.nan
+    with pytest.warns(BadInitialCandidatesWarning, match="initial conditions"):
+        candidates, values = optimize_acqf_per_task(model, BOUNDS, best_f)
+    assert values.isfinite().tolist() == [True, False, True]
+    assert ((BOUNDS[0] <= candidates) & (BOUNDS[1] >= candidates)).all()
