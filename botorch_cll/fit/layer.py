@@ -9,6 +9,7 @@ from botorch_cll.nn import CorrelationLearningLayer
 from botorch_cll.nn.ridge import solve_ridge
 
 _RIDGES = (1 / 60, 1 / 15, 4 / 15, 16 / 15, 64 / 15)
+_FULL_LAYER_ROWS = 10.0
 _NUM_STEPS = 150
 _LEARNING_RATE = 0.02
 _WEIGHT_DECAY = 1 / 15
@@ -66,6 +67,39 @@ def fit_linear_layer(
     layer.weights[0].data = coefficients[..., :-1]
     layer.biases[0].data = coefficients[..., -1]
     return added
+
+
+def shrink_layer(
+    layer: CorrelationLearningLayer, residual: Tensor, added: Tensor, weight: Tensor
+) -> Tensor:
+    r"""Take back the share of a linear layer that the ensemble as a whole is better off without.
+
+    A member's layer shrinks what that member predicts, noise of its own included, which the mean
+    over the members hardly has. With `r_i` the error of that mean without layer in rows left out
+    and `δ_i` what the layers add to it, task `t` keeps the share
+
+    .. math:: \gamma_t = \frac{\sum_i \omega_i r_i \delta_i + m}{\sum_i \omega_i \delta_i^2 + m},
+        \qquad m = \frac{n_0}{\sum_i \omega_i} \sum_i \omega_i \delta_i^2
+
+    of its layer, limited to [0, 1]: least squares in which `n_0` further rows speak for all of it.
+
+    Args:
+        layer: A layer with `is_linear`; its parameters are changed.
+        residual: A `n x T`-dim tensor of left-out errors, anything where the weight is zero.
+        added: A `n x T`-dim tensor of means of what the layers add there.
+        weight: A `n x T`-dim tensor of row weights.
+
+    Returns:
+        A `T`-dim tensor: the shares.
+    """
+    squared = (weight * added.square()).sum(0)
+    product = (weight * residual.where(weight > 0, 0.0) * added).sum(0)
+    prior = _FULL_LAYER_ROWS * squared / weight.sum(0).clamp_min(1.0)
+    tiny = torch.finfo(added.dtype).tiny
+    share = ((product + prior) / (squared + prior).clamp_min(tiny)).clamp(0.0, 1.0)
+    layer.weights[0].data *= share.unsqueeze(-1)
+    layer.biases[0].data *= share
+    return share
 
 
 def fit_hidden_layers(

@@ -10,7 +10,7 @@ from botorch.exceptions.errors import UnsupportedError
 from torch import Tensor
 
 from botorch_cll.fit.calibration import calibrate
-from botorch_cll.fit.layer import fit_hidden_layers, fit_linear_layer
+from botorch_cll.fit.layer import fit_hidden_layers, fit_linear_layer, shrink_layer
 from botorch_cll.fit.resampling import draw_bags
 from botorch_cll.fit.search import (
     Settings,
@@ -24,6 +24,7 @@ from botorch_cll.fit.search import (
 from botorch_cll.models.blocks import TaskBlocks, noise_weights
 from botorch_cll.models.data import TaskData
 from botorch_cll.models.ensemble import RBFEnsembleModel, remoteness
+from botorch_cll.models.left_out import average_trusted, trusted_members
 from botorch_cll.nn import kmeans_centers
 from botorch_cll.nn.ridge import RidgeSolution
 
@@ -111,7 +112,12 @@ def _fit_correlation_layer(
     Y = data.Y[rows]
     weight = noise_weights(data)[rows] * data.observed[rows]
     if model.correlation.is_linear:
-        return fit_linear_layer(model.correlation, outputs, Y, weight)
+        added = fit_linear_layer(model.correlation, outputs, Y, weight)
+        trusted = trusted_members(data.observed[rows], bags[:, rows])
+        residual = Y - average_trusted(outputs, trusted)
+        return added * shrink_layer(
+            model.correlation, residual, average_trusted(added, trusted), weight
+        )
     return fit_hidden_layers(model.correlation, outputs, Y, weight * bags[:, rows])
 
 

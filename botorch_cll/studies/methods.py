@@ -18,6 +18,7 @@ from botorch_cll.models import (
 )
 from botorch_cll.optim.loop import Fit, Propose, fit_multi_rbf, propose_per_task, run_bay_mrbfcor
 from botorch_cll.studies.surrogates import (
+    NO_LAYER,
     fit_independent_gps,
     fit_multi_task_gp,
     propose_by_gradient,
@@ -59,7 +60,7 @@ METHODS: dict[str, Method] = {
     "Bay_MRBFCor (paper)": Method(
         rbf_fit(MultiRBFCorrelationModel, correlation_layers=(8,)), propose_per_task
     ),
-    "no correlation layer": Method(
+    NO_LAYER: Method(
         rbf_fit(MultiRBFCorrelationModel, correlation_layers=None), propose_per_task
     ),
     "RMLA": Method(rbf_fit(RegularizedMultiTaskRBFModel), propose_per_task),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from botorch_cll.fit.layer import fit_hidden_layers, fit_linear_layer
+from botorch_cll.fit.layer import fit_hidden_layers, fit_linear_layer, shrink_layer
 from botorch_cll.nn import CorrelationLearningLayer
 
 
@@ -169,3 +169,28 @@ def test_every_restart_has_its_own_hidden_layer():
     for one, other in zip(layer.parameters(), elsewhere.parameters(), strict=True):
         torch.testing.assert_close(one[1], other[1])
         assert not torch.allclose(one[0], other[0])
+
+
+def test_shares_are_least_squares_with_ten_rows_for_all_of_the_layer():
+    residual, added = randn(40, 3, seed=1), randn(40, 3, seed=2)
+    residual[:, 1] += 0.6 * added[:, 1]
+    residual[:, 2] += 3.0 * added[:, 2]
+    weight = randn(40, 3, seed=3).abs() * (randn(40, 3, seed=4) > -1)
+    layer = make_layer(3)
+    layer.weights[0].data, layer.biases[0].data = randn(3, 3, 3, seed=5), randn(3, 3, seed=6)
+    before = layer.branch(randn(3, 7, 3, seed=7))
+    share = shrink_layer(layer, residual.where(weight > 0, torch.nan), added, weight)
+    for t in range(3):
+        w, r, delta = weight[:, t].numpy(), residual[:, t].numpy(), added[:, t].numpy()
+        # Ten rows of mean weight and mean square, whose error is all that the layer adds.
+        more = np.sqrt(10 * (w @ delta**2) / w.sum())
+        A = np.append(np.sqrt(w) * delta, more)
+        (best,), *_ = np.linalg.lstsq(A[:, None], np.append(np.sqrt(w) * r, more), rcond=None)
+        assert share[t].item() == pytest.approx(np.clip(best, 0.0, 1.0))
+    assert 0.0 < share[0] < 1.0 and 0.0 < share[1] < 1.0 and share[2] == 1.0
+    torch.testing.assert_close(layer.branch(randn(3, 7, 3, seed=7)), share * before)
+
+
+def test_a_layer_that_adds_nothing_stays_as_it_is():
+    zero, one = torch.zeros(5, 2, dtype=torch.double), torch.ones(5, 2, dtype=torch.double)
+    assert torch.isfinite(shrink_layer(make_layer(), randn(5, 2), zero, one)).all()

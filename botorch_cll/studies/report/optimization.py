@@ -16,6 +16,7 @@ from botorch_cll.studies.report.comparison import (
     state_notes,
     summary_table,
 )
+from botorch_cll.studies.report.layer import layer_tables
 from botorch_cll.studies.report.plots import (
     BANDS,
     bars,
@@ -83,6 +84,7 @@ def report_optimization(results: Results) -> Report:
         return report
     report.tables.insert(0, summary_table(blocks, "summary", "normalized regret"))
     report.tables.append(cells_table(blocks, "cells", "normalized regret"))
+    report.tables += layer_tables(rows, results, "normalized_regret", "normalized regret")
     courses = _regret_courses(results, rows, blocks)
     report.figures["regret"] = _mean_curves(courses, "normalized regret (geometric mean)")
     report.figures["rank"] = _mean_curves(ranks(courses), "mean rank", log=False)

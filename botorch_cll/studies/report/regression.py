@@ -14,6 +14,7 @@ from botorch_cll.studies.report.comparison import (
     state_notes,
     summary_table,
 )
+from botorch_cll.studies.report.layer import layer_tables
 from botorch_cll.studies.report.plots import (
     BANDS,
     draw_methods,
@@ -50,6 +51,7 @@ def report_regression(results: Results) -> Report:
             continue
         report.tables.append(summary_table(blocks, f"{value}_summary", title))
         report.tables.append(cells_table(blocks, f"{value}_cells", title))
+        report.tables += layer_tables(results.rows, results, value, title)
         report.figures[value] = _against_correlation(blocks, title)
     report.tables.append(_calibration_table(results))
     return report

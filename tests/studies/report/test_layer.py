@@ -1,0 +1,53 @@
+"""The table of what the layer is worth against numbers worked out by hand."""
+
+import pandas as pd
+import pytest
+
+from botorch_cll.studies.report.layer import layer_tables
+from botorch_cll.studies.results import Results
+
+LAYER, WITHOUT = "Bay_MRBFCor", "no correlation layer"
+
+
+def results(methods: tuple[str, ...] = (LAYER, WITHOUT, "RMLA")) -> Results:
+    """With the layer: 0.1 to 0.3 lower in problem `z`, 0.1 higher or lower in `a`."""
+    records = []
+    for seed in range(4):
+        for task in (1, 2):
+            for problem in ("z", "a"):
+                gain = 0.1 * (1 + seed % 2) if problem == "z" else 0.1 * (-1) ** seed
+                gain += 0.05 if task == 1 else -0.05
+                values = {LAYER: 1.0 - gain, WITHOUT: 1.0, "RMLA": 0.0}
+                records += [
+                    {"seed": seed, "problem": problem, "method": m, "task": task, "value": v}
+                    for m, v in values.items()
+                    # The layer has no result for seed 3 in `a`.
+                    if m in methods and (m, seed, problem) != (LAYER, 3, "a")
+                ]
+    levels = {"seed": [0, 1, 2, 3], "problem": ["z", "a"], "method": list(methods)}
+    return Results("x", {}, levels, pd.DataFrame(records), pd.DataFrame(), pd.DataFrame())
+
+
+def test_differences_by_hand():
+    given = results()
+    (table,) = layer_tables(given.rows, given, "value", "regret")
+    frame = table.frame.set_index("problem")
+    assert frame.index.tolist() == ["z", "a", "all"]
+    assert frame["seeds"].tolist() == [4, 3, 4]
+    assert frame["difference"].tolist()[:2] == pytest.approx([-0.15, -0.1 / 3])
+    # Four differences of -0.1 and -0.2: standard deviation 0.1 / √3, Student's 3.1824 / √4.
+    half = 3.182446 / 2 * 0.1 / 3**0.5
+    assert frame.loc["z", ["low", "high"]].tolist() == pytest.approx([-0.15 - half, -0.15 + half])
+    assert frame["the layer"].tolist()[:2] == ["helps", "undecided"]
+
+
+def test_a_gain_of_the_ensemble_without_layer_is_called_what_it_is():
+    given = results()
+    worse = given.rows.assign(value=-given.rows["value"])
+    (table,) = layer_tables(worse, given, "value", "regret")
+    assert table.frame.set_index("problem").loc["z", "the layer"] == "hurts"
+
+
+def test_nothing_without_the_ensemble_to_compare_with():
+    given = results((LAYER, "RMLA"))
+    assert layer_tables(given.rows, given, "value", "regret") == []
