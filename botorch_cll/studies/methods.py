@@ -60,9 +60,7 @@ METHODS: dict[str, Method] = {
     "Bay_MRBFCor (paper)": Method(
         rbf_fit(MultiRBFCorrelationModel, correlation_layers=(8,)), propose_per_task
     ),
-    NO_LAYER: Method(
-        rbf_fit(MultiRBFCorrelationModel, correlation_layers=None), propose_per_task
-    ),
+    NO_LAYER: Method(rbf_fit(MultiRBFCorrelationModel, correlation_layers=None), propose_per_task),
     "RMLA": Method(rbf_fit(RegularizedMultiTaskRBFModel), propose_per_task),
     "Single-RBF": Method(rbf_fit(SingleRBFModel), propose_per_task, one_task_at_a_time=True),
     "independent GPs": Method(fit_independent_gps, propose_by_gradient, one_task_at_a_time=True),

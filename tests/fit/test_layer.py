@@ -187,7 +187,9 @@ def test_shares_are_least_squares_with_ten_rows_for_all_of_the_layer():
         A = np.append(np.sqrt(w) * delta, more)
         (best,), *_ = np.linalg.lstsq(A[:, None], np.append(np.sqrt(w) * r, more), rcond=None)
         assert share[t].item() == pytest.approx(np.clip(best, 0.0, 1.0))
-    assert 0.0 < share[0] < 1.0 and 0.0 < share[1] < 1.0 and share[2] == 1.0
+    assert 0.0 < share[0] < 1.0
+    assert 0.0 < share[1] < 1.0
+    assert share[2] == 1.0
     torch.testing.assert_close(layer.branch(randn(3, 7, 3, seed=7)), share * before)
 
 

@@ -54,10 +54,7 @@ def layer_tables(
 
 
 def _record(group: pd.DataFrame, interval: Interval) -> dict[str, object]:
-    if interval.high < 0.0:
-        effect = "helps"
-    else:
-        effect = "hurts" if interval.low > 0.0 else "undecided"
+    effect = "helps" if interval.high < 0.0 else "hurts" if interval.low > 0.0 else "undecided"
     return {
         "seeds": group.index.get_level_values("seed").nunique(),
         "with layer": group[REFERENCE_METHOD].mean(),
