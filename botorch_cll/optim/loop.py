@@ -15,13 +15,19 @@ from torch import Tensor
 from botorch_cll.fit import fit_rbf_ensemble
 from botorch_cll.models import MultiRBFCorrelationModel
 from botorch_cll.optim.checks import check_bounds
-from botorch_cll.optim.tasks import BestByTask, best_by_task, optimize_acqf_per_task
+from botorch_cll.optim.tasks import (
+    BestByTask,
+    best_by_task,
+    expected_best_by_task,
+    optimize_acqf_per_task,
+)
 
 Fit = Callable[[Tensor, Tensor, int], Model | None]
 """Maps points (`n x d`), values (`n x T`, larger is better) and a seed to a fitted model."""
 
-Propose = Callable[[Model | None, Tensor, Tensor, int], Tensor]
-"""Maps a model, bounds, incumbent values (`T`) and a seed to `k x d` candidates, best first."""
+Propose = Callable[[Model | None, Tensor, Tensor, Tensor, int], Tensor]
+"""Maps a model, bounds, the model's data (`n x d` and `n x T`, larger is better) and a seed to
+`k x d` candidates, best first."""
 
 _SAME_POINT = 1e-6
 
@@ -49,10 +55,22 @@ def fit_multi_rbf(X: Tensor, Y: Tensor, seed: int) -> MultiRBFCorrelationModel:
     return fit_rbf_ensemble(MultiRBFCorrelationModel(X, Y, missing="mask", seed=seed))
 
 
-def propose_per_task(model: Model | None, bounds: Tensor, best_f: Tensor, seed: int) -> Tensor:
-    """One candidate per task by expected improvement and particle swarms; a `Propose`."""
+def propose_per_task(
+    model: Model | None, bounds: Tensor, X: Tensor, Y: Tensor, seed: int
+) -> Tensor:
+    """One candidate per task by expected improvement and particle swarms; a `Propose`.
+
+    The tasks take turns, each knowing of the earlier candidates, as all tasks are evaluated there;
+    the incumbents are the best values that the model expects, see `expected_best_by_task`.
+    """
     assert model is not None
-    candidates, values = optimize_acqf_per_task(model, bounds, best_f, options={"seed": seed})
+    candidates, values = optimize_acqf_per_task(
+        model,
+        bounds,
+        expected_best_by_task(model, X, Y),
+        options={"seed": seed},
+        sequential=True,
+    )
     return candidates[values.argsort(descending=True)]
 
 
@@ -119,7 +137,7 @@ def run_bay_mrbfcor(
         started = time.perf_counter()
         model = fit(X, gains, seed + len(X))
         fitted = time.perf_counter()
-        candidates = propose(model, bounds, best_by_task(X, gains).Y, seed + len(X))
+        candidates = propose(model, bounds, X, gains, seed + len(X))
         fit_seconds += fitted - started
         propose_seconds += time.perf_counter() - fitted
         new = _distinct(candidates, bounds)[: budget - len(X)]

@@ -130,6 +130,7 @@ def optimize_acqf_per_task(
     fixed_features: Mapping[int, float] | None = None,
     post_processing_func: Callable[[Tensor], Tensor] | None = None,
     *,
+    sequential: bool = False,
     acqf_class: type[AnalyticAcquisitionFunction] = LogExpectedImprovement,
     timeout_sec: float | None = None,
 ) -> tuple[Tensor, Tensor]:
@@ -141,8 +142,8 @@ def optimize_acqf_per_task(
     Args:
         model: A fitted model with `T` outputs, one per task.
         bounds: A `2 x d`-dim tensor of finite lower and upper bounds.
-        best_f: A `T`-dim tensor of incumbents, in the scale of the targets; the best observations
-            in the training data of one of our models if omitted.
+        best_f: A `T`-dim tensor of incumbents, in the scale of the targets; for one of our models
+            those of `expected_best_by_task` at its training data if omitted.
         maximize: Whether larger is better.
         num_restarts: The number of swarms of each task.
         raw_samples: The number of Sobol points that the first positions are chosen from.
@@ -151,6 +152,12 @@ def optimize_acqf_per_task(
         nonlinear_inequality_constraints: As in `optimize_acqf_pso`, on the `d` inputs.
         fixed_features: As in `optimize_acqf_pso`.
         post_processing_func: As in `optimize_acqf_pso`; maps `b x 1 x d` to the same shape.
+        sequential: Whether to choose the candidates one after the other, that of the highest value
+            first, each as if all tasks had been evaluated at the earlier ones with the values that
+            the model expects there (Kriging believer; Ginsbourger, Le Riche and Carraro, Kriging is
+            well-suited to parallelize optimization, 2010). Tasks that are alike then do not spend
+            their evaluations on the same point. The model has to support
+            `condition_on_observations`; the time grows with the square of the number of tasks.
         acqf_class: An analytic acquisition function of one output that takes `model` and `best_f`.
         timeout_sec: As in `optimize_acqf_pso`.
 
@@ -169,46 +176,116 @@ def optimize_acqf_per_task(
     check_bounds(bounds)
     if num_restarts < 1:
         raise InputDataError(f"Expected `num_restarts` to be at least 1, got {num_restarts}.")
-    num_tasks, d = model.num_outputs, bounds.shape[-1]
+    num_tasks = model.num_outputs
     best_f = _incumbents(model, maximize) if best_f is None else best_f
     if best_f.shape != (num_tasks,):
         raise BotorchTensorDimensionError(
             f"Expected best_f with one entry for each of {num_tasks} outputs, got shape "
             f"{tuple(best_f.shape)}."
         )
-    task_column = torch.arange(num_tasks).to(bounds)
-    search = SwarmSearch(
-        acq_function=acqf_class(model=_OwnTask(model, best_f.to(bounds), maximize), best_f=0.0),
-        bounds=torch.cat([bounds, bounds.new_tensor([[0.0], [num_tasks - 1.0]])], dim=-1),
-        q=1,
-        options=SearchOptions.parse(options),
-        fixed_features=FixedFeatures(
-            {**(fixed_features or {}), d: task_column.repeat_interleave(num_restarts)}, d + 1
-        ),
-        inequality_constraints=inequality_constraints,
-        nonlinear_inequality_constraints=_on_inputs(nonlinear_inequality_constraints),
-        post_processing_func=_keep_task(post_processing_func),
-    )
+    best_f = best_f.to(bounds)
     deadline = None if timeout_sec is None else time.monotonic() + timeout_sec
-    seed = search.options.seed
-    with isolated_random_state(seed, bounds.device):
-        result = search.run(
-            _initial_positions(search, num_tasks, num_restarts, raw_samples),
-            generator=torch.Generator(device=bounds.device).manual_seed(seed),
-            deadline=deadline,
-            num_groups=num_tasks,
+
+    def search(model: Model, best_f: Tensor, tasks: list[int]) -> tuple[Tensor, Tensor]:
+        task = torch.tensor(tasks).to(bounds).repeat_interleave(num_restarts)
+        task_bounds = bounds.new_tensor([[0.0], [num_tasks - 1.0]])
+        swarms = SwarmSearch(
+            acq_function=acqf_class(model=_OwnTask(model, best_f, maximize), best_f=0.0),
+            bounds=torch.cat([bounds, task_bounds], dim=-1),
+            q=1,
+            options=SearchOptions.parse(options),
+            fixed_features=FixedFeatures(
+                {**(fixed_features or {}), bounds.shape[-1]: task}, bounds.shape[-1] + 1
+            ),
+            inequality_constraints=inequality_constraints,
+            nonlinear_inequality_constraints=_on_inputs(nonlinear_inequality_constraints),
+            post_processing_func=_keep_task(post_processing_func),
         )
-    feasible = search.is_feasible(result.X).view(num_tasks, num_restarts)
-    without = (~feasible.any(dim=-1)).nonzero().flatten().tolist()
+        return _search_tasks(swarms, tasks, num_restarts, raw_samples, deadline)
+
+    tasks = [*range(num_tasks)]
+    candidates, values = search(model, best_f, tasks)
+    if not sequential:
+        return candidates, values
+    waiting, found = tasks, values
+    while True:
+        first = int(found.argmax())
+        task = waiting[first]
+        waiting = waiting[:first] + waiting[first + 1 :]
+        if not waiting:
+            return candidates, values
+        model, best_f = _suppose_evaluated(model, candidates[[task]], best_f, maximize)
+        points, found = search(model, best_f, waiting)
+        candidates[waiting], values[waiting] = points, found
+
+
+def _search_tasks(
+    search: SwarmSearch,
+    tasks: list[int],
+    num_restarts: int,
+    raw_samples: int,
+    deadline: float | None,
+) -> tuple[Tensor, Tensor]:
+    """The best candidate of each task, `len(tasks) x d`, and their values."""
+    seed, device = search.options.seed, search.bounds.device
+    with isolated_random_state(seed, device):
+        result = search.run(
+            _initial_positions(search, len(tasks), num_restarts, raw_samples),
+            generator=torch.Generator(device=device).manual_seed(seed),
+            deadline=deadline,
+            num_groups=len(tasks),
+        )
+    feasible = search.is_feasible(result.X).view(len(tasks), num_restarts)
+    without = [
+        task for task, any_ in zip(tasks, feasible.any(-1).tolist(), strict=True) if not any_
+    ]
     if without:
         raise CandidateGenerationError(f"No feasible candidate for tasks {without}.")
-    values = result.values.view(num_tasks, num_restarts)
     # A task without incumbent has the value minus infinity everywhere, and still a candidate.
-    lowest = torch.finfo(values.dtype).min
+    lowest = torch.finfo(result.values.dtype).min
+    values = result.values.view(len(tasks), num_restarts)
     best = values.clamp_min(lowest).where(feasible, -torch.inf).argmax(dim=-1)
-    task = torch.arange(num_tasks, device=best.device)
-    X = result.X.view(num_tasks, num_restarts, d + 1)
-    return X[task, best, :-1], values[task, best]
+    row = torch.arange(len(tasks), device=device)
+    X = result.X.view(len(tasks), num_restarts, -1)
+    return X[row, best, :-1], values[row, best]
+
+
+def _suppose_evaluated(
+    model: Model, X: Tensor, best_f: Tensor, maximize: bool
+) -> tuple[Model, Tensor]:
+    """Model and incumbents as if all tasks had been evaluated at a point, as the model expects."""
+    with torch.no_grad():
+        expected = model.posterior(X).mean
+        model = model.condition_on_observations(X, expected)
+    # Not `maximum`: a task without incumbent has one from now on.
+    better = torch.fmax if maximize else torch.fmin
+    return model, better(best_f, expected.squeeze(0).to(best_f))
+
+
+def expected_best_by_task(model: Model, X: Tensor, Y: Tensor, maximize: bool = True) -> Tensor:
+    """The best value of every task that a model expects where the task was observed.
+
+    Where observations are noisy, or vary at a scale that the model takes for noise, the best
+    observation is a lucky one: measured against it, expected improvement favours wherever the model
+    knows least. This is the plug-in incumbent of Picheny, Wagner and Ginsbourger (A benchmark of
+    kriging-based infill criteria for noisy optimization, Structural and Multidisciplinary
+    Optimization 48, 2013). Without noise it is the best observation.
+
+    Args:
+        model: A model of `T` outputs.
+        X: A `n x d`-dim tensor of points.
+        Y: A `n x T`-dim tensor of observations, NaN where a task was not observed.
+        maximize: Whether larger is better.
+
+    Returns:
+        A `T`-dim tensor, NaN for a task that was never observed.
+
+    Example:
+        >>> best_f = expected_best_by_task(model, train_X, train_Y)
+    """
+    with torch.no_grad():
+        mean = model.posterior(X).mean
+    return best_by_task(X, mean.where(~Y.isnan(), torch.nan), maximize).Y
 
 
 def _incumbents(model: Model, maximize: bool) -> Tensor:
@@ -217,8 +294,8 @@ def _incumbents(model: Model, maximize: bool) -> Tensor:
             "Expected best_f for a model that is not one of this package's in the wide format, got "
             f"None for a {type(model).__name__}."
         )
-    best_f = best_by_task(model.train_X, model.train_Y, maximize).Y
-    return best_f[model.output_tasks]
+    observed = model.train_Y[:, model.output_tasks]
+    return expected_best_by_task(model, model.train_X, observed, maximize)
 
 
 def _initial_positions(

@@ -50,7 +50,7 @@ def _no_model(X: Tensor, Y: Tensor, seed: int) -> None:
     return None
 
 
-def _propose_sobol(model: Model | None, bounds: Tensor, best_f: Tensor, seed: int) -> Tensor:
+def _propose_sobol(model: Model | None, bounds: Tensor, X: Tensor, Y: Tensor, seed: int) -> Tensor:
     """Many points of one sequence, of which the loop takes as many as its budget allows."""
     return draw_sobol_samples(bounds, n=_SOBOL_POINTS, q=1, seed=seed).squeeze(-2)
 

@@ -25,6 +25,7 @@ from botorch_cll.models import (
     SingleRBFModel,
 )
 from botorch_cll.models.ensemble import RBFEnsembleModel
+from botorch_cll.optim import best_by_task
 from botorch_cll.studies.wide import (
     IndexKernelMultiTaskGP,
     WideKroneckerGP,
@@ -141,12 +142,16 @@ MULTI_TASK_GPS = (MULTI_TASK_GP, INDEX_KERNEL_GP, KRONECKER_GP)
 GPS = (INDEPENDENT_GPS, *MULTI_TASK_GPS)
 
 
-def propose_by_gradient(model: Model | None, bounds: Tensor, best_f: Tensor, seed: int) -> Tensor:
+def propose_by_gradient(
+    model: Model | None, bounds: Tensor, X: Tensor, Y: Tensor, seed: int
+) -> Tensor:
     """One candidate per task by `LogExpectedImprovement` and `optimize_acqf`, task by task.
 
-    20 restarts from 512 raw samples, BoTorch's usual setting.
+    20 restarts from 512 raw samples and the best observation as incumbent, as in BoTorch's
+    tutorials.
     """
     assert model is not None
+    best_f = best_by_task(X, Y).Y
     candidates, values = [], []
     for task, incumbent in enumerate(best_f):
         weights = torch.zeros_like(best_f)

@@ -13,7 +13,7 @@ from botorch.models.transforms import Normalize
 
 from botorch_cll.fit import fit_rbf_ensemble
 from botorch_cll.models import MultiRBFCorrelationModel
-from botorch_cll.optim import best_by_task, optimize_acqf_per_task
+from botorch_cll.optim import best_by_task, expected_best_by_task, optimize_acqf_per_task
 
 BOUNDS = torch.tensor([[0.0, -2.0], [1.0, 2.0]], dtype=torch.double)
 
@@ -48,6 +48,33 @@ def test_best_by_task() -> None:
 
 
 @pytest.mark.parametrize("maximize", [True, False])
+def test_expected_best_is_a_mean_where_the_task_was_observed(
+    model: MultiRBFCorrelationModel, maximize: bool
+) -> None:
+    Y = model.train_Y.clone()
+    Y[:20, 1] = torch.nan
+    Y[:, 2] = torch.nan
+    mean = model.posterior(model.train_X).mean
+    if not maximize:
+        mean = -mean
+    best = expected_best_by_task(model, model.train_X, Y, maximize)
+    expected = torch.stack([mean[:, 0].max(), mean[20:, 1].max()])
+    torch.testing.assert_close(best[:2], expected if maximize else -expected)
+    assert best[2].isnan()
+
+
+def test_expected_best_is_no_lucky_observation() -> None:
+    generator = torch.Generator().manual_seed(0)
+    X = torch.rand(60, 2, dtype=torch.double, generator=generator)
+    noise = torch.randn(60, 1, dtype=torch.double, generator=generator)
+    truth = -(X - 0.5).square().sum(-1, keepdim=True)
+    model = fit_rbf_ensemble(MultiRBFCorrelationModel(X, truth + noise))
+    best = expected_best_by_task(model, X, truth + noise)
+    assert best.item() == pytest.approx(0.0, abs=0.7)
+    assert (truth + noise).max() > 1.5
+
+
+@pytest.mark.parametrize("maximize", [True, False])
 def test_each_candidate_maximizes_its_own_output(
     model: MultiRBFCorrelationModel, maximize: bool
 ) -> None:
@@ -56,7 +83,7 @@ def test_each_candidate_maximizes_its_own_output(
     generator = torch.Generator().manual_seed(1)
     dense = torch.rand(2000, 1, 2, dtype=torch.double, generator=generator)
     dense = BOUNDS[0] + (BOUNDS[1] - BOUNDS[0]) * dense
-    incumbents = best_by_task(model.train_X, model.train_Y, maximize).Y
+    incumbents = expected_best_by_task(model, model.train_X, model.train_Y, maximize)
     for task in range(3):
         acqf = LogExpectedImprovement(
             model.subset_output([task]), best_f=incumbents[task], maximize=maximize
@@ -103,8 +130,8 @@ def test_one_forward_serves_all_tasks(
     )
     options = {"maxiter": 7, "polish": False, "diameter_tolerance": 0.0}
     optimize_acqf_per_task(model, BOUNDS, options=options)
-    # One for the raw samples, one for the first positions, one for each iteration.
-    assert len(calls) == 9
+    # One each for the incumbents, the raw samples, the first positions and every iteration.
+    assert len(calls) == 10
 
 
 def test_same_seed_same_bits_and_no_global_state(model: MultiRBFCorrelationModel) -> None:
@@ -141,7 +168,7 @@ def test_raw_samples_are_scored_for_all_tasks_at_once(
     optimize_acqf_per_task(
         model, BOUNDS, num_restarts=2, raw_samples=128, options={"maxiter": 0, "polish": False}
     )
-    assert rows[0] == 128
+    assert rows[:2] == [len(model.train_X), 128]
     assert rows.count(128) == 1
 
 
@@ -167,3 +194,56 @@ def test_a_task_without_incumbent_has_a_candidate_all_the_same(
         candidates, values = optimize_acqf_per_task(model, BOUNDS, best_f)
     assert values.isfinite().tolist() == [True, False, True]
     assert ((BOUNDS[0] <= candidates) & (BOUNDS[1] >= candidates)).all()
+
+
+@pytest.fixture(scope="module")
+def alike() -> MultiRBFCorrelationModel:
+    """Two tasks that are the same."""
+    generator = torch.Generator().manual_seed(2)
+    X = BOUNDS[0] + (BOUNDS[1] - BOUNDS[0]) * torch.rand(12, 2, generator=generator).double()
+    Y = (3.0 * X[:, :1]).sin() + X[:, 1:].cos()
+    return fit_rbf_ensemble(MultiRBFCorrelationModel(X, torch.cat([Y, Y], dim=-1)))
+
+
+def test_tasks_that_take_turns_do_not_meet(alike: MultiRBFCorrelationModel) -> None:
+    at_once, _ = optimize_acqf_per_task(alike, BOUNDS)
+    in_turn, _ = optimize_acqf_per_task(alike, BOUNDS, sequential=True)
+    assert (at_once[0] - at_once[1]).norm() < 1e-2
+    assert (in_turn[0] - in_turn[1]).norm() > 2e-2
+
+
+@pytest.mark.parametrize("maximize", [True, False])
+def test_a_task_in_turn_supposes_what_was_expected_of_the_candidates_before(
+    model: MultiRBFCorrelationModel, maximize: bool
+) -> None:
+    _, at_once = optimize_acqf_per_task(model, BOUNDS, maximize=maximize)
+    candidates, values = optimize_acqf_per_task(model, BOUNDS, maximize=maximize, sequential=True)
+    best_f = expected_best_by_task(model, model.train_X, model.train_Y, maximize)
+    supposed, waiting = model, {0, 1, 2}
+    task = int(at_once.argmax())
+    assert values[task] == at_once[task]
+    for _ in range(2):
+        waiting.remove(task)
+        x = candidates[[task]]
+        expected = supposed.posterior(x).mean.detach()
+        supposed = supposed.condition_on_observations(x, expected)
+        # None of these tasks had a higher mean there than its incumbent by much, but it may have.
+        best_f = (torch.maximum if maximize else torch.minimum)(best_f, expected[0])
+        after = {
+            other: LogExpectedImprovement(
+                supposed.subset_output([other]), best_f=best_f[other], maximize=maximize
+            )(candidates[[other]])
+            for other in waiting
+        }
+        task = max(after, key=lambda other: after[other].item())
+        torch.testing.assert_close(values[task], after[task].squeeze(0), rtol=1e-6, atol=1e-8)
+
+
+def test_in_turn_a_task_without_incumbent_comes_last_and_has_one_by_then(
+    model: MultiRBFCorrelationModel,
+) -> None:
+    best_f = model.train_Y.amax(0)
+    best_f[1] = torch.nan
+    with pytest.warns(BadInitialCandidatesWarning, match="initial conditions"):
+        _, values = optimize_acqf_per_task(model, BOUNDS, best_f, sequential=True)
+    assert values.isfinite().all()

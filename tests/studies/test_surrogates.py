@@ -69,9 +69,9 @@ def test_proposals_by_gradient_are_one_per_task_and_within_bounds() -> None:
     bounds = torch.tensor([[0.0, 0.0], [3.0, 3.0]]).double()
     before = torch.random.get_rng_state()
     model = fit_independent_gps(X, Y, 0)
-    candidates = propose_by_gradient(model, bounds, Y.amax(0), seed=1)
+    candidates = propose_by_gradient(model, bounds, X, Y, seed=1)
     assert candidates.shape == (2, 2)
-    assert torch.equal(candidates, propose_by_gradient(model, bounds, Y.amax(0), seed=1))
+    assert torch.equal(candidates, propose_by_gradient(model, bounds, X, Y, seed=1))
     assert torch.equal(before, torch.random.get_rng_state())
     assert ((candidates >= 0) & (candidates <= 3)).all()
 

@@ -64,7 +64,7 @@ def fit_and_predict(fit: Fit, X: Tensor, Y: Tensor, test_X: Tensor) -> None:
 
 def fit_and_propose(fit: Fit, propose: Propose, bounds: Tensor, X: Tensor, Y: Tensor) -> None:
     """One iteration of Bayesian optimisation: a fit and one candidate per task."""
-    propose(fit(X, Y, 0), bounds, Y.amax(0), 0)
+    propose(fit(X, Y, 0), bounds, X, Y, 0)
 
 
 def bench_fit(
