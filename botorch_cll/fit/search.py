@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 import torch
 from botorch.exceptions.errors import UnsupportedError
@@ -13,11 +13,12 @@ from torch import Tensor
 from botorch_cll.models.blocks import TaskBlocks
 from botorch_cll.models.ensemble import RBFEnsembleModel
 from botorch_cll.nn import gaussian_rbf, polynomial_tail
-from botorch_cll.nn.rbf import included_columns
+from botorch_cll.nn.rbf import included_columns, one_dimension_each
 
 _LOG_SCALE_RANGE = (-1.4, 1.8)
 _LOG_SCALE_STD = 1.0
 _LOG_RIDGE_RANGE = (math.log(1e-4), 0.0)
+_ADDITIVE_SHARE = 1 / 3
 _TAILS = 3  # constant, linear, quadratic
 _MOVE = 0.4
 _TINY_ERROR = 1e-10
@@ -31,15 +32,27 @@ class Settings:
         log_length_scale: A `batch_shape x d`-dim tensor, in the unit cube's scale.
         log_ridge: A `batch_shape x num_ridges`-dim tensor.
         tail: A `batch_shape`-dim tensor, the degree of the polynomial tail: 0, 1 or 2.
+        additive: A `batch_shape`-dim boolean tensor: whether each center looks at one dimension
+            only.
     """
 
     log_length_scale: Tensor
     log_ridge: Tensor
     tail: Tensor
+    additive: Tensor
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> Settings:
+        """The settings with a function applied to each tensor."""
+        return Settings(
+            function(self.log_length_scale),
+            function(self.log_ridge),
+            function(self.tail),
+            function(self.additive),
+        )
 
     def __getitem__(self, index: Tensor) -> Settings:
         """Some rows of a batch."""
-        return Settings(self.log_length_scale[index], self.log_ridge[index], self.tail[index])
+        return self.map(lambda values: values[index])
 
     def __len__(self) -> int:
         return len(self.tail)
@@ -51,11 +64,7 @@ class Settings:
         """
         column = torch.arange(index.shape[-1], device=index.device)
         column = column.clamp(max=self.tail.shape[-1] - 1).expand_as(index)
-        return Settings(
-            self.log_length_scale[index, column],
-            self.log_ridge[index, column],
-            self.tail[index, column],
-        )
+        return self.map(lambda values: values[index, column])
 
     def join(self, other: Settings) -> Settings:
         """These settings and then the others."""
@@ -63,6 +72,7 @@ class Settings:
             torch.cat([self.log_length_scale, other.log_length_scale]),
             torch.cat([self.log_ridge, other.log_ridge]),
             torch.cat([self.tail, other.tail]),
+            torch.cat([self.additive, other.additive]),
         )
 
     def included(self, num_centers: int) -> Tensor:
@@ -87,7 +97,14 @@ def settings_of(
             number of ridge parameters.
     """
     state = fitted.state_dict() if isinstance(fitted, RBFEnsembleModel) else fitted
-    names = ("network.log_length_scale", "log_ridge", "tail_degree", "input_scale", "is_fitted")
+    names = (
+        "network.log_length_scale",
+        "log_ridge",
+        "tail_degree",
+        "network.additive",
+        "input_scale",
+        "is_fitted",
+    )
     missing = [name for name in names if name not in state]
     if missing or not bool(state["is_fitted"]):
         raise UnsupportedError(
@@ -95,7 +112,7 @@ def settings_of(
             + (f"without {missing}." if missing else "that is not fitted.")
         )
     like = model.input_scale
-    log_scale, log_ridge, tail, box = (state[name].to(like.device) for name in names[:4])
+    log_scale, log_ridge, tail, additive, box = (state[name].to(like.device) for name in names[:5])
     expected = (like.shape[-1], model.num_ridges)
     if (log_scale.shape[-1], log_ridge.shape[-1]) != expected:
         raise UnsupportedError(
@@ -103,10 +120,13 @@ def settings_of(
             f"{expected}, got {(log_scale.shape[-1], log_ridge.shape[-1])}."
         )
     log_scale = log_scale.to(like) + (box.to(like) / like).log()
-    columns = [log_scale, log_ridge.to(like), tail.unsqueeze(-1).to(like)]
+    columns = [
+        log_scale,
+        *(values.to(like) for values in (log_ridge, tail[..., None], additive[..., None])),
+    ]
     distinct = torch.cat(columns, dim=-1).flatten(0, 1).unique(dim=0).unsqueeze(1)
-    log_scale, log_ridge, tail = distinct.split([*expected, 1], dim=-1)
-    return Settings(log_scale, log_ridge, tail.squeeze(-1).long())
+    log_scale, log_ridge, tail, additive = distinct.split([*expected, 1, 1], dim=-1)
+    return Settings(log_scale, log_ridge, tail.squeeze(-1).long(), additive.squeeze(-1).bool())
 
 
 def draw_settings(
@@ -115,8 +135,9 @@ def draw_settings(
     """Draw settings from the prior.
 
     Length scales are log-uniform around `sqrt(d / 6)`, the root mean square distance per dimension
-    of two uniform points of the unit cube times `sqrt(d)`, with a normal factor per dimension;
-    ridge parameters are log-uniform on `[1e-4, 1]`; the degree of the tail is uniform.
+    of two uniform points of the unit cube times `sqrt(d)`, with a normal factor per dimension. A
+    third of the settings are additive, around `sqrt(1 / 6)`; with one dimension none is. Ridge
+    parameters are log-uniform on `[1e-4, 1]`; the degree of the tail is uniform.
 
     Args:
         num: The number of settings.
@@ -134,11 +155,14 @@ def draw_settings(
         return low + (high - low) * unit
 
     factor = torch.randn(num, 1, dim, generator=generator, dtype=torch.double)
-    center = 0.5 * math.log(dim / 6)
+    additive = (uniform(1, 0.0, 1.0) < _ADDITIVE_SHARE) & (dim > 1)
+    looked_at = torch.where(additive, 1.0, additive.new_full((), dim, dtype=torch.double))
+    center = 0.5 * (looked_at / 6.0).log()
     return Settings(
         (center + uniform(1, *_LOG_SCALE_RANGE) + _LOG_SCALE_STD * factor).to(like),
         uniform(num_ridges, *_LOG_RIDGE_RANGE).to(like),
         torch.randint(_TAILS, (num, 1), generator=generator).to(like.device),
+        additive.squeeze(-1).to(like.device),
     )
 
 
@@ -153,7 +177,8 @@ def move_settings(settings: Settings, generator: torch.Generator) -> Settings:
     step = _MOVE * (normal(scale, scale.shape[-1]) + 0.5 * normal(scale, 1))
     ridge = ridge + 0.5 * math.log(10.0) * normal(ridge, ridge.shape[-1])
     low, high = _LOG_RIDGE_RANGE
-    return Settings(scale + step, ridge.clamp(low, high + math.log(10.0)), settings.tail)
+    ridge = ridge.clamp(low, high + math.log(10.0))
+    return replace(settings, log_length_scale=scale + step, log_ridge=ridge)
 
 
 def score_settings(
@@ -184,7 +209,13 @@ def score_settings(
     errors = []
     for chosen in torch.arange(len(settings)).split(at_a_time):
         some = settings[chosen]
-        radial = gaussian_rbf(x, centers[chosen].unsqueeze(1), some.log_length_scale.exp())
+        sees = one_dimension_each(some.log_length_scale, centers.shape[-2])
+        radial = gaussian_rbf(
+            x,
+            centers[chosen].unsqueeze(1),
+            some.log_length_scale.exp(),
+            sees | ~some.additive[..., None, None],
+        )
         phi = torch.cat([radial, tail.expand(*radial.shape[:-1], -1)], dim=-1)
         weighted = (phi * blocks.weight.unsqueeze(-1)).transpose(-1, -2)
         groups = phi.shape[:2]

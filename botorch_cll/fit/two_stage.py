@@ -52,7 +52,7 @@ class TwoStageOptions:
     """
 
     sample_fraction: float = 0.8
-    num_initial: int = 64
+    num_initial: int = 96
     num_candidates: int = 24
     num_rounds: int = 2
     half_rows: float = 60.0
@@ -163,12 +163,21 @@ def _search(
     num_rows, num_centers = score_size(len(data.X), model.num_centers)
     blocks = blocks.sample(num_rows, generator)
     near = data.X[_choose_rows(len(data.X), _MAX_CENTER_ROWS, generator).to(data.X.device)]
+    all_centers = min(model.num_centers, num_rows)
     count = (blocks.per_task().weight > 0).sum(-1).to(data.X)
 
     def score(settings: Settings) -> Tensor:
         everywhere = near.new_ones(len(settings), len(near))
-        centers = kmeans_centers(near, everywhere, num_centers, generator, num_iterations=0)
-        return score_settings(model, data.X, blocks, settings, centers)
+        centers = kmeans_centers(near, everywhere, all_centers, generator, num_iterations=0)
+        # Few centers tell settings apart, but not where each looks at one dimension only. Tasks
+        # with settings of their own get all: none's centers may depend on another's settings.
+        takes_all = settings.additive[:, 0] | (settings.additive.shape[-1] > 1)
+        errors = near.new_empty(len(settings), model.num_tasks, blocks.per_task().index.shape[-1])
+        for rows, count in ((takes_all, all_centers), (~takes_all, num_centers)):
+            if bool(rows.any()):
+                some = centers[rows, :count]
+                errors[rows] = score_settings(model, data.X, blocks, settings[rows], some)
+        return errors
 
     num_new, num_rounds = options.num_initial, options.num_rounds
     if known is not None:
@@ -249,6 +258,7 @@ def _set_members(
     model.bags = bags
     model.network.centers.data = centers.contiguous()
     model.network.log_length_scale.data = settings.log_length_scale
+    model.network.additive = settings.additive
     model.log_ridge = settings.log_ridge
     model.tail_degree = settings.tail
 

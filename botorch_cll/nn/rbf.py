@@ -9,15 +9,19 @@ _MIN_INTERVAL = 1e-12
 _CACHED_ELEMENTS = 1 << 17
 
 
-def gaussian_rbf(X: Tensor, centers: Tensor, length_scale: Tensor) -> Tensor:
+def gaussian_rbf(
+    X: Tensor, centers: Tensor, length_scale: Tensor, sees: Tensor | None = None
+) -> Tensor:
     r"""Gaussian radial basis functions with one length scale per input dimension.
 
-    .. math:: \phi_k(x) = \exp\Big(-\tfrac12 \sum_j \frac{(x_j - c_{kj})^2}{\ell_j^2}\Big)
+    .. math:: \phi_k(x) = \exp\Big(-\tfrac12 \sum_j m_{kj} \frac{(x_j - c_{kj})^2}{\ell_j^2}\Big)
 
     Args:
         X: A `batch_shape x n x d`-dim tensor of inputs.
         centers: A `batch_shape x K x d`-dim tensor of centers.
         length_scale: A `batch_shape x d`-dim tensor of positive length scales, in the unit of `X`.
+        sees: A `batch_shape x K x d`-dim boolean tensor `m` of the dimensions that each center
+            looks at; all of them if omitted.
 
     Returns:
         A `batch_shape x n x K`-dim tensor of values between 0 and 1, up to rounding. Batch shapes
@@ -26,12 +30,33 @@ def gaussian_rbf(X: Tensor, centers: Tensor, length_scale: Tensor) -> Tensor:
     # -||x - c||^2 / 2 as one product of `(x, x^2, 1)`: neither a `n x K x d` intermediate nor a
     # second pass over the exponents, which would cost as much as their exponentials.
     precision = length_scale.unsqueeze(-2).square().reciprocal()
+    if sees is not None:
+        precision = precision * sees
     linear = centers * precision
     constant = -0.5 * (centers * linear).sum(-1, keepdim=True)
     quadratic = (-0.5 * precision).expand_as(linear)
     columns = torch.cat([linear, quadratic, constant], dim=-1).transpose(-1, -2)
     rows = torch.cat([X, X * X, torch.ones_like(X[..., :1])], dim=-1)
     return (rows @ columns).exp_()
+
+
+def one_dimension_each(log_length_scale: Tensor, num_centers: int) -> Tensor:
+    """Give every center of an additive network one dimension to look at.
+
+    A dimension gets centers in proportion to the inverse of its length scale, as it takes so many
+    to cover it.
+
+    Args:
+        log_length_scale: A `batch_shape x d`-dim tensor.
+        num_centers: The number `K` of centers.
+
+    Returns:
+        A `batch_shape x K x d`-dim boolean tensor with one true entry in each row.
+    """
+    share = (-log_length_scale).softmax(-1).cumsum(-1)
+    place = (torch.arange(num_centers, device=share.device) + 0.5).to(share) / num_centers
+    before = (share[..., :-1].unsqueeze(-2) < place.unsqueeze(-1)).sum(-1)
+    return nn.functional.one_hot(before, share.shape[-1]).bool()
 
 
 def polynomial_tail(X: Tensor) -> Tensor:
@@ -112,7 +137,13 @@ class RBFNetwork(nn.Module):
         dim: The input dimension `d`.
         dtype: The dtype of the parameters.
         device: The device of the parameters.
+
+    Attributes:
+        additive: A `S x T`-dim boolean tensor: the networks whose centers look at one dimension
+            each, see `one_dimension_each`, so that they are sums of functions of one dimension.
     """
+
+    additive: Tensor
 
     def __init__(
         self,
@@ -129,9 +160,18 @@ class RBFNetwork(nn.Module):
         def parameter(*sizes: int, value: float) -> nn.Parameter:
             return nn.Parameter(torch.full((*shape, *sizes), value, dtype=dtype, device=device))
 
+        self.register_buffer("additive", torch.zeros(shape, dtype=torch.bool, device=device))
         self.centers = parameter(num_centers, dim, value=0.5)
         self.log_length_scale = parameter(dim, value=0.0)
         self.weight = parameter(num_centers + 1 + 2 * dim, value=0.0)
+
+    def radial(self, X: Tensor) -> Tensor:
+        """The values of the radial basis functions, the first `K` columns of `features`."""
+        sees = None
+        if bool(self.additive.any()):
+            sees = one_dimension_each(self.log_length_scale, self.centers.shape[-2])
+            sees = sees | ~self.additive[..., None, None]
+        return gaussian_rbf(X, self.centers, self.log_length_scale.exp(), sees)
 
     def features(self, X: Tensor) -> Tensor:
         """The values that the output weights act on.
@@ -143,7 +183,7 @@ class RBFNetwork(nn.Module):
         Returns:
             A `batch_shape x n x P`-dim tensor, `P = K + 1 + 2 d`, `batch_shape` ending in `S x T`.
         """
-        radial = gaussian_rbf(X, self.centers, self.log_length_scale.exp())
+        radial = self.radial(X)
         tail = polynomial_tail(X)
         return torch.cat([radial, tail.expand(*radial.shape[:-1], tail.shape[-1])], dim=-1)
 
@@ -186,13 +226,12 @@ class RBFNetwork(nn.Module):
         points = X.reshape(-1, X.shape[-1])
         if weight is not None:
             return self._with_weights(points, X.shape[:-1], weight)
-        length_scale = self.log_length_scale.exp()
         on_radial, on_tail = self.weight.tensor_split([self.centers.shape[-2]], dim=-1)
         on_radial = on_radial.unsqueeze(-1)
         outputs, supports = [], []
         # Blocks whose values stay in the processor's cache until they are summed up.
         for block in points.split(max(1, _CACHED_ELEMENTS // self.centers[..., 0].numel())):
-            radial = gaussian_rbf(block, self.centers, length_scale)
+            radial = self.radial(block)
             outputs.append((radial @ on_radial).squeeze(-1))
             supports.append(torch.linalg.vecdot(radial, radial))
         on_tail = on_tail @ polynomial_tail(points).transpose(-1, -2)

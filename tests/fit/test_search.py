@@ -41,6 +41,7 @@ def assert_same(first: Settings, second: Settings) -> None:
     assert torch.equal(first.log_length_scale, second.log_length_scale)
     assert torch.equal(first.log_ridge, second.log_ridge)
     assert torch.equal(first.tail, second.tail)
+    assert torch.equal(first.additive, second.additive)
 
 
 # -- settings --------------------------------------------------------------------------------------
@@ -62,6 +63,14 @@ def test_drawn_settings(num_ridges):
     assert (scale > 3.0).any()
     # Per-dimension factors: dimensions differ within a setting.
     assert settings.log_length_scale.std(-1).min() > 0
+    assert settings.additive.double().mean().item() == pytest.approx(1 / 3, abs=0.03)
+    # One dimension alone is shorter than the diagonal of six.
+    additive, full = scale[settings.additive], scale[~settings.additive]
+    assert (full.median() / additive.median()).item() == pytest.approx(6**0.5, rel=0.1)
+
+
+def test_one_dimension_is_not_additive():
+    assert not draw(100, dim=1).additive.any()
 
 
 def test_drawn_settings_follow_the_seed_and_the_dtype():
@@ -91,10 +100,12 @@ def test_picked_settings_come_from_the_column_of_their_task():
             assert torch.equal(picked.log_length_scale[i, t], own.log_length_scale[row, t])
             assert torch.equal(picked.log_ridge[i, t], own.log_ridge[row, t])
             assert picked.tail[i, t] == own.tail[row, t]
+            assert picked.additive[i, t] == own.additive[row, t]
 
 
 def test_included_columns_follow_the_degree_of_the_tail():
-    settings = Settings(torch.zeros(3, 2), torch.zeros(3, 1), torch.tensor([0, 1, 2]))
+    tail, additive = torch.tensor([0, 1, 2]), torch.zeros(3, dtype=torch.bool)
+    settings = Settings(torch.zeros(3, 2), torch.zeros(3, 1), tail, additive)
     included = settings.included(num_centers=4)
     # Four centers and the constant, two linear columns, two quadratic ones.
     assert included.tolist() == [
@@ -108,6 +119,7 @@ def test_moved_settings_are_near():
     settings = draw(2000, dim=3)
     moved = move_settings(settings, generator(1))
     assert torch.equal(moved.tail, settings.tail)
+    assert torch.equal(moved.additive, settings.additive)
     step = moved.log_length_scale - settings.log_length_scale
     assert step.mean().abs() < 0.05
     assert 0.1 < step.std() < 1.0
@@ -129,8 +141,16 @@ def brute_force_errors(phi, y, weight, penalty) -> np.ndarray:
     return errors
 
 
-def features(X, centers, length_scale, tail) -> np.ndarray:
+def features(X, centers, settings, c) -> np.ndarray:
+    length_scale = settings.log_length_scale[c, 0].exp().numpy()
     difference = (X[:, None] - centers[None]) / length_scale
+    if settings.additive[c]:
+        # As many centers look at a dimension as the inverse of its length scale wants.
+        up_to = (1 / length_scale).cumsum() / (1 / length_scale).sum()
+        for k in range(len(centers)):
+            dimension = np.searchsorted(up_to, (k + 0.5) / len(centers))
+            difference[:, k, np.arange(len(length_scale)) != dimension] = 0.0
+    tail = int(settings.tail[c])
     radial = np.exp(-0.5 * (difference**2).sum(-1))
     z = 2 * X - 1
     return np.hstack([radial, np.ones((len(X), 1)), z, z**2][: 2 + tail])
@@ -147,6 +167,7 @@ def make_problem(model_class, masked: bool, noisy: bool, d: int = 2):
         rand(5, 1, d, seed=3) - 1.0,
         4 * rand(5, 1, model.num_ridges, seed=4) - 4,
         torch.tensor([[0], [1], [2], [0], [2]]),
+        torch.tensor([[False], [True], [False], [False], [True]]),
     )
     return model, settings, rand(5, 4, d, seed=5)
 
@@ -162,8 +183,7 @@ def test_scores_equal_brute_force_leave_one_out(model_class, masked, noisy):
     per_task, weights = blocks.per_task(), noise_weights(data) * data.observed
     assert scores.shape == (5, 2, per_task.index.shape[1])
     for c, t in np.ndindex(5, 2):
-        length_scale = settings.log_length_scale[c, 0].exp().numpy()
-        phi = features(data.X.numpy(), centers[c].numpy(), length_scale, int(settings.tail[c]))
+        phi = features(data.X.numpy(), centers[c].numpy(), settings, c)
         penalty = np.full(phi.shape[1], TAIL_RIDGE)
         penalty[:4] = settings.log_ridge[c, 0].exp().item()
         y = data.Y[:, t].nan_to_num(0.0).numpy()
@@ -181,8 +201,7 @@ def test_scores_of_regularized_tasks_equal_brute_force_leave_one_out(masked):
     scores = score_settings(model, data.X, blocks, settings, centers)
     n = len(data.X)
     for c in range(5):
-        length_scale = settings.log_length_scale[c, 0].exp().numpy()
-        phi = features(data.X.numpy(), centers[c].numpy(), length_scale, int(settings.tail[c]))
+        phi = features(data.X.numpy(), centers[c].numpy(), settings, c)
         # All observations of both tasks, in the stacked features of `[w_0, v_1, v_2]`.
         zero = np.zeros_like(phi)
         stacked = np.vstack([np.hstack([phi, phi, zero]), np.hstack([phi, zero, phi])])

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from botorch_cll.nn import RBFNetwork, gaussian_rbf, kmeans_centers, polynomial_tail
+from botorch_cll.nn.rbf import one_dimension_each
 
 
 def rand(*shape: int, seed: int = 0, dtype: torch.dtype = torch.double) -> torch.Tensor:
@@ -81,6 +82,34 @@ def test_gaussian_rbf_has_zero_gradient_at_a_center():
     X = rand(1, 3).requires_grad_()
     gaussian_rbf(X, X.detach().clone(), torch.full((3,), 0.37, dtype=torch.double)).sum().backward()
     torch.testing.assert_close(X.grad, torch.zeros_like(X))
+
+
+def test_a_center_ignores_the_dimensions_that_it_does_not_see():
+    X, centers, length_scale = rand(7, 3), rand(2, 3, seed=1), 0.1 + rand(3, seed=2)
+    sees = torch.tensor([[True, False, True], [False, True, False]])
+    values = gaussian_rbf(X, centers, length_scale, sees)
+    for k, seen in enumerate([[0, 2], [1]]):
+        alone = gaussian_rbf(X[:, seen], centers[[k]][:, seen], length_scale[seen])
+        torch.testing.assert_close(values[:, [k]], alone)
+
+
+def test_dimensions_get_centers_by_the_inverse_of_their_length_scale():
+    length_scale = torch.tensor([[1.0, 0.25, 0.2], [1.0, 1.0, 1.0], [1e-9, 1.0, 1.0]]).double()
+    sees = one_dimension_each(length_scale.log(), 10)
+    assert (sees.sum(-1) == 1).all()
+    assert sees.sum(-2).tolist() == [[1, 4, 5], [3, 4, 3], [10, 0, 0]]
+
+
+def test_an_additive_network_is_a_sum_of_functions_of_one_dimension():
+    network = RBFNetwork(2, 1, num_centers=8, dim=2, dtype=torch.double).requires_grad_(False)
+    for value, parameter in enumerate(network.parameters()):
+        parameter.copy_(rand(*parameter.shape, seed=value))
+    network.additive[1] = True
+    corners = torch.tensor([[0.2, 0.3], [0.9, 0.3], [0.2, 0.7], [0.9, 0.7]]).double()
+    values = network(corners).squeeze(-1)
+    interaction = values[:, 0] - values[:, 1] - values[:, 2] + values[:, 3]
+    assert interaction[0].abs() > 1e-3
+    assert interaction[1].abs() < 1e-12
 
 
 def test_polynomial_tail_has_constant_linear_and_quadratic_columns():
