@@ -167,11 +167,14 @@ def draw_settings(
 
 
 def move_settings(settings: Settings, generator: torch.Generator) -> Settings:
-    """Settings near given ones: a step in all length scales, one in each, one in the ridge."""
+    """Settings near given ones: a step in all length scales, one in each, one in the ridge.
+
+    Where the batch has a column per task, all tasks take the same steps.
+    """
 
     def normal(like: Tensor, size: int) -> Tensor:
-        shape = (*like.shape[:-1], size)
-        return torch.randn(shape, generator=generator, dtype=torch.double).to(like)
+        steps = torch.randn(len(settings), 1, size, generator=generator, dtype=torch.double)
+        return steps.to(like)
 
     scale, ridge = settings.log_length_scale, settings.log_ridge
     step = _MOVE * (normal(scale, scale.shape[-1]) + 0.5 * normal(scale, 1))

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from botorch_cll.fit import fit_rbf_ensemble
 from botorch_cll.models import MultiRBFCorrelationModel
+from botorch_cll.models.ensemble import RBFEnsembleModel
 from botorch_cll.optim.checks import check_bounds
 from botorch_cll.optim.tasks import (
     BestByTask,
@@ -60,8 +61,9 @@ def propose_per_task(
 ) -> Tensor:
     """One candidate per task by expected improvement and particle swarms; a `Propose`.
 
-    The tasks take turns, each knowing of the earlier candidates, as all tasks are evaluated there;
-    the incumbents are the best values that the model expects, see `expected_best_by_task`.
+    With one of our models the tasks take turns, each knowing of the earlier candidates, as all
+    tasks are evaluated there: other models differ in how they are conditioned. The incumbents are
+    the best values that the model expects, see `expected_best_by_task`.
     """
     assert model is not None
     candidates, values = optimize_acqf_per_task(
@@ -69,7 +71,7 @@ def propose_per_task(
         bounds,
         expected_best_by_task(model, X, Y),
         options={"seed": seed},
-        sequential=True,
+        sequential=isinstance(model, RBFEnsembleModel),
     )
     return candidates[values.argsort(descending=True)]
 
