@@ -18,7 +18,7 @@ from botorch_cll.nn.rbf import included_columns, one_dimension_each
 _LOG_SCALE_RANGE = (-1.4, 1.8)
 _LOG_SCALE_STD = 1.0
 _LOG_RIDGE_RANGE = (math.log(1e-4), 0.0)
-_ADDITIVE_SHARE = 1 / 3
+_ADDITIVE_SHARE = 0.5
 _TAILS = 3  # constant, linear, quadratic
 _MOVE = 0.4
 _TINY_ERROR = 1e-10
@@ -135,8 +135,8 @@ def draw_settings(
     """Draw settings from the prior.
 
     Length scales are log-uniform around `sqrt(d / 6)`, the root mean square distance per dimension
-    of two uniform points of the unit cube times `sqrt(d)`, with a normal factor per dimension. A
-    third of the settings are additive, around `sqrt(1 / 6)`; with one dimension none is. Ridge
+    of two uniform points of the unit cube times `sqrt(d)`, with a normal factor per dimension.
+    Half of the settings are additive, around `sqrt(1 / 6)`; with one dimension none is. Ridge
     parameters are log-uniform on `[1e-4, 1]`; the degree of the tail is uniform.
 
     Args:

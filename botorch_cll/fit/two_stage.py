@@ -52,7 +52,7 @@ class TwoStageOptions:
     """
 
     sample_fraction: float = 0.8
-    num_initial: int = 96
+    num_initial: int = 128
     num_candidates: int = 24
     num_rounds: int = 2
     half_rows: float = 60.0

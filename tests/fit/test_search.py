@@ -63,7 +63,7 @@ def test_drawn_settings(num_ridges):
     assert (scale > 3.0).any()
     # Per-dimension factors: dimensions differ within a setting.
     assert settings.log_length_scale.std(-1).min() > 0
-    assert settings.additive.double().mean().item() == pytest.approx(1 / 3, abs=0.03)
+    assert settings.additive.double().mean().item() == pytest.approx(0.5, abs=0.03)
     # One dimension alone is shorter than the diagonal of six.
     additive, full = scale[settings.additive], scale[~settings.additive]
     assert (full.median() / additive.median()).item() == pytest.approx(6**0.5, rel=0.1)
