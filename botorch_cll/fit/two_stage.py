@@ -29,7 +29,7 @@ from botorch_cll.nn import kmeans_centers
 from botorch_cll.nn.ridge import RidgeSolution
 
 _MIN_SCORE_ROWS, _MAX_SCORE_ROWS = 150, 600
-_MIN_SCORE_CENTERS, _ROWS_PER_SCORE_CENTER = 20, 8
+_MIN_SCORE_CENTERS, _ROWS_PER_SCORE_CENTER = 40, 8
 _MAX_CENTER_ROWS = 2_000
 MAX_HONEST_ROWS = 2_000
 _MAX_ELEMENTS = 4_000_000
@@ -52,7 +52,7 @@ class TwoStageOptions:
     """
 
     sample_fraction: float = 0.8
-    num_initial: int = 128
+    num_initial: int = 96
     num_candidates: int = 24
     num_rounds: int = 2
     half_rows: float = 60.0
@@ -124,8 +124,9 @@ def _fit_correlation_layer(
 def score_size(num_rows: int, num_centers: int) -> tuple[int, int]:
     """How many rows settings are scored on, and with how many centers.
 
-    Half of the rows, 150 at least and 600 at most, and a center for eight of these: length scales
-    that are best with few centers are too long with many.
+    Half of the rows, 150 at least and 600 at most, and a center for eight of these, 40 at least:
+    length scales that are best with few centers are too long with many, and additive networks need
+    centers for every input.
 
     Args:
         num_rows: The number of rows.
@@ -163,21 +164,12 @@ def _search(
     num_rows, num_centers = score_size(len(data.X), model.num_centers)
     blocks = blocks.sample(num_rows, generator)
     near = data.X[_choose_rows(len(data.X), _MAX_CENTER_ROWS, generator).to(data.X.device)]
-    all_centers = min(model.num_centers, num_rows)
     count = (blocks.per_task().weight > 0).sum(-1).to(data.X)
 
     def score(settings: Settings) -> Tensor:
         everywhere = near.new_ones(len(settings), len(near))
-        centers = kmeans_centers(near, everywhere, all_centers, generator, num_iterations=0)
-        # Few centers tell settings apart, but not where each looks at one dimension only. Tasks
-        # with settings of their own get all: none's centers may depend on another's settings.
-        takes_all = settings.additive[:, 0] | (settings.additive.shape[-1] > 1)
-        errors = near.new_empty(len(settings), model.num_tasks, blocks.per_task().index.shape[-1])
-        for rows, count in ((takes_all, all_centers), (~takes_all, num_centers)):
-            if bool(rows.any()):
-                some = centers[rows, :count]
-                errors[rows] = score_settings(model, data.X, blocks, settings[rows], some)
-        return errors
+        centers = kmeans_centers(near, everywhere, num_centers, generator, num_iterations=0)
+        return score_settings(model, data.X, blocks, settings, centers)
 
     num_new, num_rounds = options.num_initial, options.num_rounds
     if known is not None:
