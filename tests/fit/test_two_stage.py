@@ -190,10 +190,11 @@ def test_many_rows_are_made_use_of() -> None:
     X = torch.rand(4_500, problem.dim, generator=generator, dtype=torch.double)
     Y, test_X = problem(X), X[4_000:]
     test_Y = problem.evaluate_true(test_X)
-    errors = []
-    for n in (300, 4_000):
-        model = fit_rbf_ensemble(MultiRBFCorrelationModel(X[:n], Y[:n]))
-        error = (model.posterior(test_X).mean - test_Y) / test_Y.std(0)
-        errors.append(error.square().mean().sqrt().item())
-    # With the centers and the search of few rows it was 0.89.
-    assert errors[1] < 0.8 * errors[0]
+    errors = torch.zeros(2, 3, dtype=torch.double)
+    for row, n in enumerate((300, 4_000)):
+        for seed in range(3):
+            model = fit_rbf_ensemble(MultiRBFCorrelationModel(X[:n], Y[:n], seed=seed))
+            error = (model.posterior(test_X).mean - test_Y) / test_Y.std(0)
+            errors[row, seed] = error.square().mean().sqrt()
+    few, many = errors.mean(-1)
+    assert many < 0.85 * few
