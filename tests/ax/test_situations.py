@@ -32,7 +32,7 @@ def check_all_from_model(client: Client) -> None:
         ("-a", "a", None),
         ("-a - 0.5 * b", "ab", None),
         ("-a, -b", "ab", None),
-        ("-a, -b", "ab", ["a <= 60", "b <= 60"]),
+        ("-a, -b", "ab", ["a <= 100", "b <= 100"]),
         ("-a", "ab", ["b <= 30"]),
         ("-a", "ab", ["b <= -1"]),
     ],
