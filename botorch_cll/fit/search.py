@@ -13,7 +13,7 @@ from torch import Tensor
 from botorch_cll.models.blocks import TaskBlocks
 from botorch_cll.models.ensemble import RBFEnsembleModel
 from botorch_cll.nn import gaussian_rbf, polynomial_tail
-from botorch_cll.nn.rbf import included_columns, one_dimension_each
+from botorch_cll.nn.rbf import included_columns, seen_dimensions
 
 _LOG_SCALE_RANGE = (-1.4, 1.8)
 _LOG_SCALE_STD = 1.0
@@ -212,12 +212,12 @@ def score_settings(
     errors = []
     for chosen in torch.arange(len(settings)).split(at_a_time):
         some = settings[chosen]
-        sees = one_dimension_each(some.log_length_scale, centers.shape[-2])
+        sees = seen_dimensions(some.log_length_scale, some.additive, centers.shape[-2])
         radial = gaussian_rbf(
             x,
             centers[chosen].unsqueeze(1),
             some.log_length_scale.exp(),
-            sees | ~some.additive[..., None, None],
+            sees,
         )
         phi = torch.cat([radial, tail.expand(*radial.shape[:-1], -1)], dim=-1)
         weighted = (phi * blocks.weight.unsqueeze(-1)).transpose(-1, -2)

@@ -40,23 +40,25 @@ def gaussian_rbf(
     return (rows @ columns).exp_()
 
 
-def one_dimension_each(log_length_scale: Tensor, num_centers: int) -> Tensor:
-    """Give every center of an additive network one dimension to look at.
+def seen_dimensions(log_length_scale: Tensor, additive: Tensor, num_centers: int) -> Tensor:
+    """The dimensions that each center looks at: all, or one in an additive network.
 
-    A dimension gets centers in proportion to the inverse of its length scale, as it takes so many
-    to cover it.
+    There a dimension gets centers in proportion to the inverse of its length scale, as it takes so
+    many to cover it.
 
     Args:
         log_length_scale: A `batch_shape x d`-dim tensor.
+        additive: A `batch_shape`-dim boolean tensor.
         num_centers: The number `K` of centers.
 
     Returns:
-        A `batch_shape x K x d`-dim boolean tensor with one true entry in each row.
+        A `batch_shape x K x d`-dim boolean tensor.
     """
     share = (-log_length_scale).softmax(-1).cumsum(-1)
     place = (torch.arange(num_centers, device=share.device) + 0.5).to(share) / num_centers
     before = (share[..., :-1].unsqueeze(-2) < place.unsqueeze(-1)).sum(-1)
-    return nn.functional.one_hot(before, share.shape[-1]).bool()
+    one_each = nn.functional.one_hot(before, share.shape[-1]).bool()
+    return one_each | ~additive[..., None, None]
 
 
 def polynomial_tail(X: Tensor) -> Tensor:
@@ -140,7 +142,7 @@ class RBFNetwork(nn.Module):
 
     Attributes:
         additive: A `S x T`-dim boolean tensor: the networks whose centers look at one dimension
-            each, see `one_dimension_each`, so that they are sums of functions of one dimension.
+            each, see `seen_dimensions`, so that they are sums of functions of one dimension.
     """
 
     additive: Tensor
@@ -165,13 +167,11 @@ class RBFNetwork(nn.Module):
         self.log_length_scale = parameter(dim, value=0.0)
         self.weight = parameter(num_centers + 1 + 2 * dim, value=0.0)
 
-    def radial(self, X: Tensor) -> Tensor:
-        """The values of the radial basis functions, the first `K` columns of `features`."""
-        sees = None
-        if bool(self.additive.any()):
-            sees = one_dimension_each(self.log_length_scale, self.centers.shape[-2])
-            sees = sees | ~self.additive[..., None, None]
-        return gaussian_rbf(X, self.centers, self.log_length_scale.exp(), sees)
+    def seen_dimensions(self) -> Tensor | None:
+        """What each center looks at, see `seen_dimensions`; `None` if all look at everything."""
+        if not bool(self.additive.any()):
+            return None
+        return seen_dimensions(self.log_length_scale, self.additive, self.centers.shape[-2])
 
     def features(self, X: Tensor) -> Tensor:
         """The values that the output weights act on.
@@ -183,7 +183,8 @@ class RBFNetwork(nn.Module):
         Returns:
             A `batch_shape x n x P`-dim tensor, `P = K + 1 + 2 d`, `batch_shape` ending in `S x T`.
         """
-        radial = self.radial(X)
+        length_scale = self.log_length_scale.exp()
+        radial = gaussian_rbf(X, self.centers, length_scale, self.seen_dimensions())
         tail = polynomial_tail(X)
         return torch.cat([radial, tail.expand(*radial.shape[:-1], tail.shape[-1])], dim=-1)
 
@@ -226,12 +227,13 @@ class RBFNetwork(nn.Module):
         points = X.reshape(-1, X.shape[-1])
         if weight is not None:
             return self._with_weights(points, X.shape[:-1], weight)
+        length_scale, sees = self.log_length_scale.exp(), self.seen_dimensions()
         on_radial, on_tail = self.weight.tensor_split([self.centers.shape[-2]], dim=-1)
         on_radial = on_radial.unsqueeze(-1)
         outputs, supports = [], []
         # Blocks whose values stay in the processor's cache until they are summed up.
         for block in points.split(max(1, _CACHED_ELEMENTS // self.centers[..., 0].numel())):
-            radial = self.radial(block)
+            radial = gaussian_rbf(block, self.centers, length_scale, sees)
             outputs.append((radial @ on_radial).squeeze(-1))
             supports.append(torch.linalg.vecdot(radial, radial))
         on_tail = on_tail @ polynomial_tail(points).transpose(-1, -2)

@@ -269,7 +269,7 @@ def expected_best_by_task(model: Model, X: Tensor, Y: Tensor, maximize: bool = T
     observation is a lucky one: measured against it, expected improvement favours wherever the model
     knows least. This is the plug-in incumbent of Picheny, Wagner and Ginsbourger (A benchmark of
     kriging-based infill criteria for noisy optimization, Structural and Multidisciplinary
-    Optimization 48, 2013). Without noise it is the best observation.
+    Optimization 48, 2013). A model that interpolates expects the best observation.
 
     Args:
         model: A model of `T` outputs.
@@ -280,11 +280,19 @@ def expected_best_by_task(model: Model, X: Tensor, Y: Tensor, maximize: bool = T
     Returns:
         A `T`-dim tensor, NaN for a task that was never observed.
 
+    Raises:
+        BotorchTensorDimensionError: If `Y` is not of the shape of the model's predictions at `X`.
+
     Example:
         >>> best_f = expected_best_by_task(model, train_X, train_Y)
     """
     with torch.no_grad():
         mean = model.posterior(X).mean
+    if Y.shape != mean.shape:
+        raise BotorchTensorDimensionError(
+            f"Expected Y of shape {tuple(mean.shape)} for X of shape {tuple(X.shape)}, got "
+            f"{tuple(Y.shape)}."
+        )
     return best_by_task(X, mean.where(~Y.isnan(), torch.nan), maximize).Y
 
 

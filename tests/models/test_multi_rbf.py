@@ -6,7 +6,7 @@ from botorch.exceptions.errors import UnsupportedError
 
 from botorch_cll.fit import GradientOptions, fit_rbf_ensemble
 from botorch_cll.models import MultiRBFCorrelationModel, SingleRBFModel
-from botorch_cll.nn.rbf import one_dimension_each
+from botorch_cll.nn.rbf import seen_dimensions
 
 NAN = float("nan")
 LAYERS = pytest.mark.parametrize("layers", [(), (8,), (5, 3), None], ids=str)
@@ -124,8 +124,9 @@ def test_members_are_the_networks_behind_the_layer_spread_around_their_mean(laye
     # Far from the members' centers they differ by what they know nothing of.
     distance = unit[:, None, None, :, None] - model.network.centers[:, :, None]
     scaled = distance / model.network.log_length_scale.exp()[:, :, None, None]
-    sees = one_dimension_each(model.network.log_length_scale, model.network.centers.shape[-2])
-    scaled = scaled * (sees | ~model.network.additive[..., None, None])[:, :, None]
+    network = model.network
+    sees = seen_dimensions(network.log_length_scale, network.additive, network.centers.shape[-2])
+    scaled = scaled * sees[:, :, None]
     support = scaled.square().sum(-1).neg().exp().sum(-1).transpose(-1, -2)
     apart = model.remote_sign.unsqueeze(-2) * 0.1 / (0.1 + support)
     expected = expected + model.remote_variance.sqrt() * (apart - apart.mean(1, keepdim=True))

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from botorch_cll.nn import RBFNetwork, gaussian_rbf, kmeans_centers, polynomial_tail
-from botorch_cll.nn.rbf import one_dimension_each
+from botorch_cll.nn.rbf import seen_dimensions
 
 
 def rand(*shape: int, seed: int = 0, dtype: torch.dtype = torch.double) -> torch.Tensor:
@@ -95,7 +95,9 @@ def test_a_center_ignores_the_dimensions_that_it_does_not_see():
 
 def test_dimensions_get_centers_by_the_inverse_of_their_length_scale():
     length_scale = torch.tensor([[1.0, 0.25, 0.2], [1.0, 1.0, 1.0], [1e-9, 1.0, 1.0]]).double()
-    sees = one_dimension_each(length_scale.log(), 10)
+    additive = torch.ones(3, dtype=torch.bool)
+    assert seen_dimensions(length_scale.log(), ~additive, 10).all()
+    sees = seen_dimensions(length_scale.log(), additive, 10)
     assert (sees.sum(-1) == 1).all()
     assert sees.sum(-2).tolist() == [[1, 4, 5], [3, 4, 3], [10, 0, 0]]
 

@@ -61,6 +61,9 @@ def test_expected_best_is_a_mean_where_the_task_was_observed(
     expected = torch.stack([mean[:, 0].max(), mean[20:, 1].max()])
     torch.testing.assert_close(best[:2], expected if maximize else -expected)
     assert best[2].isnan()
+    for wrong in (Y[:5], Y[:, :1]):
+        with pytest.raises(BotorchTensorDimensionError, match=r"Expected Y of shape \(25, 3\)"):
+            expected_best_by_task(model, model.train_X, wrong, maximize)
 
 
 def test_expected_best_is_no_lucky_observation() -> None:
