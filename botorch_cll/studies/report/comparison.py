@@ -63,12 +63,44 @@ def state_notes(results: Results, blocks: pd.DataFrame) -> list[str]:
     return notes
 
 
-def summary_table(blocks: pd.DataFrame, name: str, quantity: str) -> ReportTable:
+def summary_tables(
+    rows: pd.DataFrame, results: Results, value: str, quantity: str, name: str
+) -> list[ReportTable]:
+    """Ranks, wins, means and paired tests of all methods, and of those with most results.
+
+    Slow methods are often run for fewer seeds than fast ones. The first table compares all methods
+    where all have results; the second only those with most results, where all of these have them.
+
+    Args:
+        rows: Result rows.
+        results: The results that they come from.
+        value: The column to compare.
+        quantity: What the values are, in words.
+        name: The name of the first table.
+
+    Returns:
+        The tables that there is something to say in.
+    """
+    blocks = complete_blocks(rows, results, value)
+    title = f"{quantity[0].upper()}{quantity[1:]} of "
+    tables = []
+    if not blocks.empty:
+        tables.append(summary_table(blocks, name, title + "the methods", quantity))
+    counts = rows.groupby("method")[value].count()
+    most = complete_blocks(rows[rows["method"].map(counts) == counts.max()], results, value)
+    if most.shape[1] > 1 and len(most) > len(blocks):
+        title += "the methods with most runs"
+        tables.append(summary_table(most, f"{name}_most_runs", title, quantity))
+    return tables
+
+
+def summary_table(blocks: pd.DataFrame, name: str, title: str, quantity: str) -> ReportTable:
     """Ranks, wins, means and paired tests of all methods.
 
     Args:
         blocks: The values, see `complete_blocks`.
         name: The name of the table.
+        title: Its title.
         quantity: What the values are, in words.
 
     Returns:
@@ -114,7 +146,6 @@ def summary_table(blocks: pd.DataFrame, name: str, quantity: str) -> ReportTable
     )
     formats = {"mean rank": ".2f", "best in": "d", "better in": ".0f", "worse in": ".0f"}
     formats |= dict.fromkeys((quantity, "± 95 %", "median", "p"), ".3f")
-    title = f"{quantity[0].upper()}{quantity[1:]} of the methods"
     return ReportTable(name, title, caption, pd.DataFrame(records), formats)
 
 

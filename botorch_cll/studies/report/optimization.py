@@ -14,7 +14,7 @@ from botorch_cll.studies.report.comparison import (
     cells_table,
     complete_blocks,
     state_notes,
-    summary_table,
+    summary_tables,
 )
 from botorch_cll.studies.report.layer import layer_tables
 from botorch_cll.studies.report.plots import (
@@ -74,17 +74,21 @@ def report_optimization(results: Results) -> Report:
         "not known), 1 the median of random points."
     )
     report.notes.append(BANDS)
-    report.tables.append(_time_table(results))
+    value, quantity = "normalized_regret", "normalized regret"
+    cost = _time_table(results)
+    report.tables = [
+        *summary_tables(rows, results, value, quantity, "summary"),
+        cost,
+        *layer_tables(rows, results, value, quantity),
+    ]
     report.figures["time"] = bars(
-        report.tables[-1].frame.set_index("method")[["fitting", "proposing"]],
+        cost.frame.set_index("method")[["fitting", "proposing"]],
         "Time of a run",
         "seconds, one thread",
     )
     if blocks.empty:
         return report
-    report.tables.insert(0, summary_table(blocks, "summary", "normalized regret"))
-    report.tables.append(cells_table(blocks, "cells", "normalized regret"))
-    report.tables += layer_tables(rows, results, "normalized_regret", "normalized regret")
+    report.tables.append(cells_table(blocks, "cells", quantity))
     courses = _regret_courses(results, rows, blocks)
     report.figures["regret"] = _mean_curves(courses, "normalized regret (geometric mean)")
     report.figures["rank"] = _mean_curves(ranks(courses), "mean rank", log=False)
@@ -98,13 +102,13 @@ def _in_words(results: Results) -> str:
 
 def _time_table(results: Results) -> ReportTable:
     runs = results.rows.drop_duplicates(results.factors)
-    means = runs.groupby("method")[
+    medians = runs.groupby("method")[
         ["fit_seconds", "propose_seconds", "total_seconds", "cpu_seconds"]
-    ].mean()
-    means.insert(0, "runs", runs.groupby("method").size())
-    frame = means.loc[[m for m in results.levels["method"] if m in means.index]].reset_index()
+    ].median()
+    medians.insert(0, "runs", runs.groupby("method").size())
+    frame = medians.loc[[m for m in results.levels["method"] if m in medians.index]].reset_index()
     frame.columns = ["method", "runs", "fitting", "proposing", "in total", "CPU"]
-    caption = "Mean seconds of a run (all tasks of a problem), one thread."
+    caption = "Median seconds of a run (all tasks of a problem), one thread."
     formats = {"runs": "d"} | dict.fromkeys(("fitting", "proposing", "in total", "CPU"), ".1f")
     return ReportTable("time", "Cost", caption, frame, formats)
 

@@ -12,7 +12,7 @@ from botorch_cll.studies.report.comparison import (
     cells_table,
     complete_blocks,
     state_notes,
-    summary_table,
+    summary_tables,
 )
 from botorch_cll.studies.report.layer import layer_tables
 from botorch_cll.studies.report.plots import (
@@ -47,23 +47,24 @@ def report_regression(results: Results) -> Report:
         blocks = complete_blocks(results.rows, results, value)
         if value == "rmse":
             report.notes += [*state_notes(results, blocks), BANDS]
+        report.tables += summary_tables(results.rows, results, value, title, f"{value}_summary")
+        report.tables += layer_tables(results.rows, results, value, title)
         if blocks.empty:
             continue
-        report.tables.append(summary_table(blocks, f"{value}_summary", title))
         report.tables.append(cells_table(blocks, f"{value}_cells", title))
-        report.tables += layer_tables(results.rows, results, value, title)
         report.figures[value] = _against_correlation(blocks, title)
     report.tables.append(_calibration_table(results))
     return report
 
 
 def _calibration_table(results: Results) -> ReportTable:
-    means = results.rows.groupby("method")[["coverage_95", "fit_seconds"]].mean()
-    frame = means.loc[[m for m in results.levels["method"] if m in means.index]].reset_index()
+    runs = results.rows.groupby("method")
+    found = runs.agg({"coverage_95": "mean", "fit_seconds": "median"})
+    frame = found.loc[[m for m in results.levels["method"] if m in found.index]].reset_index()
     frame.columns = ["method", "in 95 %", "fitting"]
     caption = (
-        "Share of new observations within the central 95 % interval, and seconds of a fit on one "
-        "thread; means over all finished runs."
+        "Share of new observations within the central 95 % interval, mean over all finished runs, "
+        "and median seconds of a fit on one thread."
     )
     return ReportTable(
         "calibration", "Calibration and cost", caption, frame, {"in 95 %": ".3f", "fitting": ".2f"}

@@ -38,7 +38,7 @@ def results(num_seeds: int = 8, drop: tuple[str, int] | None = None) -> Results:
 
 def table(given: Results) -> pd.DataFrame:
     blocks = complete_blocks(given.rows, given, "value")
-    return summary_table(blocks, "summary", "value").frame.set_index("method")
+    return summary_table(blocks, "summary", "title", "value").frame.set_index("method")
 
 
 def test_summary_by_hand():
