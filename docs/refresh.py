@@ -1,7 +1,7 @@
 """Print the tables and draw the pictures of the documentation anew: `make results`.
 
-Tables come from the rows in `docs/results`, the pictures of `howto/plots.md` from the code printed
-there.
+Tables and the reports of studies come from the rows in `docs/results`, the pictures of
+`howto/plots.md` from the code printed there.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PICTURES = ("calibration", "unequal")
 
 
 def main() -> None:
-    """Write tables to `results` and pictures to `images`."""
+    """Write tables and reports to `results` and pictures to `images`."""
     for study, width in TABLES.items():
         command = [sys.executable, "-m", "botorch_cll", study]
         command += ["--from", str(DOCS / "results" / f"{study}.csv")]
@@ -32,6 +32,9 @@ def main() -> None:
             )
         with (DOCS / "results" / f"{study}.txt").open("w") as table:
             subprocess.run(command, check=True, stdout=table, env=environment)
+    for study in sorted((DOCS / "results").glob("*/study.json")):
+        command = [sys.executable, "-m", "botorch_cll", "report", str(study.parent)]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     page = (DOCS / "howto" / "plots.md").read_text()
     os.chdir(DOCS / "images")
     namespace: dict[str, object] = {}

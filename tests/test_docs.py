@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -73,6 +74,20 @@ def test_tables_are_those_that_the_commands_print(study: str, width: int) -> Non
     assert run.exit_code == 0
     printed = (DOCS / "results" / f"{study}.txt").read_text()
     assert run.output == printed, "The rows have changed: run `make results`."
+
+
+STUDIES = [path.parent for path in sorted((DOCS / "results").glob("*/study.json"))]
+
+
+@pytest.mark.parametrize("study", STUDIES, ids=[study.name for study in STUDIES])
+def test_reports_are_those_of_the_rows_kept(study: Path, tmp_path: Path) -> None:
+    for path in study.glob("*.*"):
+        shutil.copy(path, tmp_path)
+    run = CliRunner().invoke(app, ["report", str(tmp_path)])
+    assert run.exit_code == 0
+    for name in ("results.csv", "report/report.md"):
+        same = (tmp_path / name).read_text() == (study / name).read_text()
+        assert same, f"{name} of {study.name} has changed: run `make results`."
 
 
 @pytest.fixture(scope="module")

@@ -248,8 +248,8 @@ def report(
         raise typer.BadParameter(str(error)) from error
     write_merged(results, folder)
     drawn = STUDIES[results.study].report(results)
-    drawn.print(Console())
     drawn.write(out or folder / "report")
+    drawn.print(Console())
 
 
 def _restricted(study: Study, repeats: int | None, **levels: str | None) -> Study:
