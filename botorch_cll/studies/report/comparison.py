@@ -36,6 +36,21 @@ def complete_blocks(rows: pd.DataFrame, results: Results, value: str) -> pd.Data
     return in_order(blocks[order].dropna(), results)
 
 
+def most_blocks(rows: pd.DataFrame, results: Results, value: str) -> pd.DataFrame:
+    """The values of the methods with most results side by side, like `complete_blocks`.
+
+    Args:
+        rows: Result rows.
+        results: The results that they come from.
+        value: The column to compare.
+
+    Returns:
+        A frame with one row per cell and seed and one column per method.
+    """
+    counts = rows.groupby("method")[value].count()
+    return complete_blocks(rows[rows["method"].map(counts) == counts.max()], results, value)
+
+
 def in_order(table: pd.DataFrame, results: Results) -> pd.DataFrame:
     """A table with its rows in the order in which the study has the levels of its factors."""
 
@@ -86,8 +101,7 @@ def summary_tables(
     tables = []
     if not blocks.empty:
         tables.append(summary_table(blocks, name, title + "the methods", quantity))
-    counts = rows.groupby("method")[value].count()
-    most = complete_blocks(rows[rows["method"].map(counts) == counts.max()], results, value)
+    most = most_blocks(rows, results, value)
     if most.shape[1] > 1 and len(most) > len(blocks):
         title += "the methods with most runs"
         tables.append(summary_table(most, f"{name}_most_runs", title, quantity))

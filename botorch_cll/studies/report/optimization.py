@@ -13,9 +13,11 @@ from botorch_cll.studies.report.comparison import (
     cell_columns,
     cells_table,
     complete_blocks,
+    most_blocks,
     state_notes,
     summary_tables,
 )
+from botorch_cll.studies.report.iterations import iteration_tables
 from botorch_cll.studies.report.layer import layer_tables
 from botorch_cll.studies.report.plots import (
     BANDS,
@@ -88,6 +90,9 @@ def report_optimization(results: Results) -> Report:
     )
     if blocks.empty:
         return report
+    report.tables += iteration_tables(
+        _regret_courses(results, rows, most_blocks(rows, results, value)), results, quantity
+    )
     report.tables.append(cells_table(blocks, "cells", quantity))
     courses = _regret_courses(results, rows, blocks)
     report.figures["regret"] = _mean_curves(courses, "normalized regret (geometric mean)")

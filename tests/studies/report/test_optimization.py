@@ -52,7 +52,12 @@ def results(values=VALUES, optimum: float | None = 0.0) -> Results:
         "method": list(values),
     }
     return Results(
-        "table2", {"budget": 8}, levels, pd.DataFrame(rows), pd.DataFrame(curves), pd.DataFrame()
+        "table2",
+        {"budget": 8, "num_initial": 5},
+        levels,
+        pd.DataFrame(rows),
+        pd.DataFrame(curves),
+        pd.DataFrame(),
     )
 
 
@@ -65,7 +70,7 @@ def test_unknown_optima_are_the_best_of_any_method():
 
 def test_report_has_tables_and_figures_and_says_what_is_missing():
     report = report_optimization(results())
-    assert [table.name for table in report.tables] == ["summary", "time", "cells"]
+    assert [table.name for table in report.tables] == ["summary", "time", "iterations", "cells"]
     assert set(report.figures) == {"time", "regret", "rank", "cells"}
     assert "54 of 72 runs asked for are finished, 18 are missing" in report.notes[0]
     summary = report.tables[0].frame.set_index("method")
