@@ -126,7 +126,7 @@ def _regret_courses(results: Results, rows: pd.DataFrame, blocks: pd.DataFrame) 
     distance = curves["random_median"] - curves["optimum"]
     curves["regret"] = (curves["y"] - curves["optimum"]) / distance
     wide = curves.pivot(index=[*index, "x"], columns="method", values="regret")
-    return wide[list(blocks.columns)].dropna().clip(lower=_LEAST)
+    return wide[list(blocks.columns)].dropna()
 
 
 def _mean_curves(courses: pd.DataFrame, title: str, log: bool = True) -> Figure:
@@ -166,7 +166,7 @@ def _cell_curves(courses: pd.DataFrame, blocks: pd.DataFrame) -> Figure:
 
 def _draw(panel: Axes, courses: pd.DataFrame, log: bool) -> None:
     colors = method_colors(list(courses.columns))
-    values = courses.transform(np.log) if log else courses
+    values = courses.clip(lower=_LEAST).transform(np.log) if log else courses
     by_seed = values.groupby(level=["x", "seed"]).mean()
     draw_methods(panel, by_seed, colors, log)
     fit_to_lines(panel)
