@@ -29,9 +29,13 @@ def merge_datasets(datasets: Sequence[SupervisedDataset]) -> SupervisedDataset:
         `n x m`-dim variances.
 
     Raises:
-        UnsupportedError: If there are several data sets that are not of one metric each over the
-            same inputs: with a task parameter there can be one metric only.
+        UnsupportedError: If there is no data set, or there are several that are not of one metric
+            each over the same inputs: with a task parameter there can be one metric only.
     """
+    if not datasets:
+        raise UnsupportedError(
+            "Expected observations of at least one metric, got none. Are all values finite?"
+        )
     first = datasets[0]
     if len(datasets) == 1:
         return first

@@ -118,6 +118,11 @@ def make_generation_strategy(
             "Expected one of per_task, target_task and auxiliary_sources: each says what the tasks "
             "are."
         )
+    if target_task is not None and not isinstance(target_task, Mapping):
+        raise UnsupportedError(
+            "Expected target_task as the task parameter and its value, such as "
+            f'{{"data_set": "wine"}}, got {target_task!r}.'
+        )
     is_long = target_task is not None or auxiliary_sources
     model_class = (TASK_PARAMETER_SURROGATES if is_long else SURROGATES)[surrogate]
     generator_kwargs = {

@@ -97,7 +97,7 @@ def fit_two_stage(
     solution = model.solution()
     model.network.weight.data = solution.weight.squeeze(-1)
     _draw_tasks_without_data(model, data, generator)
-    rows = _choose_rows(len(data.X), MAX_HONEST_ROWS, generator).to(data.X.device)
+    rows = _choose_rows(data.observed, MAX_HONEST_ROWS, generator)
     outputs, remote = _out_of_sample_outputs(model, data, bags, rows, solution)
     honest = outputs + _fit_correlation_layer(model, data, bags, rows, outputs)
     calibrate(model, honest, remote, rows, generator)
@@ -140,11 +140,25 @@ def score_size(num_rows: int, num_centers: int) -> tuple[int, int]:
     return rows, min(centers, num_centers, num_rows)
 
 
-def _choose_rows(n: int, most: int, generator: torch.Generator) -> Tensor:
-    """All of `n` rows, or a sorted random choice of them where there are too many."""
+def _choose_rows(observed: Tensor, most: int, generator: torch.Generator) -> Tensor:
+    """All rows, or a sorted random choice of them where there are too many.
+
+    The tasks take turns in choosing, so that one with few rows keeps them beside one with many.
+
+    Args:
+        observed: A `n x T`-dim boolean tensor: which tasks were observed in which rows.
+        most: How many rows are not too many.
+        generator: The source of the choice.
+
+    Returns:
+        A tensor of at most `most` row numbers.
+    """
+    n, device = len(observed), observed.device
     if n <= most:
-        return torch.arange(n)
-    return torch.randperm(n, generator=generator)[:most].sort().values
+        return torch.arange(n, device=device)
+    order = torch.randperm(n, generator=generator).to(device)
+    turn = observed[order].cumsum(0).where(observed[order], n).amin(-1)
+    return order[turn.argsort(stable=True)[:most]].sort().values
 
 
 def _search(
@@ -163,7 +177,7 @@ def _search(
     blocks = TaskBlocks.from_data(data, per_task=per_task)
     num_rows, num_centers = score_size(len(data.X), model.num_centers)
     blocks = blocks.sample(num_rows, generator)
-    near = data.X[_choose_rows(len(data.X), _MAX_CENTER_ROWS, generator).to(data.X.device)]
+    near = data.X[_choose_rows(data.observed, _MAX_CENTER_ROWS, generator)]
     count = (blocks.per_task().weight > 0).sum(-1).to(data.X)
 
     def score(settings: Settings) -> Tensor:
@@ -230,7 +244,7 @@ def _draw_centers(
     Returns:
         A `S x T x K x d`-dim tensor; `K` is smaller than asked for where there are fewer rows.
     """
-    near = _choose_rows(len(data.X), _MAX_CENTER_ROWS, generator).to(data.X.device)
+    near = _choose_rows(data.observed, _MAX_CENTER_ROWS, generator)
     weight = bags[:, near].movedim(-1, 1).to(data.X)
     if model.shares_hidden_layer:
         weight = weight.amax(1, keepdim=True)

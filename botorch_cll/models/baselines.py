@@ -19,8 +19,9 @@ from botorch_cll.nn.ridge import EXCLUDED, RidgeSolution, solve_regularized_task
 class SingleRBFModel(RBFEnsembleModel):
     """One RBF network per task that knows nothing of the others (the paper's Single-RBF).
 
-    Centers, widths and weights of a task come from its own observations alone. The arguments are
-    those of `RBFEnsembleModel`.
+    Centers, widths and weights of a task come from its own observations alone; only where it has
+    fewer of them than centers, these come from the inputs of all. The arguments are those of
+    `RBFEnsembleModel`.
 
     Example:
         >>> model = fit_rbf_ensemble(SingleRBFModel(train_X, train_Y))

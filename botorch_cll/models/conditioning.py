@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from botorch_cll.nn import RBFNetwork, gaussian_rbf
+from botorch_cll.nn import CorrelationLearningLayer, RBFNetwork, gaussian_rbf
 from botorch_cll.nn.ridge import RidgeSolution
 
 
@@ -49,19 +49,41 @@ class AddedRows:
         """The rows with a function applied to each tensor."""
         return AddedRows(function(self.X), function(self.Y), function(self.row_weight))
 
-    def output_weights(self, network: RBFNetwork, solution: RidgeSolution) -> Tensor:
-        """The output weights of a fit to the old and the added rows.
+    def output_weights(
+        self,
+        network: RBFNetwork,
+        solution: RidgeSolution,
+        layer: CorrelationLearningLayer | None,
+    ) -> Tensor:
+        r"""Output weights of networks that together are the members after the added rows.
+
+        Without a layer they are those of a fit to the old and the added rows. With one, the
+        members' final outputs `f = l(p)` take in what is new to *them*: with the residuals
+        `e = y - f` in the added rows and a ridge update `U_t`, as a fit would make it of the
+        residuals of task `t`,
+
+        .. math:: f'_t = f_t + c_t + U_t(e_t - c_t), \qquad
+            c_t = l_t(p + U_{\ne t}(e_{\ne t})) - l_t(p)
+
+        so that a task learns of what its own network sees, and through the layer of what others
+        see. The rows of task `t` have the weight of a fit times the share
+        `min(1, var(f_t) / var(p_t))` of the variance between members that the layer leaves of the
+        task: a task that the layer predicts well from others is not thrown by one observation.
 
         Args:
             network: The networks as they were fitted.
             solution: The solution that their output weights are.
+            layer: The correlation layer, if there is one.
 
         Returns:
-            A `batch_shape' x S x T x P`-dim tensor.
+            A `batch_shape' x S x T x P x 1`-dim tensor, the weights of `f'`; with a layer
+            `batch_shape' x S x T x P x 3`, those of `p`, of `U(e)` and of `U(e - c)`.
         """
         batch = self.batch_shape
+        old = network.weight.expand(*batch, *network.weight.shape)
         if self.X.shape[-2] == 0:
-            return network.weight.expand(*batch, *network.weight.shape)
+            none = torch.zeros_like(old)
+            return torch.stack([old] if layer is None else [old, none, none], dim=-1)
         # Where only the targets differ over leading dimensions, the rows are worked on once.
         lead = len(batch) - len(self.X.shape[:-2])
         weight_varies = any(size > 1 for size in self.row_weight.shape[:-2][:lead])
@@ -71,14 +93,27 @@ class AddedRows:
         X = self.X.expand(*sets, -1, -1).flatten(0, -3) if sets else self.X.unsqueeze(0)
         weight = self.row_weight
         weight = weight.view(weight.shape[-(len(sets) + 2) :])
-        weight = weight.expand(*sets, *self.Y.shape[-2:]).reshape(*X.shape[:2], -1)
+        weight = weight.expand(*sets, *self.Y.shape[-2:]).reshape(*X.shape[:2], -1).movedim(-1, 0)
         Y = self.Y.reshape(-1, *X.shape[:2], self.Y.shape[-1]).movedim(-1, 0).movedim(1, -1)
         phi = network.features(X.flatten(0, 1)).unflatten(-2, X.shape[:2])
+
+        def as_weights(change: Tensor) -> Tensor:
+            return change.movedim((-1, 2), (0, 1)).reshape(*batch, *network.weight.shape)
+
         fitted = (phi @ network.weight[:, :, None, :, None]).squeeze(-1)
-        residual = Y.nan_to_num(0.0) - fitted.unsqueeze(-1)
-        change = solution.update(phi, weight.movedim(-1, 0), residual)
-        change = change.movedim((-1, 2), (0, 1)).reshape(*batch, *network.weight.shape)
-        return network.weight + change
+        if layer is None:
+            residual = Y.nan_to_num(0.0) - fitted.unsqueeze(-1)
+            return (old + as_weights(solution.update(phi, weight, residual))).unsqueeze(-1)
+        # The layer takes tasks last: B x S x k x T in place of S x T x B x k.
+        preliminary = fitted.permute(2, 0, 3, 1)
+        final = layer(preliminary)
+        weight = weight * _share_left(preliminary, final).permute(2, 0, 1)
+        residual = Y.nan_to_num(0.0) - final.permute(1, 3, 0, 2).unsqueeze(-1)
+        first = solution.update(phi, weight, residual)
+        change = (phi @ first).permute(4, 2, 0, 3, 1)
+        passed = layer.passed_on(preliminary.expand_as(change), change).permute(2, 4, 1, 3, 0)
+        own = solution.update(phi, weight, residual - passed)
+        return torch.stack([old, as_weights(first), as_weights(own)], dim=-1)
 
     def support(self, network: RBFNetwork, X: Tensor) -> Tensor:
         """What the added rows count for as centers near `X`.
@@ -95,6 +130,22 @@ class AddedRows:
         )
         counted = (self.row_weight > 0).to(radial).transpose(-1, -2)[..., None, :, None, :]
         return (radial.square() * counted).sum(-1).transpose(-1, -2)
+
+
+def _share_left(preliminary: Tensor, final: Tensor) -> Tensor:
+    """The share of the variance between members that a layer leaves, 1 at most.
+
+    Args:
+        preliminary: A `B x S x k x T`-dim tensor of what goes into the layer.
+        final: A `B x S x k x T`-dim tensor of what comes out.
+
+    Returns:
+        A `B x k x T`-dim tensor; 1 for a single member.
+    """
+    if final.shape[1] == 1:
+        return torch.ones_like(final[:, 0])
+    before = preliminary.var(1)
+    return torch.where(before > 0, final.var(1) / before, 1.0).clamp_max(1.0)
 
 
 def _cat_rows(first: Tensor, second: Tensor) -> Tensor:

@@ -140,10 +140,13 @@ def check_training_data(
 
     Raises:
         BotorchTensorDimensionError: If a shape is not as above.
-        InputDataError: If dtypes or devices differ, an entry is NaN or infinite where it must not
-            be, a variance is negative, or there are fewer than two observations.
+        InputDataError: If these are no tensors, dtypes or devices differ, an entry is NaN or
+            infinite where it must not be, a variance is negative, or there are fewer than two
+            observations.
     """
     for name, tensor in (("train_X", X), ("train_Y", Y)):
+        if not isinstance(tensor, Tensor):
+            raise InputDataError(f"Expected {name} to be a tensor, got {type(tensor).__name__}.")
         if tensor.ndim != 2:
             raise BotorchTensorDimensionError(
                 f"Expected {name} to be 2-dimensional, got shape {tuple(tensor.shape)}. "
@@ -173,8 +176,8 @@ def check_training_data(
         found = {name: getattr(tensor, what) for name, tensor in tensors.items()}
         if len(set(found.values())) > 1:
             raise InputDataError(f"Expected all training data to share one {what}, got {found}.")
-    if not X.dtype.is_floating_point:
-        raise InputDataError(f"Expected a floating point dtype, got {X.dtype}.")
+    if X.dtype not in (torch.float32, torch.float64):
+        raise InputDataError(f"Expected a dtype of single or double precision, got {X.dtype}.")
     if not bool(X.isfinite().all()):
         raise InputDataError(
             "Expected finite train_X, got "

@@ -72,7 +72,8 @@ class RBFEnsembleModel(MultiTaskEnsembleModel, FantasizeMixin, ABC):
 
     with the ensemble mean `f̄`. The second term lets the members differ where none of them has a
     center near: the remoteness `ρ` goes from nearly 0 at a center to 1 far from all of them, and
-    `z` are fixed numbers of mean 0 and variance 1. `τ`, `α` and a noise variance per task are
+    `z` are fixed numbers of mean 0 and variance 1. (A center of an additive network looks at one
+    input: there, far is far in every input.) `τ`, `α` and a noise variance per task are
     fitted out of bag. `botorch_cll.fit.fit_rbf_ensemble` fits all of it.
 
     Inputs are scaled to the box that the training inputs span, after the input transform.
@@ -278,12 +279,16 @@ class RBFEnsembleModel(MultiTaskEnsembleModel, FantasizeMixin, ABC):
         """
         if self._added is None:
             outputs, support = self.network.outputs_and_support(X)
-        else:
-            outputs, support = self.network.outputs_and_support(X, self._added_weight)
-            support = support + self._added.support(self.network, X)
-        if self.correlation is not None:
-            outputs = self.correlation(outputs)
-        return outputs, remoteness(support)
+            if self.correlation is not None:
+                outputs = self.correlation(outputs)
+            return outputs, remoteness(support)
+        outputs, support = self.network.outputs_and_support(X, self._added_weight)
+        support = support + self._added.support(self.network, X)
+        if self.correlation is None:
+            return outputs.squeeze(-1), remoteness(support)
+        preliminary, change, own = outputs.unbind(-1)
+        passed = self.correlation.passed_on(preliminary, change)
+        return self.correlation(preliminary) + passed + own, remoteness(support)
 
     def _check_fitted(self) -> None:
         if not bool(self.is_fitted):
@@ -362,9 +367,11 @@ class RBFEnsembleModel(MultiTaskEnsembleModel, FantasizeMixin, ABC):
     def condition_on_observations(self, X: Tensor, Y: Tensor, noise: Tensor | None = None) -> Self:
         """The model after further observations, without a new fit.
 
-        Every member takes all new rows into its output weights, exactly as a fit of these weights
-        to its old and the new rows would; centers, widths, ridge, correlation layer and calibration
-        stay as they are. This model is not changed.
+        Every member takes all new rows into its output weights; centers, widths, ridge, correlation
+        layer and calibration stay as they are. Without a correlation layer this is exactly what a
+        fit of these weights to the old and the new rows would do. With one, a task learns from its
+        own new observations by the weights of its own network, and from those of other tasks
+        through the layer; see `AddedRows.output_weights`. This model is not changed.
 
         Args:
             X: A `batch_shape x n' x d`-dim tensor of inputs in the scale of `train_X`; in the long
@@ -437,7 +444,7 @@ class RBFEnsembleModel(MultiTaskEnsembleModel, FantasizeMixin, ABC):
         model._buffers = dict(self._buffers)
         model._modules = {name: copy.deepcopy(module) for name, module in self._modules.items()}
         model._added = added
-        model._added_weight = added.output_weights(self.network, self._solution)
+        model._added_weight = added.output_weights(self.network, self._solution, self.correlation)
         return model
 
     def fantasize(

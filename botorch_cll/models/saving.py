@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from botorch_cll.models.baselines import RegularizedMultiTaskRBFModel, SingleRBF
 from botorch_cll.models.ensemble import RBFEnsembleModel
 from botorch_cll.models.multi_rbf import MultiRBFCorrelationModel
 
-_FORMAT = 1
+_FORMAT = 2
 _CLASSES: dict[str, type[RBFEnsembleModel]] = {
     cls.__name__: cls
     for cls in (MultiRBFCorrelationModel, RegularizedMultiTaskRBFModel, SingleRBFModel)
@@ -82,9 +83,13 @@ def load_model(
         InputDataError: If the file is not one of `save_model`'s.
         UnsupportedError: If a transform is not of the class that the saved model had.
     """
-    content = torch.load(path, weights_only=True, map_location=map_location)
+    expected = f"Expected a file written by save_model (format {_FORMAT}): {path}."
+    try:
+        content = torch.load(path, weights_only=True, map_location=map_location)
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        raise InputDataError(expected) from error
     if not isinstance(content, dict) or content.get("format") != _FORMAT:
-        raise InputDataError(f"Expected a file written by save_model (format {_FORMAT}): {path}.")
+        raise InputDataError(expected)
     given = {"input_transform": input_transform, "outcome_transform": outcome_transform}
     transforms = {
         key: _check_transform(key, kind, given[key]) for key, kind in content["transforms"].items()

@@ -69,6 +69,9 @@ class TaskLayout:
         column = X[:, feature]
         if bool((column != column.round()).any()):
             raise InputDataError("Expected whole numbers in the task column, got fractions.")
+        for name, given in (("all_tasks", all_tasks), ("output_tasks", output_tasks)):
+            if isinstance(given, int):
+                raise UnsupportedError(f"Expected {name} as a list of task values, got {given}.")
         found = sorted({int(value) for value in column.unique().tolist()})
         values = sorted(found if all_tasks is None else {int(task) for task in all_tasks})
         if not set(found) <= set(values):

@@ -112,3 +112,24 @@ class CorrelationLearningLayer(nn.Module):
             A `batch_shape x S x n x T`-dim tensor.
         """
         return outputs + self.branch(outputs)
+
+    def passed_on(self, outputs: Tensor, change: Tensor) -> Tensor:
+        """What changes of the *other* tasks' preliminary outputs add to each final output.
+
+        Args:
+            outputs: A `batch_shape x S x n x T`-dim tensor of preliminary outputs.
+            change: A tensor of changes of them that broadcasts with it.
+
+        Returns:
+            A `batch_shape x S x n x T`-dim tensor.
+        """
+        others = 1.0 - torch.eye(change.shape[-1], dtype=change.dtype, device=change.device)
+        if self.is_linear:
+            return change @ (self.weights[0] * others).transpose(-1, -2)
+        changed = (
+            outputs.unsqueeze(0)
+            + change.unsqueeze(0)
+            * others[(..., *[None] * (max(outputs.ndim, change.ndim) - 1), slice(None))]
+        )
+        after = self.branch(changed).diagonal(dim1=0, dim2=-1)
+        return after - self.branch(outputs)

@@ -216,12 +216,13 @@ class RBFNetwork(nn.Module):
 
         Args:
             X: A `batch_shape x n x d`-dim tensor of inputs in the unit cube.
-            weight: A `batch_shape' x S x T x P`-dim tensor of output weights to use instead of the
-                network's own, `batch_shape'` broadcasting with `batch_shape`.
+            weight: A `batch_shape' x S x T x P x m`-dim tensor of `m` kinds of output weights to
+                use instead of the network's own, `batch_shape'` broadcasting with `batch_shape`.
 
         Returns:
-            A `batch_shape x S x n x T`-dim tensor of outputs (with `weight`, of the broadcast batch
-            shape) and one of supports, of the shape of `X`'s batch.
+            A `batch_shape x S x n x T`-dim tensor of outputs (with `weight` a
+            `batch_shape x S x n x T x m`-dim tensor of the broadcast batch shape) and one of
+            supports, of the shape of `X`'s batch.
         """
         # All points as rows of one matrix: a batch of single points would be as many tiny products.
         points = X.reshape(-1, X.shape[-1])
@@ -248,8 +249,7 @@ class RBFNetwork(nn.Module):
         phi = self.features(points)
         support = self._by_point(self.support(phi), shape)
         phi = phi.unflatten(-2, shape).movedim((0, 1), (-4, -3))
-        outputs = (phi @ weight.unsqueeze(-1)).squeeze(-1)
-        return outputs.transpose(-1, -2), support
+        return (phi @ weight).transpose(-2, -3), support
 
     @staticmethod
     def _by_point(values: Tensor, shape: torch.Size) -> Tensor:

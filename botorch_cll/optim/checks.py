@@ -21,8 +21,13 @@ def check_bounds(bounds: Tensor) -> None:
 
     Raises:
         BotorchTensorDimensionError: They do not have shape `2 x d`.
-        InputDataError: They are not finite, or upside down.
+        InputDataError: They are no tensor of floating-point numbers, not finite, or upside down.
     """
+    if not isinstance(bounds, Tensor) or not bounds.is_floating_point():
+        kind = bounds.dtype if isinstance(bounds, Tensor) else type(bounds).__name__
+        raise InputDataError(
+            f"Expected `bounds` as a tensor of floating-point numbers, got {kind}."
+        )
     if bounds.ndim != 2 or bounds.shape[0] != 2:
         raise BotorchTensorDimensionError(
             f"Expected `bounds` of shape `2 x d`, got {tuple(bounds.shape)}."

@@ -21,6 +21,7 @@ from botorch_cll.optim.tasks import (
     best_by_task,
     expected_best_by_task,
     optimize_acqf_per_task,
+    task_units,
 )
 
 Fit = Callable[[Tensor, Tensor, int], Model | None]
@@ -73,7 +74,8 @@ def propose_per_task(
         options={"seed": seed},
         sequential=isinstance(model, RBFEnsembleModel),
     )
-    return candidates[values.argsort(descending=True)]
+    # The logarithm of an improvement in another unit is another by the logarithm of the unit.
+    return candidates[(values - task_units(model, bounds).log()).argsort(descending=True)]
 
 
 def run_bay_mrbfcor(
@@ -110,8 +112,8 @@ def run_bay_mrbfcor(
         All points, all values, the incumbents, and the seconds spent.
 
     Raises:
-        InputDataError: If the bounds are upside down, the budget is smaller than the first design,
-            or that is below two.
+        InputDataError: If the bounds are upside down, the budget is smaller than the first design
+            or that below two, or `evaluate` returns no tensor of the dtype of the bounds.
         BotorchTensorDimensionError: If `evaluate` returns another shape.
 
     Example:
@@ -128,7 +130,7 @@ def run_bay_mrbfcor(
     sign = 1.0 if maximize else -1.0
     fit_seconds = propose_seconds = 0.0
     X = draw_sobol_samples(bounds, n=num_initial, q=1, seed=seed).squeeze(-2)
-    Y = _observe(evaluate, X)
+    Y = _observe(evaluate, X, None)
     while True:
         if callback is not None:
             callback(X, Y)
@@ -143,15 +145,22 @@ def run_bay_mrbfcor(
         fit_seconds += fitted - started
         propose_seconds += time.perf_counter() - fitted
         new = _distinct(candidates, bounds)[: budget - len(X)]
-        X, Y = torch.cat([X, new]), torch.cat([Y, _observe(evaluate, new)])
+        X, Y = torch.cat([X, new]), torch.cat([Y, _observe(evaluate, new, Y.shape[-1])])
 
 
-def _observe(evaluate: Callable[[Tensor], Tensor], points: Tensor) -> Tensor:
+def _observe(evaluate: Callable[[Tensor], Tensor], points: Tensor, num_tasks: int | None) -> Tensor:
+    """The values of all tasks at some points; `num_tasks` if it is known how many there are."""
     values = evaluate(points)
-    if values.ndim != 2 or len(values) != len(points):
+    if not isinstance(values, Tensor) or values.dtype != points.dtype:
+        found = values.dtype if isinstance(values, Tensor) else type(values).__name__
+        raise InputDataError(
+            f"Expected evaluate to return a tensor of {points.dtype}, as the bounds, got {found}."
+        )
+    width = values.shape[-1] if num_tasks is None else num_tasks
+    if values.ndim != 2 or values.shape != (len(points), width):
         raise BotorchTensorDimensionError(
-            f"Expected evaluate to return a {len(points)} x T-dim tensor, got shape "
-            f"{tuple(values.shape)}."
+            f"Expected evaluate to return a {len(points)} x {num_tasks or 'T'}-dim tensor, got "
+            f"shape {tuple(values.shape)}."
         )
     return values
 

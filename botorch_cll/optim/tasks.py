@@ -18,6 +18,7 @@ from botorch.exceptions.errors import (
 )
 from botorch.models.model import Model
 from botorch.posteriors import GPyTorchPosterior, Posterior
+from botorch.utils.sampling import draw_sobol_samples
 from gpytorch.distributions import MultivariateNormal
 from linear_operator.operators import DiagLinearOperator
 from torch import Tensor
@@ -29,6 +30,9 @@ from botorch_cll.optim.initializers import gen_swarm_positions
 from botorch_cll.optim.options import SearchOptions
 from botorch_cll.optim.random_state import isolated_random_state
 from botorch_cll.optim.search import SwarmSearch
+
+_NUM_UNIT_POINTS = 64
+_ROWS_AT_A_TIME = 10_000
 
 
 class BestByTask(NamedTuple):
@@ -75,14 +79,18 @@ def best_by_task(X: Tensor, Y: Tensor, maximize: bool = True) -> BestByTask:
 class _OwnTask(Model):
     """A model of `T` outputs seen as one output of `d + 1` inputs, the last of them the task.
 
-    Values count as improvements over the task's incumbent, so that one threshold, zero, serves all.
+    Values count as improvements over the task's incumbent, so that one threshold, zero, serves all;
+    with `unit` they are in the task's unit.
     """
 
-    def __init__(self, model: Model, best_f: Tensor, maximize: bool) -> None:
+    def __init__(
+        self, model: Model, best_f: Tensor, maximize: bool, unit: Tensor | None = None
+    ) -> None:
         super().__init__()
         self.model = model
         self.sign = 1.0 if maximize else -1.0
         self.register_buffer("best_f", best_f)
+        self.register_buffer("unit", torch.ones_like(best_f) if unit is None else unit)
         self._last: tuple[Tensor, Posterior] | None = None
 
     @property
@@ -102,8 +110,9 @@ class _OwnTask(Model):
     ) -> GPyTorchPosterior:
         task = X[..., -1:].round().long()
         posterior = self._all_tasks(X[..., :-1])
-        gain = self.sign * (posterior.mean.gather(-1, task) - self.best_f[task])
-        variance = posterior.variance.gather(-1, task)
+        unit = self.unit[task]
+        gain = self.sign * (posterior.mean.gather(-1, task) - self.best_f[task]) / unit
+        variance = posterior.variance.gather(-1, task) / unit.square()
         return GPyTorchPosterior(
             MultivariateNormal(gain.squeeze(-1), DiagLinearOperator(variance.squeeze(-1)))
         )
@@ -153,11 +162,12 @@ def optimize_acqf_per_task(
         fixed_features: As in `optimize_acqf_pso`.
         post_processing_func: As in `optimize_acqf_pso`; maps `b x 1 x d` to the same shape.
         sequential: Whether to choose the candidates one after the other, that of the highest value
-            first, each as if all tasks had been evaluated at the earlier ones with the values that
-            the model expects there (Kriging believer; Ginsbourger, Le Riche and Carraro, Kriging is
-            well-suited to parallelize optimization, 2010). Tasks that are alike then do not spend
-            their evaluations on the same point. The model has to support
-            `condition_on_observations`; the time grows with the square of the number of tasks.
+            in units of `task_units` first, each as if all tasks had been evaluated at the earlier
+            ones with the values that the model expects there (Kriging believer; Ginsbourger, Le
+            Riche and Carraro, Kriging is well-suited to parallelize optimization, 2010). Tasks that
+            are alike then do not spend their evaluations on the same point. The model has to
+            support `condition_on_observations`; the time grows with the square of the number of
+            tasks.
         acqf_class: An analytic acquisition function of one output that takes `model` and `best_f`.
         timeout_sec: As in `optimize_acqf_pso`.
 
@@ -165,7 +175,8 @@ def optimize_acqf_per_task(
         A `T x d`-dim tensor of candidates and a `T`-dim tensor of their acquisition values.
 
     Raises:
-        InputDataError: If the bounds are upside down, or `num_restarts` is below one.
+        InputDataError: If the bounds are upside down or of another dtype than the model, `best_f`
+            is no tensor, or `num_restarts` is below one.
         UnsupportedError: If `best_f` is needed and not given.
         BotorchTensorDimensionError: If `best_f` does not have one entry per output.
         CandidateGenerationError: If for some task no swarm found a feasible point.
@@ -174,10 +185,14 @@ def optimize_acqf_per_task(
         >>> candidates, values = optimize_acqf_per_task(model, bounds)
     """
     check_bounds(bounds)
+    _check_dtype(model, bounds)
     if num_restarts < 1:
         raise InputDataError(f"Expected `num_restarts` to be at least 1, got {num_restarts}.")
-    num_tasks = model.num_outputs
+    num_tasks, d = model.num_outputs, bounds.shape[-1]
+    fixed = FixedFeatures(fixed_features, d).values
     best_f = _incumbents(model, maximize) if best_f is None else best_f
+    if not isinstance(best_f, Tensor):
+        raise InputDataError(f"Expected best_f as a tensor, got {type(best_f).__name__}.")
     if best_f.shape != (num_tasks,):
         raise BotorchTensorDimensionError(
             f"Expected best_f with one entry for each of {num_tasks} outputs, got shape "
@@ -194,9 +209,7 @@ def optimize_acqf_per_task(
             bounds=torch.cat([bounds, task_bounds], dim=-1),
             q=1,
             options=SearchOptions.parse(options),
-            fixed_features=FixedFeatures(
-                {**(fixed_features or {}), bounds.shape[-1]: task}, bounds.shape[-1] + 1
-            ),
+            fixed_features=FixedFeatures({**fixed, d: task}, d + 1),
             inequality_constraints=inequality_constraints,
             nonlinear_inequality_constraints=_on_inputs(nonlinear_inequality_constraints),
             post_processing_func=_keep_task(post_processing_func),
@@ -207,16 +220,44 @@ def optimize_acqf_per_task(
     candidates, values = search(model, best_f, tasks)
     if not sequential:
         return candidates, values
-    waiting, found = tasks, values
-    while True:
-        first = int(found.argmax())
-        task = waiting[first]
-        waiting = waiting[:first] + waiting[first + 1 :]
-        if not waiting:
-            return candidates, values
+    unit = task_units(model, bounds)
+    waiting = tasks
+    while len(waiting) > 1:
+        in_units = acqf_class(model=_OwnTask(model, best_f, maximize, unit), best_f=0.0)
+        with torch.no_grad():
+            own = torch.tensor(waiting).to(bounds).unsqueeze(-1)
+            found = in_units(torch.cat([candidates[waiting], own], dim=-1).unsqueeze(-2))
+        task = waiting[int(found.nan_to_num(-torch.inf).argmax())]
+        waiting = [other for other in waiting if other != task]
         model, best_f = _suppose_evaluated(model, candidates[[task]], best_f, maximize)
-        points, found = search(model, best_f, waiting)
-        candidates[waiting], values[waiting] = points, found
+        candidates[waiting], values[waiting] = search(model, best_f, waiting)
+    return candidates, values
+
+
+def task_units(model: Model, bounds: Tensor) -> Tensor:
+    """Units in which gains of different tasks compare: how far each task varies over the box.
+
+    Args:
+        model: A model of `T` outputs.
+        bounds: A `2 x d`-dim tensor of lower and upper bounds.
+
+    Returns:
+        A `T`-dim tensor: the standard deviations of the means at Sobol points, 1 where a mean is
+        the same everywhere.
+    """
+    X = draw_sobol_samples(bounds, n=_NUM_UNIT_POINTS, q=1, seed=0).squeeze(-2)
+    with torch.no_grad():
+        spread = model.posterior(X).mean.std(0)
+    return torch.where(spread > 0.0, spread, 1.0)
+
+
+def _check_dtype(model: Model, bounds: Tensor) -> None:
+    """Refuse bounds to which an acquisition function would cast itself and the model in it."""
+    for tensor in (*model.parameters(), *model.buffers()):
+        if tensor.is_floating_point() and tensor.dtype != bounds.dtype:
+            raise InputDataError(
+                f"Expected `bounds` of the model's dtype, {tensor.dtype}, got {bounds.dtype}."
+            )
 
 
 def _search_tasks(
@@ -287,7 +328,7 @@ def expected_best_by_task(model: Model, X: Tensor, Y: Tensor, maximize: bool = T
         >>> best_f = expected_best_by_task(model, train_X, train_Y)
     """
     with torch.no_grad():
-        mean = model.posterior(X).mean
+        mean = torch.cat([model.posterior(rows).mean for rows in X.split(_ROWS_AT_A_TIME)])
     if Y.shape != mean.shape:
         raise BotorchTensorDimensionError(
             f"Expected Y of shape {tuple(mean.shape)} for X of shape {tuple(X.shape)}, got "

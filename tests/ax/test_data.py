@@ -55,6 +55,8 @@ def test_data_with_gaps_are_the_same_as_themselves():
 
 
 def test_what_cannot_be_joined_is_refused():
+    with pytest.raises(UnsupportedError, match="at least one metric, got none"):
+        merge_datasets([])
     with pytest.raises(UnsupportedError, match="same parameters for all metrics"):
         merge_datasets([A, data_set("b", [(0, 1.0, 2.0)], features=("x", "z"))])
     long = MultiTaskDataset([A, data_set("b", [(0, 1.0, 2.0)])], target_outcome_name="a")

@@ -17,6 +17,7 @@ from support.ax_loops import SURROGATES, make_client, run, tasks
         ({"model_options": {"depth": 3}}, r"model_options among \['activation', .*got \['depth'\]"),
         ({"model_options": {"seed": 3}}, r"model_options among .*got \['seed'\]"),
         ({"optimizer_options": {"q": 3}}, r"optimizer_options among \['num_restarts', .*\['q'\]"),
+        ({"target_task": "wine"}, "the task parameter and its value, .* got 'wine'"),
         ({"per_task": True, "auxiliary_sources": True}, "one of per_task, target_task and"),
     ],
     ids=lambda value: "" if isinstance(value, str) else "-".join(value),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from botorch_cll.fit import TwoStageOptions, fit_rbf_ensemble
+from botorch_cll.fit import TwoStageOptions, fit_rbf_ensemble, two_stage
 from botorch_cll.fit.two_stage import score_size
 from botorch_cll.models import MultiRBFCorrelationModel, SingleRBFModel
 from botorch_cll.models.blocks import noise_weights
@@ -108,6 +108,39 @@ def test_more_rows_than_are_looked_at_in_the_search():
     assert (error < 0.1 * smooth(at).std(0)).all()
     z = (smooth(at) - posterior.mean) / posterior.variance.sqrt()
     assert ((z.abs() < 1.645).double().mean(0) > 0.7).all()
+
+
+def test_a_task_of_few_rows_has_its_layer_beside_many_thousands_of_another():
+    def rough(X: torch.Tensor) -> torch.Tensor:
+        base = (6 * X[:, 0]).sin() * (4 * X[:, 1]).cos() + (5 * X[:, 0] * X[:, 1]).sin()
+        return torch.stack([base, base + 0.1 * X[:, 0]], dim=-1)
+
+    X, at = rand(8015, 2), rand(300, 2, seed=99)
+    Y = rough(X)
+    Y[:15, 0] = Y[15:, 1] = NAN
+    model = fit_rbf_ensemble(MultiRBFCorrelationModel(X, Y, missing="mask", num_restarts=8))
+    assert model.data.observed[model.left_out_rows].sum(0).tolist() == [1985, 15]
+    posterior = model.posterior(at, observation_noise=True)
+    error = posterior.mean[:, 1] - rough(at)[:, 1]
+    # Without the layer it is some 0.5.
+    assert error.square().mean().sqrt() < 0.25 * rough(at)[:, 1].std()
+    assert (error.abs() < 1.96 * posterior.variance[:, 1].sqrt()).double().mean() > 0.85
+
+
+def test_calibration_is_of_the_layer_as_the_ensemble_keeps_it(monkeypatch):
+    X = rand(30, 3)
+    plain = fit_rbf_ensemble(MultiRBFCorrelationModel(X, smooth(X), correlation_layers=None))
+
+    def keep_none(layer, residual, added, weight):
+        for parameter in layer.parameters():
+            parameter.data.zero_()
+        return torch.zeros_like(residual[0])
+
+    whole = fit_rbf_ensemble(MultiRBFCorrelationModel(X, smooth(X)))
+    monkeypatch.setattr(two_stage, "shrink_layer", keep_none)
+    model = fit_rbf_ensemble(MultiRBFCorrelationModel(X, smooth(X)))
+    torch.testing.assert_close(model.left_out, plain.left_out)
+    assert (whole.left_out - plain.left_out).abs().max() > 1e-3
 
 
 def test_a_task_of_few_rows_is_searched_as_well_beside_one_of_many():

@@ -48,6 +48,23 @@ def test_known_settings_are_tried_and_fewer_new_ones(make, given, scored):
         assert (tried - log_scale).abs().sum(-1).min() < 1e-12
 
 
+def test_additive_settings_stay_additive():
+    X = rand(40, 2)
+    Y = torch.stack([(6 * X[:, 0]).sin() + (5 * X[:, 1]).cos(), (6 * X[:, 0]).sin()], dim=-1)
+    previous = fit(MultiRBFCorrelationModel, X, Y, num_restarts=16)
+    network = previous.network
+    assert network.additive.any()
+    known = settings_of(previous, MultiRBFCorrelationModel(X, Y))
+    of = {
+        tuple(scale.tolist()): additive.item()
+        for scale, additive in zip(
+            network.log_length_scale.flatten(0, 1), network.additive.flatten(), strict=True
+        )
+    }
+    for scale, additive in zip(known.log_length_scale[:, 0], known.additive[:, 0], strict=True):
+        assert of[tuple(scale.tolist())] == additive.item()
+
+
 def test_settings_keep_their_meaning_in_another_box():
     X = rand(20, 2)
     previous = fit(MultiRBFCorrelationModel, X, tasks(X))

@@ -52,18 +52,94 @@ def weights_by_hand(model, X, Y, Yvar=None):
     return larger.solution().weight.squeeze(-1)
 
 
-@EVERY_MODEL
+@pytest.mark.parametrize("name", ["no_layer", "single", "regularized"])
 @pytest.mark.parametrize("masked", [False, True], ids=["complete", "masked"])
-def test_weights_are_those_of_a_fit_to_all_rows(make, masked):
+def test_weights_are_those_of_a_fit_to_all_rows(name, masked):
     X, Y = rand(16, 2), tasks(rand(16, 2))
-    model = fit(make, X, Y)
+    model = fit(MODELS[name], X, Y)
     new_X, new_Y = rand(3, 2, seed=5), tasks(rand(3, 2, seed=5)) + 0.5
     if masked:
         new_Y[0, 0] = new_Y[2, 1] = NAN
     conditioned = model.condition_on_observations(new_X, new_Y)
     expected = weights_by_hand(model, new_X, new_Y)
-    torch.testing.assert_close(conditioned._added_weight, expected, rtol=1e-5, atol=1e-6)
-    assert (conditioned._added_weight - model.network.weight).abs().max() > 1e-3
+    found = conditioned._added_weight.squeeze(-1)
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
+    assert (found - model.network.weight).abs().max() > 1e-3
+
+
+def members_after_one_row(model, x, y):
+    """Final outputs at `x` after one row there, task by task from the rule in the docstring."""
+    phi = model.network.features(model._to_unit_cube(x))
+    factor = model.solution().factor
+    gram = factor @ factor.mT
+    leverage = (phi @ torch.linalg.solve(gram, phi.mT))[..., 0, 0]
+    p = (phi @ model.network.weight.unsqueeze(-1))[..., 0, 0]
+    layer = model.correlation
+    final = layer(p.unsqueeze(-2)).squeeze(-2)
+    h = leverage * (final.var(0) / p.var(0)).clamp(max=1.0)
+    gain = (h / (1 + h)).where(~y.isnan(), 0.0)
+    change = gain * (y - final).nan_to_num()
+    after = final.clone()
+    for task in range(model.num_tasks):
+        others = change.clone()
+        others[:, task] = 0.0
+        passed = (layer.branch((p + others).unsqueeze(-2)) - layer.branch(p.unsqueeze(-2)))[:, 0]
+        residual = (y - final).nan_to_num()[:, task] - passed[:, task]
+        after[:, task] += passed[:, task] + gain[:, task] * residual
+    return after
+
+
+@pytest.mark.parametrize("name", ["linear_layer", "two_layers"])
+@pytest.mark.parametrize("missing", [None, 0, 1], ids=["complete", "first", "second"])
+def test_behind_a_layer_final_outputs_take_in_what_is_new_to_them(name, missing):
+    model = fitted(name)
+    assert (model.correlation.weights[-1].abs() > 1e-3).any()
+    x = rand(1, 2, seed=5)
+    Y = model.posterior(x).mean + tasks(rand(18, 2)).std(0)
+    y = model.outcome_transform(Y)[0][0]
+    if missing is not None:
+        Y[0, missing] = y[missing] = NAN
+    conditioned = model.condition_on_observations(x, Y)
+    found = conditioned.mixed_outputs(model._to_unit_cube(x))[0].squeeze(-2)
+    torch.testing.assert_close(found, members_after_one_row(model, x, y), rtol=1e-6, atol=1e-8)
+
+
+def test_a_layer_that_does_nothing_makes_no_difference():
+    X = rand(16, 2)
+    model = fit(MODELS["linear_layer"], X, tasks(X))
+    for parameter in model.correlation.parameters():
+        parameter.data.zero_()
+    new_X, new_Y = rand(3, 2, seed=5), tasks(rand(3, 2, seed=5)) + 0.5
+    expected = weights_by_hand(model, new_X, new_Y)
+    conditioned = model.condition_on_observations(new_X, new_Y)
+    at = model._to_unit_cube(rand(7, 2, seed=6))
+    by_hand = model.network.outputs_and_support(at, expected.unsqueeze(-1))[0].squeeze(-1)
+    torch.testing.assert_close(conditioned.mixed_outputs(at)[0], by_hand, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("layers", [(), (4,)], ids=["linear", "two layers"])
+def test_a_task_with_few_rows_behind_its_layer_learns_from_one_more(layers):
+    X = rand(60, 2)
+    Y = torch.stack([torch.sin(6 * X[:, 0]) * X[:, 1], torch.sin(6 * X[:, 0]) * X[:, 1]], dim=-1)
+    Y[:, 1] += 0.1 * X[:, 0]
+    Y[8:, 1] = NAN
+    model = fit_rbf_ensemble(
+        MultiRBFCorrelationModel(X, Y, missing="mask", correlation_layers=layers)
+    )
+    for x in rand(8, 1, 2, seed=5):
+        before = model.posterior(x)
+        believed = model.condition_on_observations(x, before.mean).posterior(x)
+        torch.testing.assert_close(believed.mean, before.mean, rtol=0.0, atol=0.02)
+        assert (believed.variance < before.variance).all()
+        higher = before.mean + before.variance.sqrt()
+        higher[:, 0] = NAN
+        pulled = model.condition_on_observations(x, higher).posterior(x).mean
+        assert ((pulled - before.mean) / before.variance.sqrt())[0, 1] > 0.1
+        # What is new of the other task counts too.
+        higher = before.mean + 0.1
+        higher[:, 1] = NAN
+        pulled = model.condition_on_observations(x, higher).posterior(x).mean
+        assert (pulled - before.mean)[0, 1] > 0.01
 
 
 @EVERY_MODEL
@@ -170,7 +246,8 @@ def test_known_noise_of_new_rows_weighs_like_that_of_old_ones():
     gram = (phi * w.unsqueeze(-1)).mT @ phi + regularizer
     moment = (phi * w.unsqueeze(-1)).mT @ Y.T.unsqueeze(-1)
     expected = torch.linalg.solve(gram, moment).squeeze(-1)
-    torch.testing.assert_close(conditioned._added_weight, expected, rtol=1e-4, atol=1e-5)
+    found = conditioned._added_weight.squeeze(-1)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_gradients_reach_the_inputs():

@@ -379,6 +379,7 @@ BAD = {
     "fractions": ({**LONG, "task_feature": 0}, InputDataError, "whole numbers in the task column"),
     "all_tasks": ({**LONG, "all_tasks": [0, 1]}, UnsupportedError, r"every task in train_X, .0, 4"),
     "output_tasks": ({**LONG, "output_tasks": [1]}, UnsupportedError, r"among .0, 4., got .1"),
+    "one number": ({**LONG, "all_tasks": 2}, UnsupportedError, "all_tasks as a list .* got 2"),
     "no-output": ({**LONG, "output_tasks": []}, UnsupportedError, r"among .0, 4., got \[\]"),
 }
 

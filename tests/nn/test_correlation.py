@@ -129,3 +129,15 @@ def test_hidden_weights_follow_the_generator_and_differ_between_restarts():
 def test_refusals(arguments, message):
     with pytest.raises(ValueError, match=message):
         CorrelationLearningLayer(2, **{"generator": generator(), **arguments})
+
+
+@EVERY_CONFIGURATION
+def test_changes_of_the_others_are_passed_on_and_not_a_task_s_own(hidden, activation):
+    layer = randomize(make_layer(hidden, activation))
+    P, change = randn(2, 4, 6, 3), randn(2, 4, 6, 3, seed=1)
+    passed = layer.passed_on(P, change)
+    for task in range(3):
+        others = change.clone()
+        others[..., task] = 0.0
+        expected = layer.branch(P + others) - layer.branch(P)
+        torch.testing.assert_close(passed[..., task], expected[..., task])

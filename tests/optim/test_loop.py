@@ -1,8 +1,10 @@
 import pytest
 import torch
 from botorch.exceptions.errors import BotorchTensorDimensionError, InputDataError
+from botorch.models import SingleTaskGP
+from botorch.models.model import Model
 
-from botorch_cll.optim import run_bay_mrbfcor
+from botorch_cll.optim import expected_best_by_task, loop, run_bay_mrbfcor
 from botorch_cll.test_functions import CompositeTasks
 
 BOUNDS = torch.tensor([[0.0, 0.0], [1.0, 1.0]], dtype=torch.double)
@@ -82,3 +84,34 @@ def test_refusals() -> None:
         run_bay_mrbfcor(two_bowls, BOUNDS, budget=4, num_initial=8)
     with pytest.raises(BotorchTensorDimensionError, match=r"4 x T-dim tensor, got shape \(4,\)"):
         run_bay_mrbfcor(lambda X: X[:, 0], BOUNDS, budget=8, num_initial=4)
+    with pytest.raises(InputDataError, match=r"evaluate to return .*float64, .* got torch.float32"):
+        run_bay_mrbfcor(lambda X: two_bowls(X).float(), BOUNDS, budget=8, num_initial=4)
+    with pytest.raises(InputDataError, match=r"evaluate to return .* got ndarray"):
+        run_bay_mrbfcor(lambda X: two_bowls(X).numpy(), BOUNDS, budget=8, num_initial=4)
+    with pytest.raises(BotorchTensorDimensionError, match=r"2 x 2-dim tensor, got shape \(2, 1\)"):
+        run_bay_mrbfcor(
+            lambda X: two_bowls(X)[:, : 2 if len(X) > 2 else 1], BOUNDS, budget=8, num_initial=4
+        )
+
+
+@pytest.mark.parametrize("ours", [True, False], ids=["ours", "another"])
+def test_a_proposal_is_against_what_the_model_expects_and_ours_take_turns(
+    ours: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = {}
+
+    def spy(model: Model, bounds: torch.Tensor, best_f: torch.Tensor, **options: bool) -> object:
+        given.update(options, best_f=best_f)
+        # The second task gains more, but not in its own unit.
+        return torch.tensor([[0.25, 0.25], [0.5, 0.5]]), torch.tensor([0.0, 1.0])
+
+    monkeypatch.setattr(loop, "optimize_acqf_per_task", spy)
+    X = torch.rand(12, 2, generator=torch.Generator().manual_seed(0), dtype=torch.double)
+    Y = -two_bowls(X) * torch.tensor([1.0, 100.0])
+    model = loop.fit_multi_rbf(X, Y, 0) if ours else SingleTaskGP(X, Y)
+    candidates = loop.propose_per_task(model, BOUNDS, X, Y, 5)
+    assert candidates[:, 0].tolist() == [0.25, 0.5]
+    assert given["sequential"] is ours
+    assert given["options"] == {"seed": 5}
+    assert torch.equal(given["best_f"], expected_best_by_task(model, X, Y))
+    assert (given["best_f"] != Y.amax(0)).all()

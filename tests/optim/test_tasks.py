@@ -14,6 +14,8 @@ from botorch.models.transforms import Normalize
 from botorch_cll.fit import fit_rbf_ensemble
 from botorch_cll.models import MultiRBFCorrelationModel
 from botorch_cll.optim import best_by_task, expected_best_by_task, optimize_acqf_per_task
+from botorch_cll.optim.loop import propose_per_task
+from botorch_cll.optim.tasks import task_units
 
 BOUNDS = torch.tensor([[0.0, -2.0], [1.0, 2.0]], dtype=torch.double)
 
@@ -223,7 +225,8 @@ def test_a_task_in_turn_supposes_what_was_expected_of_the_candidates_before(
     candidates, values = optimize_acqf_per_task(model, BOUNDS, maximize=maximize, sequential=True)
     best_f = expected_best_by_task(model, model.train_X, model.train_Y, maximize)
     supposed, waiting = model, {0, 1, 2}
-    task = int(at_once.argmax())
+    unit = task_units(model, BOUNDS)
+    task = int((at_once - unit.log()).argmax())
     assert values[task] == at_once[task]
     for _ in range(2):
         waiting.remove(task)
@@ -238,8 +241,53 @@ def test_a_task_in_turn_supposes_what_was_expected_of_the_candidates_before(
             )(candidates[[other]])
             for other in waiting
         }
-        task = max(after, key=lambda other: after[other].item())
+        task = max(after, key=lambda other: (after[other] - unit[other].log()).item())
         torch.testing.assert_close(values[task], after[task].squeeze(0), rtol=1e-6, atol=1e-8)
+
+
+def test_turns_do_not_depend_on_the_units_of_the_tasks() -> None:
+    generator = torch.Generator().manual_seed(3)
+    X = BOUNDS[0] + (BOUNDS[1] - BOUNDS[0]) * torch.rand(15, 2, generator=generator).double()
+    Y = torch.stack([(3.0 * X[:, 0]).sin() + X[:, 1].cos(), X[:, 0] - X[:, 1] ** 2], dim=-1)
+    found = []
+    for unit in (torch.ones(2).double(), torch.tensor([1024.0, 1.0]).double()):
+        model = fit_rbf_ensemble(MultiRBFCorrelationModel(X, Y * unit))
+        candidates, values = optimize_acqf_per_task(model, BOUNDS, sequential=True)
+        proposed = propose_per_task(model, BOUNDS, X, Y * unit, 0)
+        found.append((candidates, values - unit.log(), proposed))
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-3)
+
+
+def test_units_are_those_of_the_means_and_one_where_nothing_varies() -> None:
+    generator = torch.Generator().manual_seed(3)
+    X = BOUNDS[0] + (BOUNDS[1] - BOUNDS[0]) * torch.rand(15, 2, generator=generator).double()
+    Y = torch.stack([100.0 * X[:, 0], torch.full((15,), 3.0).double()], dim=-1)
+    units = task_units(fit_rbf_ensemble(MultiRBFCorrelationModel(X, Y)), BOUNDS)
+    assert units[0].item() == pytest.approx(100.0 / 12**0.5, rel=0.1)
+    assert 0.0 < units[1] <= 1.0
+
+
+def test_negative_indices_of_fixed_features_count_from_the_last_input(
+    model: MultiRBFCorrelationModel,
+) -> None:
+    options = {"maxiter": 3}
+    candidates, _ = optimize_acqf_per_task(model, BOUNDS, fixed_features={-1: 0.3}, options=options)
+    assert (candidates[:, 1] == 0.3).all()
+    with pytest.raises(InputDataError, match=r"in \[-2, 1\], got 2"):
+        optimize_acqf_per_task(model, BOUNDS, fixed_features={2: 0.3})
+
+
+def test_bounds_of_another_dtype_are_refused_and_the_model_stays_as_it_is(
+    model: MultiRBFCorrelationModel,
+) -> None:
+    with pytest.raises(InputDataError, match=r"dtype, torch.float64, got torch.float32"):
+        optimize_acqf_per_task(model, BOUNDS.float())
+    assert model.train_X.dtype == torch.float64
+    with pytest.raises(InputDataError, match="floating-point numbers, got torch.int64"):
+        optimize_acqf_per_task(model, BOUNDS.long())
+    with pytest.raises(InputDataError, match="floating-point numbers, got list"):
+        optimize_acqf_per_task(model, BOUNDS.tolist())
 
 
 def test_in_turn_a_task_without_incumbent_comes_last_and_has_one_by_then(

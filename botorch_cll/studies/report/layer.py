@@ -40,7 +40,8 @@ def layer_tables(
         levels = dict(zip(cells, cell if isinstance(cell, tuple) else (cell,), strict=True))
         records.append(levels | _record(group, mean_interval(difference[group.index])))
     overall = mean_interval(difference.groupby(level="seed").mean())
-    records.append(dict.fromkeys(cells, "all") | _record(both, overall))
+    by_seed = both.groupby(level="seed").mean()
+    records.append(dict.fromkeys(cells, "all") | _record(by_seed, overall))
     caption = (
         f"{quantity}, lower is better. The difference is that of {REFERENCE_METHOD} and the "
         "identical ensemble without correlation layer, paired by seed, the tasks averaged, with "

@@ -48,7 +48,8 @@ def compare_with_paper(
     rows = with_known_optima(results)
     rows = rows[rows["method"].isin([*names.values(), REFERENCE_METHOD])]
     index = [*cell_columns(results), "seed"]
-    regret = rows.pivot(index=index, columns="method", values="normalized_regret").dropna()
+    regret = rows.pivot(index=index, columns="method", values="normalized_regret")
+    regret = regret.dropna(subset=list(names.values()))
     if regret.empty:
         return []
     regret = in_order(regret, results)
@@ -63,7 +64,7 @@ def compare_with_paper(
             record[f"{name}\npaper"] = f"{row[f'{name}_mean']:.1f} ({row[f'{name}_std']:.1f})"
             record[f"{name}\nregret"] = means[ours]
         if REFERENCE_METHOD in means:
-            record[_DEFAULTS_REGRET] = means[REFERENCE_METHOD]
+            record[_DEFAULTS_REGRET] = group[REFERENCE_METHOD].mean(skipna=False)
         record["best\npaper"] = min(names, key=lambda name: row[f"{name}_mean"])
         record["best\nours"] = min(names, key=lambda name: means[names[name]])
         records.append(record)
@@ -87,17 +88,17 @@ def compare_with_paper(
 def _claims(regret: pd.DataFrame, paper: pd.DataFrame) -> ReportTable:
     """In how many cells a method is ahead of another, in the paper and here."""
     cells = list(paper.index.names)
-    means = regret.groupby(level=cells).mean()
-    paper = paper.loc[means.index]
     by_seed = regret.groupby(level="seed").mean()
     records = []
     for first, *others in _CLAIMS:
         if first not in regret:
             continue
+        means = regret[[first, *others]].dropna().groupby(level=cells).mean()
+        at = paper.loc[means.index]
         record = {
             "claim": f"{first} below {' and '.join(others)}",
             "cells": len(means),
-            "paper": (paper[first] < paper[others].min(axis=1)).sum() if first in paper else None,
+            "paper": (at[first] < at[others].min(axis=1)).sum() if first in at else None,
             "ours": (means[first] < means[others].min(axis=1)).sum(),
         }
         if len(others) == 1:

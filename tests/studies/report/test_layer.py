@@ -35,6 +35,7 @@ def test_differences_by_hand():
     assert frame.index.tolist() == ["z", "a", "all"]
     assert frame["seeds"].tolist() == [4, 3, 4]
     assert frame["difference"].tolist()[:2] == pytest.approx([-0.15, -0.1 / 3])
+    assert frame["difference"].tolist() == pytest.approx(frame["with layer"] - frame["without"])
     # Four differences of -0.1 and -0.2: standard deviation 0.1 / √3, Student's 3.1824 / √4.
     half = 3.182446 / 2 * 0.1 / 3**0.5
     assert frame.loc["z", ["low", "high"]].tolist() == pytest.approx([-0.15 - half, -0.15 + half])

@@ -136,6 +136,19 @@ def test_our_defaults_stand_beside_the_papers_methods():
     assert pd.isna(last["paper"])
 
 
+def test_our_defaults_take_no_cell_from_the_papers_methods_where_they_were_not_run():
+    full = results({**VALUES, "Bay_MRBFCor": 0.5})
+    ours = full.rows["method"] == "Bay_MRBFCor"
+    missing = ours & ((full.rows["seed"] > 2) | (full.rows["problem"] == "Ackley+Schwefel"))
+    given = dataclasses.replace(full, rows=full.rows[~missing])
+    cells, claims = compare_with_paper(given, paper_table(), PAPER_NAMES)
+    assert len(cells.frame) == 6
+    assert cells.frame["our defaults\nregret"].isna().all()
+    found = claims.frame.set_index("claim")
+    assert found["cells"].tolist() == [6, 6, 6, 6, 4]
+    assert found["of these\nsignificant"].tolist()[:3] == [6, 6, 6]
+
+
 def test_a_reversed_order_is_reported_as_the_reverse():
     values = {"Bay_MRBFCor (paper)": 3.0, "RMLA": 2.0, "Single-RBF": 1.0}
     _, claims = compare_with_paper(results(values), paper_table(), PAPER_NAMES)
