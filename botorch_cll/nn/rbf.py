@@ -248,6 +248,10 @@ class RBFNetwork(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         phi = self.features(points)
         support = self._by_point(self.support(phi), shape)
+        if weight.ndim == 4:
+            # One product for all points, where they need not meet weights of their own.
+            kinds = (phi @ weight).movedim(-1, 0)
+            return torch.stack([self._by_point(kind, shape) for kind in kinds], dim=-1), support
         phi = phi.unflatten(-2, shape).movedim((0, 1), (-4, -3))
         return (phi @ weight).transpose(-2, -3), support
 

@@ -118,7 +118,7 @@ def test_a_task_of_few_rows_has_its_layer_beside_many_thousands_of_another():
     X, at = rand(8015, 2), rand(300, 2, seed=99)
     Y = rough(X)
     Y[:15, 0] = Y[15:, 1] = NAN
-    model = fit_rbf_ensemble(MultiRBFCorrelationModel(X, Y, missing="mask", num_restarts=8))
+    model = fit_rbf_ensemble(MultiRBFCorrelationModel(X, Y, missing="mask"))
     assert model.data.observed[model.left_out_rows].sum(0).tolist() == [1985, 15]
     posterior = model.posterior(at, observation_noise=True)
     error = posterior.mean[:, 1] - rough(at)[:, 1]
