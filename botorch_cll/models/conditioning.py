@@ -1,4 +1,4 @@
-"""Rows that a fitted model is conditioned on, by an exact update of every member's weights."""
+"""Rows that a fitted model is conditioned on, by an update of every member in closed form."""
 
 from __future__ import annotations
 
