@@ -144,8 +144,8 @@ def _share_left(preliminary: Tensor, final: Tensor) -> Tensor:
     """
     if final.shape[1] == 1:
         return torch.ones_like(final[:, 0])
-    before = preliminary.var(1)
-    return torch.where(before > 0, final.var(1) / before, 1.0).clamp_max(1.0)
+    tiny = torch.finfo(final.dtype).tiny
+    return ((final.var(1) + tiny) / (preliminary.var(1) + tiny)).clamp_max(1.0)
 
 
 def _cat_rows(first: Tensor, second: Tensor) -> Tensor:

@@ -123,13 +123,12 @@ class CorrelationLearningLayer(nn.Module):
         Returns:
             A `batch_shape x S x n x T`-dim tensor.
         """
-        others = 1.0 - torch.eye(change.shape[-1], dtype=change.dtype, device=change.device)
+        num_tasks = change.shape[-1]
+        others = 1.0 - torch.eye(num_tasks, dtype=change.dtype, device=change.device)
         if self.is_linear:
             return change @ (self.weights[0] * others).transpose(-1, -2)
-        changed = (
-            outputs.unsqueeze(0)
-            + change.unsqueeze(0)
-            * others[(..., *[None] * (max(outputs.ndim, change.ndim) - 1), slice(None))]
-        )
-        after = self.branch(changed).diagonal(dim1=0, dim2=-1)
+        # One version of the change per task, without the change of that task itself.
+        outputs, change = torch.broadcast_tensors(outputs, change)
+        by_task = change * others.view(num_tasks, *[1] * (change.ndim - 1), num_tasks)
+        after = self.branch(outputs + by_task).diagonal(dim1=0, dim2=-1)
         return after - self.branch(outputs)
