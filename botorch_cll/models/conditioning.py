@@ -11,6 +11,8 @@ from torch import Tensor
 from botorch_cll.nn import CorrelationLearningLayer, RBFNetwork, gaussian_rbf
 from botorch_cll.nn.ridge import RidgeSolution
 
+_LEAST_SHARE = 1e-9
+
 
 @dataclass(frozen=True)
 class AddedRows:
@@ -145,7 +147,8 @@ def _share_left(preliminary: Tensor, final: Tensor) -> Tensor:
     if final.shape[1] == 1:
         return torch.ones_like(final[:, 0])
     tiny = torch.finfo(final.dtype).tiny
-    return ((final.var(1) + tiny) / (preliminary.var(1) + tiny)).clamp_max(1.0)
+    share = (final.var(1) + tiny) / (preliminary.var(1) + tiny)
+    return share.clamp(_LEAST_SHARE, 1.0)
 
 
 def _cat_rows(first: Tensor, second: Tensor) -> Tensor:

@@ -101,7 +101,9 @@ class RidgeSolution:
             A `S x T x B x P x F`-dim tensor.
         """
         roots = self.roots(phi.flatten(2, 3)).unflatten(-1, phi.shape[2:4]).movedim(-2, 2)
-        scale = row_weight.sqrt()
+        # The root has no gradient at zero.
+        seen = row_weight > 0
+        scale = torch.where(seen, row_weight, 1.0).sqrt() * seen
         return self._through_roots(roots * scale.unsqueeze(-2), residual * scale.unsqueeze(-1))
 
     def _through_roots(self, roots: Tensor, residual: Tensor) -> Tensor:

@@ -250,8 +250,12 @@ def test_known_noise_of_new_rows_weighs_like_that_of_old_ones():
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
 
-def test_gradients_reach_the_inputs():
-    model = fitted("linear_layer")
+@pytest.mark.parametrize("name", ["linear_layer", "two_layers", "no_layer"])
+@pytest.mark.parametrize("subset", [False, True], ids=["all outputs", "one output"])
+def test_gradients_reach_the_inputs(name, subset):
+    model = fitted(name)
+    if subset:
+        model = model.subset_output([1])
     X = rand(2, 1, 2, seed=5).requires_grad_()
     sampler = SobolQMCNormalSampler(torch.Size([3]), seed=0)
     at = rand(4, 2, seed=6)
