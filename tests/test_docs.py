@@ -86,8 +86,14 @@ def test_reports_are_those_of_the_rows_kept(study: Path, tmp_path: Path) -> None
     run = CliRunner().invoke(app, ["report", str(tmp_path)])
     assert run.exit_code == 0
     for name in ("results.csv", "report/report.md"):
-        same = (tmp_path / name).read_text() == (study / name).read_text()
-        assert same, f"{name} of {study.name} has changed: run `make results`."
+        found, kept = (_without_pictures(folder / name) for folder in (tmp_path, study))
+        assert found == kept, f"{name} of {study.name} has changed: run `make results`."
+
+
+def _without_pictures(path: Path) -> list[str]:
+    """The lines of a report but for the sample pictures, for which the images have to be there."""
+    lines = path.read_text().splitlines()
+    return [line for line in lines if line and not re.match(r"Sample pictures|!\[pictures", line)]
 
 
 @pytest.fixture(scope="module")
