@@ -156,8 +156,8 @@ def _observe(evaluate: Callable[[Tensor], Tensor], points: Tensor, num_tasks: in
         raise InputDataError(
             f"Expected evaluate to return a tensor of {points.dtype}, as the bounds, got {found}."
         )
-    width = values.shape[-1] if num_tasks is None else num_tasks
-    if values.ndim != 2 or values.shape != (len(points), width):
+    expected = (len(points), *(values.shape[1:] if num_tasks is None else [num_tasks]))
+    if values.ndim != 2 or values.shape != expected:
         raise BotorchTensorDimensionError(
             f"Expected evaluate to return a {len(points)} x {num_tasks or 'T'}-dim tensor, got "
             f"shape {tuple(values.shape)}."

@@ -32,6 +32,7 @@ from botorch_cll.optim.random_state import isolated_random_state
 from botorch_cll.optim.search import SwarmSearch
 
 _NUM_UNIT_POINTS = 64
+_ROUNDING = 1e-6
 _ROWS_AT_A_TIME = 10_000
 
 
@@ -243,12 +244,13 @@ def task_units(model: Model, bounds: Tensor) -> Tensor:
 
     Returns:
         A `T`-dim tensor: the standard deviations of the means at Sobol points, 1 where a mean is
-        the same everywhere.
+        the same everywhere, up to rounding.
     """
     X = draw_sobol_samples(bounds, n=_NUM_UNIT_POINTS, q=1, seed=0).squeeze(-2)
     with torch.no_grad():
-        spread = model.posterior(X).mean.std(0)
-    return torch.where(spread > 0.0, spread, 1.0)
+        posterior = model.posterior(X)
+        spread, deviation = posterior.mean.std(0), posterior.variance.mean(0).sqrt()
+    return torch.where(spread > _ROUNDING * deviation, spread, 1.0)
 
 
 def _check_dtype(model: Model, bounds: Tensor) -> None:

@@ -84,6 +84,8 @@ def test_refusals() -> None:
         run_bay_mrbfcor(two_bowls, BOUNDS, budget=4, num_initial=8)
     with pytest.raises(BotorchTensorDimensionError, match=r"4 x T-dim tensor, got shape \(4,\)"):
         run_bay_mrbfcor(lambda X: X[:, 0], BOUNDS, budget=8, num_initial=4)
+    with pytest.raises(BotorchTensorDimensionError, match=r"4 x T-dim tensor, got shape \(\)"):
+        run_bay_mrbfcor(lambda X: X.sum(), BOUNDS, budget=8, num_initial=4)
     with pytest.raises(InputDataError, match=r"evaluate to return .*float64, .* got torch.float32"):
         run_bay_mrbfcor(lambda X: two_bowls(X).float(), BOUNDS, budget=8, num_initial=4)
     with pytest.raises(InputDataError, match=r"evaluate to return .* got ndarray"):

@@ -265,7 +265,7 @@ def test_units_are_those_of_the_means_and_one_where_nothing_varies() -> None:
     Y = torch.stack([100.0 * X[:, 0], torch.full((15,), 3.0).double()], dim=-1)
     units = task_units(fit_rbf_ensemble(MultiRBFCorrelationModel(X, Y)), BOUNDS)
     assert units[0].item() == pytest.approx(100.0 / 12**0.5, rel=0.1)
-    assert 0.0 < units[1] <= 1.0
+    assert units[1] == 1.0
 
 
 def test_negative_indices_of_fixed_features_count_from_the_last_input(

@@ -37,7 +37,7 @@ def compare_with_paper(
         results: The results of the study.
         paper: The paper's table: `problem`, `p`, `task`, and a column `<method>_mean` and
             `<method>_std` per method.
-        names: The paper's methods, its own first, and which of ours stand for them.
+        names: The paper's methods, and which of ours stand for them.
 
     Returns:
         The table of cells and one of the paper's claims; nothing as long as no cell has results of
