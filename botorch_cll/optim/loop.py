@@ -1,4 +1,4 @@
-"""The Bay_MRBFCor loop: fit, one candidate per task, evaluate all tasks at all candidates."""
+"""The Bay_MRBFCor loop: fit, as many candidates as tasks, evaluate all tasks at all of them."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from torch import Tensor
 from botorch_cll.fit import fit_rbf_ensemble
 from botorch_cll.models import MultiRBFCorrelationModel
 from botorch_cll.models.ensemble import RBFEnsembleModel
+from botorch_cll.optim.any_task import optimize_acqf_any_task
 from botorch_cll.optim.checks import check_bounds
-from botorch_cll.optim.tasks import (
+from botorch_cll.optim.incumbents import (
     BestByTask,
     best_by_task,
     expected_best_by_task,
-    optimize_acqf_per_task,
     task_units,
 )
+from botorch_cll.optim.per_task import optimize_acqf_per_task
 
 Fit = Callable[[Tensor, Tensor, int], Model | None]
 """Maps points (`n x d`), values (`n x T`, larger is better) and a seed to a fitted model."""
@@ -57,23 +58,20 @@ def fit_multi_rbf(X: Tensor, Y: Tensor, seed: int) -> MultiRBFCorrelationModel:
     return fit_rbf_ensemble(MultiRBFCorrelationModel(X, Y, missing="mask", seed=seed))
 
 
-def propose_per_task(
+def propose_by_swarm(
     model: Model | None, bounds: Tensor, X: Tensor, Y: Tensor, seed: int
 ) -> Tensor:
-    """One candidate per task by expected improvement and particle swarms; a `Propose`.
+    """As many candidates as tasks, by expected improvement and particle swarms; a `Propose`.
 
-    With one of our models the tasks take turns, each knowing of the earlier candidates, as all
-    tasks are evaluated there: other models differ in how they are conditioned. The incumbents are
-    the best values that the model expects, see `expected_best_by_task`.
+    With one of our models each is where any task gains most, `optimize_acqf_any_task`. Other models
+    differ in how they are conditioned: with these each task has a candidate of its own. The
+    incumbents are the best values that the model expects, see `expected_best_by_task`.
     """
     assert model is not None
-    candidates, values = optimize_acqf_per_task(
-        model,
-        bounds,
-        expected_best_by_task(model, X, Y),
-        options={"seed": seed},
-        sequential=isinstance(model, RBFEnsembleModel),
-    )
+    best_f, options = expected_best_by_task(model, X, Y), {"seed": seed}
+    if isinstance(model, RBFEnsembleModel):
+        return optimize_acqf_any_task(model, bounds, len(best_f), best_f, options=options)[0]
+    candidates, values = optimize_acqf_per_task(model, bounds, best_f, options=options)
     # The logarithm of an improvement in another unit is another by the logarithm of the unit.
     return candidates[(values - task_units(model, bounds).log()).argsort(descending=True)]
 
@@ -88,13 +86,15 @@ def run_bay_mrbfcor(
     callback: Callable[[Tensor, Tensor], None] | None = None,
     *,
     fit: Fit = fit_multi_rbf,
-    propose: Propose = propose_per_task,
+    propose: Propose = propose_by_swarm,
 ) -> LoopResult:
     """Optimise several tasks over one input space, each toward its own optimum.
 
     The loop of Xu, Luo, Li and Cao (2023): after a first Sobol design, each iteration fits the
-    model, proposes one candidate per task by expected improvement and particle swarms, and
-    evaluates all tasks at all candidates. Candidates that coincide are evaluated once.
+    model, proposes as many candidates as there are tasks by expected improvement and particle
+    swarms, and evaluates all tasks at all candidates. Candidates that coincide are evaluated once.
+    In the paper every task has one candidate; by default, see `propose_by_swarm`, a task that has
+    little to gain leaves its own to the others.
 
     Args:
         evaluate: Maps a `k x d`-dim tensor of points to a `k x T`-dim tensor of values, NaN where a

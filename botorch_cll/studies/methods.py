@@ -16,7 +16,7 @@ from botorch_cll.models import (
     RegularizedMultiTaskRBFModel,
     SingleRBFModel,
 )
-from botorch_cll.optim.loop import Fit, Propose, fit_multi_rbf, propose_per_task, run_bay_mrbfcor
+from botorch_cll.optim.loop import Fit, Propose, fit_multi_rbf, propose_by_swarm, run_bay_mrbfcor
 from botorch_cll.studies.surrogates import (
     NO_LAYER,
     fit_independent_gps,
@@ -56,13 +56,13 @@ def _propose_sobol(model: Model | None, bounds: Tensor, X: Tensor, Y: Tensor, se
 
 
 METHODS: dict[str, Method] = {
-    "Bay_MRBFCor": Method(fit_multi_rbf, propose_per_task),
+    "Bay_MRBFCor": Method(fit_multi_rbf, propose_by_swarm),
     "Bay_MRBFCor (paper)": Method(
-        rbf_fit(MultiRBFCorrelationModel, correlation_layers=(8,)), propose_per_task
+        rbf_fit(MultiRBFCorrelationModel, correlation_layers=(8,)), propose_by_swarm
     ),
-    NO_LAYER: Method(rbf_fit(MultiRBFCorrelationModel, correlation_layers=None), propose_per_task),
-    "RMLA": Method(rbf_fit(RegularizedMultiTaskRBFModel), propose_per_task),
-    "Single-RBF": Method(rbf_fit(SingleRBFModel), propose_per_task, one_task_at_a_time=True),
+    NO_LAYER: Method(rbf_fit(MultiRBFCorrelationModel, correlation_layers=None), propose_by_swarm),
+    "RMLA": Method(rbf_fit(RegularizedMultiTaskRBFModel), propose_by_swarm),
+    "Single-RBF": Method(rbf_fit(SingleRBFModel), propose_by_swarm, one_task_at_a_time=True),
     "independent GPs": Method(fit_independent_gps, propose_by_gradient, one_task_at_a_time=True),
     "MultiTaskGP": Method(fit_multi_task_gp, propose_by_gradient),
     "Sobol": Method(_no_model, _propose_sobol),

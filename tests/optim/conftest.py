@@ -8,6 +8,9 @@ from botorch.test_functions import Branin, Hartmann
 from botorch.utils.transforms import unnormalize
 from gpytorch.mlls import ExactMarginalLogLikelihood
 
+from botorch_cll.fit import fit_rbf_ensemble
+from botorch_cll.models import MultiRBFCorrelationModel
+
 
 @pytest.fixture(scope="session")
 def fitted():
@@ -26,3 +29,21 @@ def fitted():
         "hartmann": (Hartmann(6, negate=True).double(), 30),
     }
     return {name: fit(*problem) for name, problem in problems.items()}
+
+
+@pytest.fixture(scope="session")
+def model() -> MultiRBFCorrelationModel:
+    """Three tasks over [0, 1] x [-2, 2]: two bowls, and the first input."""
+    bounds = torch.tensor([[0.0, -2.0], [1.0, 2.0]], dtype=torch.double)
+    generator = torch.Generator().manual_seed(0)
+    X = torch.rand(25, 2, dtype=torch.double, generator=generator)
+    X = bounds[0] + (bounds[1] - bounds[0]) * X
+    Y = torch.stack(
+        [
+            -(X[:, 0] - 0.2).square() - X[:, 1] ** 2,
+            -(X[:, 0] - 0.9).square() - (X[:, 1] - 1) ** 2,
+            X[:, 0],
+        ],
+        dim=-1,
+    )
+    return fit_rbf_ensemble(MultiRBFCorrelationModel(X, Y))

@@ -96,13 +96,29 @@ def test_refusals() -> None:
         )
 
 
-@pytest.mark.parametrize("ours", [True, False], ids=["ours", "another"])
-def test_a_proposal_is_against_what_the_model_expects_and_ours_take_turns(
-    ours: bool, monkeypatch: pytest.MonkeyPatch
+def test_one_of_our_models_proposes_for_any_task(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {}
+
+    def spy(model: Model, bounds: torch.Tensor, q: int, best_f: torch.Tensor, **options: object):
+        given.update(options, q=q, best_f=best_f)
+        return torch.zeros(q, 2), torch.zeros(q)
+
+    monkeypatch.setattr(loop, "optimize_acqf_any_task", spy)
+    X = torch.rand(12, 2, generator=torch.Generator().manual_seed(0), dtype=torch.double)
+    Y = -two_bowls(X)
+    model = loop.fit_multi_rbf(X, Y, 0)
+    assert loop.propose_by_swarm(model, BOUNDS, X, Y, 5).shape == (2, 2)
+    assert (given["q"], given["options"]) == (2, {"seed": 5})
+    assert torch.equal(given["best_f"], expected_best_by_task(model, X, Y))
+    assert (given["best_f"] != Y.amax(0)).all()
+
+
+def test_another_model_proposes_for_each_task_in_its_own_unit(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     given = {}
 
-    def spy(model: Model, bounds: torch.Tensor, best_f: torch.Tensor, **options: bool) -> object:
+    def spy(model: Model, bounds: torch.Tensor, best_f: torch.Tensor, **options: object):
         given.update(options, best_f=best_f)
         # The second task gains more, but not in its own unit.
         return torch.tensor([[0.25, 0.25], [0.5, 0.5]]), torch.tensor([0.0, 1.0])
@@ -110,10 +126,8 @@ def test_a_proposal_is_against_what_the_model_expects_and_ours_take_turns(
     monkeypatch.setattr(loop, "optimize_acqf_per_task", spy)
     X = torch.rand(12, 2, generator=torch.Generator().manual_seed(0), dtype=torch.double)
     Y = -two_bowls(X) * torch.tensor([1.0, 100.0])
-    model = loop.fit_multi_rbf(X, Y, 0) if ours else SingleTaskGP(X, Y)
-    candidates = loop.propose_per_task(model, BOUNDS, X, Y, 5)
-    assert candidates[:, 0].tolist() == [0.25, 0.5]
-    assert given["sequential"] is ours
+    model = SingleTaskGP(X, Y)
+    assert loop.propose_by_swarm(model, BOUNDS, X, Y, 5)[:, 0].tolist() == [0.25, 0.5]
     assert given["options"] == {"seed": 5}
     assert torch.equal(given["best_f"], expected_best_by_task(model, X, Y))
     assert (given["best_f"] != Y.amax(0)).all()

@@ -13,7 +13,7 @@ from torch import Tensor
 from botorch_cll.fit import fit_rbf_ensemble
 from botorch_cll.models import MultiRBFCorrelationModel
 from botorch_cll.models.ensemble import default_num_centers
-from botorch_cll.optim.loop import Propose, propose_per_task
+from botorch_cll.optim.loop import Propose, propose_by_swarm
 from botorch_cll.studies.bench.clock import time_side_by_side
 from botorch_cll.studies.bench.floor import fit_parts, measure_rates, posterior
 from botorch_cll.studies.bench.parts import time_parts
@@ -63,7 +63,7 @@ def fit_and_predict(fit: Fit, X: Tensor, Y: Tensor, test_X: Tensor) -> None:
 
 
 def fit_and_propose(fit: Fit, propose: Propose, bounds: Tensor, X: Tensor, Y: Tensor) -> None:
-    """One iteration of Bayesian optimisation: a fit and one candidate per task."""
+    """One iteration of Bayesian optimisation: a fit and as many candidates as tasks."""
     propose(fit(X, Y, 0), bounds, X, Y, 0)
 
 
@@ -103,9 +103,9 @@ def bench_propose(
     now: Callable[[], float],
     advance: Callable[[], None],
 ) -> Iterator[dict[str, Any]]:
-    """Time one iteration of Bayesian optimisation: fit, and one candidate per task.
+    """Time one iteration of Bayesian optimisation: fit, and as many candidates as tasks.
 
-    Ours proposes by `optimize_acqf_per_task`, the others by `optimize_acqf`, task by task.
+    Ours proposes by `optimize_acqf_any_task`, the others by `optimize_acqf`, task by task.
 
     Args:
         peers: Names of `SURROGATES` to compare with.
@@ -117,7 +117,7 @@ def bench_propose(
         Rows as of `time_side_by_side`, with `part` and `n`.
     """
     bounds, X, Y = draw_tasks(PROPOSE_SIZE)
-    ways: dict[str, Propose] = {OURS: propose_per_task} | dict.fromkeys(peers, propose_by_gradient)
+    ways: dict[str, Propose] = {OURS: propose_by_swarm} | dict.fromkeys(peers, propose_by_gradient)
     works = {}
     for name, propose in ways.items():
         work = partial(fit_and_propose, SURROGATES[name], propose, bounds)

@@ -48,7 +48,7 @@ def report_bench(rows: pd.DataFrame) -> Report:
 
 _TITLES = {
     "fit": "Fit and posterior at 1 000 points, n points per task, two tasks, d = 4",
-    "propose": "One iteration: fit and one candidate per task, two tasks, d = 4",
+    "propose": "One iteration: fit and two candidates, two tasks, d = 4",
 }
 
 

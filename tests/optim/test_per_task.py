@@ -11,72 +11,10 @@ from botorch.exceptions.warnings import BadInitialCandidatesWarning
 from botorch.models import SingleTaskGP
 from botorch.models.transforms import Normalize
 
-from botorch_cll.fit import fit_rbf_ensemble
 from botorch_cll.models import MultiRBFCorrelationModel
-from botorch_cll.optim import best_by_task, expected_best_by_task, optimize_acqf_per_task
-from botorch_cll.optim.loop import propose_per_task
-from botorch_cll.optim.tasks import task_units
+from botorch_cll.optim import expected_best_by_task, optimize_acqf_per_task
 
 BOUNDS = torch.tensor([[0.0, -2.0], [1.0, 2.0]], dtype=torch.double)
-
-
-@pytest.fixture(scope="module")
-def model() -> MultiRBFCorrelationModel:
-    generator = torch.Generator().manual_seed(0)
-    X = torch.rand(25, 2, dtype=torch.double, generator=generator)
-    X = BOUNDS[0] + (BOUNDS[1] - BOUNDS[0]) * X
-    Y = torch.stack(
-        [
-            -(X[:, 0] - 0.2).square() - X[:, 1] ** 2,
-            -(X[:, 0] - 0.9).square() - (X[:, 1] - 1) ** 2,
-            X[:, 0],
-        ],
-        dim=-1,
-    )
-    return fit_rbf_ensemble(MultiRBFCorrelationModel(X, Y))
-
-
-def test_best_by_task() -> None:
-    X = torch.arange(6.0).view(3, 2)
-    Y = torch.tensor([[1.0, torch.nan], [3.0, 0.0], [2.0, -1.0]])
-    best = best_by_task(X, Y)
-    torch.testing.assert_close(best.Y, torch.tensor([3.0, 0.0]))
-    torch.testing.assert_close(best.X, X[[1, 1]])
-    least = best_by_task(X, Y, maximize=False)
-    assert least.row.tolist() == [0, 2]
-    assert best_by_task(X, torch.full((3, 1), torch.nan)).Y.isnan().all()
-    with pytest.raises(BotorchTensorDimensionError, match=r"got \(3, 2\) and \(2, 1\)"):
-        best_by_task(X, Y[:2, :1])
-
-
-@pytest.mark.parametrize("maximize", [True, False])
-def test_expected_best_is_a_mean_where_the_task_was_observed(
-    model: MultiRBFCorrelationModel, maximize: bool
-) -> None:
-    Y = model.train_Y.clone()
-    Y[:20, 1] = torch.nan
-    Y[:, 2] = torch.nan
-    mean = model.posterior(model.train_X).mean
-    if not maximize:
-        mean = -mean
-    best = expected_best_by_task(model, model.train_X, Y, maximize)
-    expected = torch.stack([mean[:, 0].max(), mean[20:, 1].max()])
-    torch.testing.assert_close(best[:2], expected if maximize else -expected)
-    assert best[2].isnan()
-    for wrong in (Y[:5], Y[:, :1]):
-        with pytest.raises(BotorchTensorDimensionError, match=r"Expected Y of shape \(25, 3\)"):
-            expected_best_by_task(model, model.train_X, wrong, maximize)
-
-
-def test_expected_best_is_no_lucky_observation() -> None:
-    generator = torch.Generator().manual_seed(0)
-    X = torch.rand(60, 2, dtype=torch.double, generator=generator)
-    noise = torch.randn(60, 1, dtype=torch.double, generator=generator)
-    truth = -(X - 0.5).square().sum(-1, keepdim=True)
-    model = fit_rbf_ensemble(MultiRBFCorrelationModel(X, truth + noise))
-    best = expected_best_by_task(model, X, truth + noise)
-    assert best.item() == pytest.approx(0.0, abs=0.7)
-    assert (truth + noise).max() > 1.5
 
 
 @pytest.mark.parametrize("maximize", [True, False])
@@ -201,73 +139,6 @@ def test_a_task_without_incumbent_has_a_candidate_all_the_same(
     assert ((BOUNDS[0] <= candidates) & (BOUNDS[1] >= candidates)).all()
 
 
-@pytest.fixture(scope="module")
-def alike() -> MultiRBFCorrelationModel:
-    """Two tasks that are the same."""
-    generator = torch.Generator().manual_seed(2)
-    X = BOUNDS[0] + (BOUNDS[1] - BOUNDS[0]) * torch.rand(12, 2, generator=generator).double()
-    Y = (3.0 * X[:, :1]).sin() + X[:, 1:].cos()
-    return fit_rbf_ensemble(MultiRBFCorrelationModel(X, torch.cat([Y, Y], dim=-1)))
-
-
-def test_tasks_that_take_turns_do_not_meet(alike: MultiRBFCorrelationModel) -> None:
-    at_once, _ = optimize_acqf_per_task(alike, BOUNDS)
-    in_turn, _ = optimize_acqf_per_task(alike, BOUNDS, sequential=True)
-    assert (at_once[0] - at_once[1]).norm() < 1e-2
-    assert (in_turn[0] - in_turn[1]).norm() > 2e-2
-
-
-@pytest.mark.parametrize("maximize", [True, False])
-def test_a_task_in_turn_supposes_what_was_expected_of_the_candidates_before(
-    model: MultiRBFCorrelationModel, maximize: bool
-) -> None:
-    _, at_once = optimize_acqf_per_task(model, BOUNDS, maximize=maximize)
-    candidates, values = optimize_acqf_per_task(model, BOUNDS, maximize=maximize, sequential=True)
-    best_f = expected_best_by_task(model, model.train_X, model.train_Y, maximize)
-    supposed, waiting = model, {0, 1, 2}
-    unit = task_units(model, BOUNDS)
-    task = int((at_once - unit.log()).argmax())
-    assert values[task] == at_once[task]
-    for _ in range(2):
-        waiting.remove(task)
-        x = candidates[[task]]
-        expected = supposed.posterior(x).mean.detach()
-        supposed = supposed.condition_on_observations(x, expected)
-        # None of these tasks had a higher mean there than its incumbent by much, but it may have.
-        best_f = (torch.maximum if maximize else torch.minimum)(best_f, expected[0])
-        after = {
-            other: LogExpectedImprovement(
-                supposed.subset_output([other]), best_f=best_f[other], maximize=maximize
-            )(candidates[[other]])
-            for other in waiting
-        }
-        task = max(after, key=lambda other: (after[other] - unit[other].log()).item())
-        torch.testing.assert_close(values[task], after[task].squeeze(0), rtol=1e-6, atol=1e-8)
-
-
-def test_turns_do_not_depend_on_the_units_of_the_tasks() -> None:
-    generator = torch.Generator().manual_seed(3)
-    X = BOUNDS[0] + (BOUNDS[1] - BOUNDS[0]) * torch.rand(15, 2, generator=generator).double()
-    Y = torch.stack([(3.0 * X[:, 0]).sin() + X[:, 1].cos(), X[:, 0] - X[:, 1] ** 2], dim=-1)
-    found = []
-    for unit in (torch.ones(2).double(), torch.tensor([1024.0, 1.0]).double()):
-        model = fit_rbf_ensemble(MultiRBFCorrelationModel(X, Y * unit))
-        candidates, values = optimize_acqf_per_task(model, BOUNDS, sequential=True)
-        proposed = propose_per_task(model, BOUNDS, X, Y * unit, 0)
-        found.append((candidates, values - unit.log(), proposed))
-    for one, other in zip(*found, strict=True):
-        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-3)
-
-
-def test_units_are_those_of_the_means_and_one_where_nothing_varies() -> None:
-    generator = torch.Generator().manual_seed(3)
-    X = BOUNDS[0] + (BOUNDS[1] - BOUNDS[0]) * torch.rand(15, 2, generator=generator).double()
-    Y = torch.stack([100.0 * X[:, 0], torch.full((15,), 3.0).double()], dim=-1)
-    units = task_units(fit_rbf_ensemble(MultiRBFCorrelationModel(X, Y)), BOUNDS)
-    assert units[0].item() == pytest.approx(100.0 / 12**0.5, rel=0.1)
-    assert units[1] == 1.0
-
-
 def test_negative_indices_of_fixed_features_count_from_the_last_input(
     model: MultiRBFCorrelationModel,
 ) -> None:
@@ -288,13 +159,3 @@ def test_bounds_of_another_dtype_are_refused_and_the_model_stays_as_it_is(
         optimize_acqf_per_task(model, BOUNDS.long())
     with pytest.raises(InputDataError, match="floating-point numbers, got list"):
         optimize_acqf_per_task(model, BOUNDS.tolist())
-
-
-def test_in_turn_a_task_without_incumbent_comes_last_and_has_one_by_then(
-    model: MultiRBFCorrelationModel,
-) -> None:
-    best_f = model.train_Y.amax(0)
-    best_f[1] = torch.nan
-    with pytest.warns(BadInitialCandidatesWarning, match="initial conditions"):
-        _, values = optimize_acqf_per_task(model, BOUNDS, best_f, sequential=True)
-    assert values.isfinite().all()

@@ -1,0 +1,158 @@
+"""Incumbents of all tasks, and the units in which their gains compare."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from botorch.exceptions.errors import (
+    BotorchTensorDimensionError,
+    InputDataError,
+    UnsupportedError,
+)
+from botorch.models.model import Model
+from botorch.utils.sampling import draw_sobol_samples
+from torch import Tensor
+
+from botorch_cll.models.ensemble import RBFEnsembleModel
+
+_NUM_UNIT_POINTS = 64
+_ROUNDING = 1e-6
+_ROWS_AT_A_TIME = 10_000
+
+
+class BestByTask(NamedTuple):
+    """The incumbents of all tasks.
+
+    Attributes:
+        X: A `T x d`-dim tensor: where each task was best.
+        Y: A `T`-dim tensor: its value there; NaN for a task that was never observed.
+        row: A `T`-dim tensor: which rows these are.
+    """
+
+    X: Tensor
+    Y: Tensor
+    row: Tensor
+
+
+def best_by_task(X: Tensor, Y: Tensor, maximize: bool = True) -> BestByTask:
+    """Find the best observation of every task.
+
+    Args:
+        X: A `n x d`-dim tensor of points.
+        Y: A `n x T`-dim tensor of observations, NaN where a task was not observed.
+        maximize: Whether larger is better.
+
+    Returns:
+        The incumbents.
+
+    Raises:
+        BotorchTensorDimensionError: If `X` and `Y` are not two-dimensional with equally many rows.
+
+    Example:
+        >>> best_f = best_by_task(train_X, train_Y).Y
+    """
+    if X.ndim != 2 or Y.ndim != 2 or len(X) != len(Y) or len(X) == 0:
+        raise BotorchTensorDimensionError(
+            "Expected X of shape n x d and Y of shape n x T with n > 0, got "
+            f"{tuple(X.shape)} and {tuple(Y.shape)}."
+        )
+    score = (Y if maximize else -Y).where(~Y.isnan(), -torch.inf)
+    index = score.argmax(dim=0)
+    return BestByTask(X=X[index], Y=Y.gather(0, index.unsqueeze(0)).squeeze(0), row=index)
+
+
+def expected_best_by_task(model: Model, X: Tensor, Y: Tensor, maximize: bool = True) -> Tensor:
+    """The best value of every task that a model expects where the task was observed.
+
+    Where observations are noisy, or vary at a scale that the model takes for noise, the best
+    observation is a lucky one: measured against it, expected improvement favours wherever the model
+    knows least. This is the plug-in incumbent of Picheny, Wagner and Ginsbourger (A benchmark of
+    kriging-based infill criteria for noisy optimization, Structural and Multidisciplinary
+    Optimization 48, 2013). A model that interpolates expects the best observation.
+
+    Args:
+        model: A model of `T` outputs.
+        X: A `n x d`-dim tensor of points.
+        Y: A `n x T`-dim tensor of observations, NaN where a task was not observed.
+        maximize: Whether larger is better.
+
+    Returns:
+        A `T`-dim tensor, NaN for a task that was never observed.
+
+    Raises:
+        BotorchTensorDimensionError: If `Y` is not of the shape of the model's predictions at `X`.
+
+    Example:
+        >>> best_f = expected_best_by_task(model, train_X, train_Y)
+    """
+    with torch.no_grad():
+        mean = torch.cat([model.posterior(rows).mean for rows in X.split(_ROWS_AT_A_TIME)])
+    if Y.shape != mean.shape:
+        raise BotorchTensorDimensionError(
+            f"Expected Y of shape {tuple(mean.shape)} for X of shape {tuple(X.shape)}, got "
+            f"{tuple(Y.shape)}."
+        )
+    return best_by_task(X, mean.where(~Y.isnan(), torch.nan), maximize).Y
+
+
+def task_units(model: Model, bounds: Tensor) -> Tensor:
+    """Units in which gains of different tasks compare: how far each task varies over the box.
+
+    Args:
+        model: A model of `T` outputs.
+        bounds: A `2 x d`-dim tensor of lower and upper bounds.
+
+    Returns:
+        A `T`-dim tensor: the standard deviations of the means at Sobol points, 1 where a mean is
+        the same everywhere, up to rounding.
+    """
+    X = draw_sobol_samples(bounds, n=_NUM_UNIT_POINTS, q=1, seed=0).squeeze(-2)
+    with torch.no_grad():
+        posterior = model.posterior(X)
+        spread, deviation = posterior.mean.std(0), posterior.variance.mean(0).sqrt()
+    return torch.where(spread > _ROUNDING * deviation, spread, 1.0)
+
+
+def check_model_and_incumbents(
+    model: Model, bounds: Tensor, best_f: Tensor | None, maximize: bool
+) -> Tensor:
+    """Refuse bounds and incumbents that do not suit a model of `T` outputs.
+
+    Args:
+        model: The model.
+        bounds: A `2 x d`-dim tensor of lower and upper bounds.
+        best_f: A `T`-dim tensor of incumbents; for one of our models those of
+            `expected_best_by_task` at its training data if omitted.
+        maximize: Whether larger is better.
+
+    Returns:
+        The incumbents, of the dtype of the bounds.
+
+    Raises:
+        InputDataError: If the bounds are of another dtype than the model, to which an acquisition
+            function would cast itself and the model in it, or `best_f` is no tensor.
+        UnsupportedError: If `best_f` is needed and not given.
+        BotorchTensorDimensionError: If `best_f` does not have one entry per output.
+    """
+    for tensor in (*model.parameters(), *model.buffers()):
+        if tensor.is_floating_point() and tensor.dtype != bounds.dtype:
+            raise InputDataError(
+                f"Expected `bounds` of the model's dtype, {tensor.dtype}, got {bounds.dtype}."
+            )
+    if best_f is None:
+        if not isinstance(model, RBFEnsembleModel) or model.tasks.feature is not None:
+            raise UnsupportedError(
+                "Expected best_f for a model that is not one of this package's in the wide format, "
+                f"got None for a {type(model).__name__}."
+            )
+        observed = model.train_Y[:, model.output_tasks]
+        return expected_best_by_task(model, model.train_X, observed, maximize)
+    if not isinstance(best_f, Tensor):
+        raise InputDataError(f"Expected best_f as a tensor, got {type(best_f).__name__}.")
+    if best_f.shape != (model.num_outputs,):
+        raise BotorchTensorDimensionError(
+            f"Expected best_f with one entry for each of {model.num_outputs} outputs, got shape "
+            f"{tuple(best_f.shape)}."
+        )
+    return best_f.to(bounds)

@@ -1,0 +1,62 @@
+import pytest
+import torch
+from botorch.exceptions.errors import BotorchTensorDimensionError
+
+from botorch_cll.fit import fit_rbf_ensemble
+from botorch_cll.models import MultiRBFCorrelationModel
+from botorch_cll.optim import best_by_task, expected_best_by_task
+from botorch_cll.optim.incumbents import task_units
+
+BOUNDS = torch.tensor([[0.0, -2.0], [1.0, 2.0]], dtype=torch.double)
+
+
+def test_best_by_task() -> None:
+    X = torch.arange(6.0).view(3, 2)
+    Y = torch.tensor([[1.0, torch.nan], [3.0, 0.0], [2.0, -1.0]])
+    best = best_by_task(X, Y)
+    torch.testing.assert_close(best.Y, torch.tensor([3.0, 0.0]))
+    torch.testing.assert_close(best.X, X[[1, 1]])
+    least = best_by_task(X, Y, maximize=False)
+    assert least.row.tolist() == [0, 2]
+    assert best_by_task(X, torch.full((3, 1), torch.nan)).Y.isnan().all()
+    with pytest.raises(BotorchTensorDimensionError, match=r"got \(3, 2\) and \(2, 1\)"):
+        best_by_task(X, Y[:2, :1])
+
+
+@pytest.mark.parametrize("maximize", [True, False])
+def test_expected_best_is_a_mean_where_the_task_was_observed(
+    model: MultiRBFCorrelationModel, maximize: bool
+) -> None:
+    Y = model.train_Y.clone()
+    Y[:20, 1] = torch.nan
+    Y[:, 2] = torch.nan
+    mean = model.posterior(model.train_X).mean
+    if not maximize:
+        mean = -mean
+    best = expected_best_by_task(model, model.train_X, Y, maximize)
+    expected = torch.stack([mean[:, 0].max(), mean[20:, 1].max()])
+    torch.testing.assert_close(best[:2], expected if maximize else -expected)
+    assert best[2].isnan()
+    for wrong in (Y[:5], Y[:, :1]):
+        with pytest.raises(BotorchTensorDimensionError, match=r"Expected Y of shape \(25, 3\)"):
+            expected_best_by_task(model, model.train_X, wrong, maximize)
+
+
+def test_expected_best_is_no_lucky_observation() -> None:
+    generator = torch.Generator().manual_seed(0)
+    X = torch.rand(60, 2, dtype=torch.double, generator=generator)
+    noise = torch.randn(60, 1, dtype=torch.double, generator=generator)
+    truth = -(X - 0.5).square().sum(-1, keepdim=True)
+    model = fit_rbf_ensemble(MultiRBFCorrelationModel(X, truth + noise))
+    best = expected_best_by_task(model, X, truth + noise)
+    assert best.item() == pytest.approx(0.0, abs=0.7)
+    assert (truth + noise).max() > 1.5
+
+
+def test_units_are_those_of_the_means_and_one_where_nothing_varies() -> None:
+    generator = torch.Generator().manual_seed(3)
+    X = BOUNDS[0] + (BOUNDS[1] - BOUNDS[0]) * torch.rand(15, 2, generator=generator).double()
+    Y = torch.stack([100.0 * X[:, 0], torch.full((15,), 3.0).double()], dim=-1)
+    units = task_units(fit_rbf_ensemble(MultiRBFCorrelationModel(X, Y)), BOUNDS)
+    assert units[0].item() == pytest.approx(100.0 / 12**0.5, rel=0.1)
+    assert units[1] == 1.0
