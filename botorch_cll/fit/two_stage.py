@@ -54,7 +54,7 @@ class TwoStageOptions:
     sample_fraction: float = 0.8
     num_initial: int = 96
     num_candidates: int = 24
-    num_rounds: int = 2
+    num_rounds: int = 6
     half_rows: float = 60.0
 
     def __post_init__(self) -> None:
