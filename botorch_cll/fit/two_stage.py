@@ -198,11 +198,10 @@ def _search(
     for _ in range(num_rounds):
         mean = errors.sum(-1) / count.clamp_min(1.0)
         evidence = log_evidence(mean, count, model.pooling_rows, options.half_rows)
-        parents = sample_index(evidence, options.num_candidates, generator)
         if model.shares_hidden_layer:
-            # Every new setting descends from one that is good for some task.
-            task = torch.randint(model.num_tasks, (len(parents), 1), generator=generator)
-            parents = parents.gather(1, task.to(parents.device))
+            # Every new setting descends from one that is good for some task, whichever it is.
+            evidence = evidence.log_softmax(-2).logsumexp(-1, keepdim=True)
+        parents = sample_index(evidence, options.num_candidates, generator)
         new = move_settings(pool.pick(parents), generator)
         errors = torch.cat([errors, score(new)])
         pool = pool.join(new)

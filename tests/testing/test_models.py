@@ -23,11 +23,7 @@ EXPECTED_FAILURES = {
     ids=lambda model_class: model_class.__name__,
 )
 def test_models_pass_all_checks(model_class) -> None:
-    expected = dict(EXPECTED_FAILURES)
-    if model_class is MultiRBFCorrelationModel:
-        # Its mean moves too, but on these data by less than the check finds too much.
-        del expected[MOVING_MEAN]
-    results = run_checks(rbf_factory(model_class), expected)
+    results = run_checks(rbf_factory(model_class), EXPECTED_FAILURES)
     assert [result for result in results if not result.is_as_expected] == []
     # All acquisition functions take the model of all tasks and subsets of its outputs.
     assert [r for r in results if r.outcome == Outcome.PASSED and r.reason] == []
