@@ -173,10 +173,13 @@ def _search(
     Returns:
         The `C` settings tried, their squared errors (`C x T x b`) and the rows scored, per task.
     """
-    per_task = model.solves_tasks_jointly or not model.shares_hidden_layer
-    blocks = TaskBlocks.from_data(data, per_task=per_task)
     num_rows, num_centers = score_size(len(data.X), model.num_centers)
-    blocks = blocks.sample(num_rows, generator)
+    if model.solves_tasks_jointly:
+        # What the other tasks were observed to be at a point that is left out is left out too.
+        blocks = TaskBlocks.of_rows(data, _choose_rows(data.observed, num_rows, generator))
+    else:
+        blocks = TaskBlocks.from_data(data, per_task=not model.shares_hidden_layer)
+        blocks = blocks.sample(num_rows, generator)
     near = data.X[_choose_rows(data.observed, _MAX_CENTER_ROWS, generator)]
     count = (blocks.per_task().weight > 0).sum(-1).to(data.X)
 

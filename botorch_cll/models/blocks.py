@@ -50,6 +50,23 @@ class TaskBlocks:
         weight = noise_weights(data).T.gather(1, index) * mask
         return cls(index=index, Y=Y, weight=weight)
 
+    @classmethod
+    def of_rows(cls, data: TaskData, rows: Tensor) -> TaskBlocks:
+        """Some rows, the same for every task; of weight zero where a task was not observed.
+
+        Args:
+            data: The data.
+            rows: A tensor of row numbers.
+
+        Returns:
+            The blocks, with every task a group of its own.
+        """
+        return cls(
+            index=rows.expand(data.observed.shape[-1], -1),
+            Y=data.Y[rows].nan_to_num(0.0).T.unsqueeze(-1),
+            weight=(noise_weights(data) * data.observed)[rows].T,
+        )
+
     def sample(self, most: int, generator: torch.Generator) -> TaskBlocks:
         """A random choice of at most `most` rows of every group, shared where groups share rows."""
         if self.index.shape[1] <= most:

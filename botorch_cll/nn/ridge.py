@@ -154,6 +154,34 @@ class RegularizedTasksSolution(RidgeSolution):
         shared = torch.linalg.solve_triangular(self.shared_factor, through_own, upper=False)
         return torch.cat([own, shared], dim=-2)
 
+    def leave_one_out(self, phi: Tensor, row_weight: Tensor, Y: Tensor) -> Tensor:
+        r"""As in `RidgeSolution`, by a fit that has not seen the row of any task.
+
+        Row `i` of all tasks is one point: what another task was observed to be there says as much
+        of a task as its own observation. With the `T x T` block `H_i` of the leverages of a point
+        and the tasks' weights `\Omega_i`, the residuals are `(I - H_i \Omega_i)^{-1} e_i`.
+
+        Args:
+            phi: A `batch_shape x T x n x P`-dim tensor of features.
+            row_weight: A `batch_shape x T x n`-dim tensor of the weights the rows had in the fit.
+            Y: A `batch_shape x T x n x 1`-dim tensor of targets.
+
+        Returns:
+            A `batch_shape x T x n x 1`-dim tensor.
+        """
+        own, shared = self.roots(phi).movedim(-1, -3).chunk(2, dim=-1)
+        block = shared @ shared.transpose(-1, -2) + torch.diag_embed(own.square().sum(-1))
+        root = row_weight.transpose(-1, -2).sqrt()
+        fitted = (phi @ self.weight).squeeze(-1).transpose(-1, -2)
+        residual = torch.where(root > 0, Y.squeeze(-1).transpose(-1, -2) - fitted, 0.0)
+        slack = 1.0 + torch.finfo(phi.dtype).eps ** 0.5
+        system = torch.diag_embed(torch.full_like(root, slack)) - (
+            root.unsqueeze(-1) * block * root.unsqueeze(-2)
+        )
+        scaled = torch.linalg.solve(system, (root * residual).unsqueeze(-1))
+        left_out = fitted - (block @ (root.unsqueeze(-1) * scaled)).squeeze(-1)
+        return left_out.transpose(-1, -2).unsqueeze(-1)
+
     def _through_roots(self, roots: Tensor, residual: Tensor) -> Tensor:
         """As in `RidgeSolution`, but a row of one task has a say in the weights of all."""
         num_tasks, k = roots.shape[1], roots.shape[-1]

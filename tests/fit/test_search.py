@@ -130,12 +130,14 @@ def test_moved_settings_are_near():
 # -- scores ----------------------------------------------------------------------------------------
 
 
-def brute_force_errors(phi, y, weight, penalty) -> np.ndarray:
-    """Weighted squared errors of refits that each lack one row; rows of weight zero score zero."""
+def brute_force_errors(phi, y, weight, penalty, point) -> np.ndarray:
+    """Weighted squared errors of refits that each lack the rows of one point.
+
+    Rows of weight zero score zero.
+    """
     errors = np.zeros(len(y))
     for i in np.flatnonzero(weight):
-        w = weight.copy()
-        w[i] = 0.0
+        w = np.where(point == point[i], 0.0, weight)
         A = phi.T @ (w[:, None] * phi) + np.diag(penalty)
         errors[i] = weight[i] * (y[i] - phi[i] @ np.linalg.solve(A, phi.T @ (w * y))) ** 2
     return errors
@@ -187,19 +189,19 @@ def test_scores_equal_brute_force_leave_one_out(model_class, masked, noisy):
         penalty = np.full(phi.shape[1], TAIL_RIDGE)
         penalty[:4] = settings.log_ridge[c, 0].exp().item()
         y = data.Y[:, t].nan_to_num(0.0).numpy()
-        expected = brute_force_errors(phi, y, weights[:, t].numpy(), penalty)
+        expected = brute_force_errors(phi, y, weights[:, t].numpy(), penalty, np.arange(len(y)))
         found = np.zeros(len(y))
         np.add.at(found, per_task.index[t].numpy(), scores[c, t].numpy())
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-7)
 
 
 @pytest.mark.parametrize("masked", [False, True], ids=["complete", "masked"])
-def test_scores_of_regularized_tasks_equal_brute_force_leave_one_out(masked):
+def test_scores_of_regularized_tasks_equal_brute_force_leave_one_row_out(masked):
     model, settings, centers = make_problem(RegularizedMultiTaskRBFModel, masked, noisy=False)
     data = model.data
-    blocks = TaskBlocks.from_data(data, per_task=True)
-    scores = score_settings(model, data.X, blocks, settings, centers)
     n = len(data.X)
+    blocks = TaskBlocks.of_rows(data, torch.arange(n))
+    scores = score_settings(model, data.X, blocks, settings, centers)
     for c in range(5):
         phi = features(data.X.numpy(), centers[c].numpy(), settings, c)
         # All observations of both tasks, in the stacked features of `[w_0, v_1, v_2]`.
@@ -210,11 +212,9 @@ def test_scores_of_regularized_tasks_equal_brute_force_leave_one_out(masked):
         penalty = np.concatenate([np.full(P, lambda_2), np.full(2 * P, lambda_1 / 2)])
         y = data.Y.nan_to_num(0.0).T.flatten().numpy()
         weight = data.observed.T.flatten().double().numpy()
-        expected = brute_force_errors(stacked, y, weight, penalty)
-        found = np.zeros((2, n))
-        for t in range(2):
-            np.add.at(found[t], blocks.index[t].numpy(), scores[c, t].numpy())
-        np.testing.assert_allclose(found.ravel(), expected, rtol=1e-4, atol=1e-7)
+        point = np.tile(np.arange(n), 2)
+        expected = brute_force_errors(stacked, y, weight, penalty, point)
+        np.testing.assert_allclose(scores[c].squeeze().ravel(), expected, rtol=1e-4, atol=1e-7)
 
 
 def test_scores_do_not_depend_on_how_many_settings_are_held_at_a_time():
