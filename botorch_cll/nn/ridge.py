@@ -174,11 +174,10 @@ class RegularizedTasksSolution(RidgeSolution):
         root = row_weight.transpose(-1, -2).sqrt()
         fitted = (phi @ self.weight).squeeze(-1).transpose(-1, -2)
         residual = torch.where(root > 0, Y.squeeze(-1).transpose(-1, -2) - fitted, 0.0)
-        slack = 1.0 + torch.finfo(phi.dtype).eps ** 0.5
-        system = torch.diag_embed(torch.full_like(root, slack)) - (
+        slack = torch.diag_embed(torch.ones_like(root)) - (
             root.unsqueeze(-1) * block * root.unsqueeze(-2)
         )
-        scaled = torch.linalg.solve(system, (root * residual).unsqueeze(-1))
+        scaled = torch.cholesky_solve((root * residual).unsqueeze(-1), cholesky(slack))
         left_out = fitted - (block @ (root.unsqueeze(-1) * scaled)).squeeze(-1)
         return left_out.transpose(-1, -2).unsqueeze(-1)
 

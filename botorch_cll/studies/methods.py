@@ -103,8 +103,8 @@ def run_method(
 ) -> MethodRun:
     """Minimise several tasks with a method.
 
-    Every task is evaluated `budget` times, whatever the method: one that proposes a candidate for
-    each of `T` tasks and evaluates all tasks there takes `1 / T` as many iterations as one that
+    Every task is evaluated `budget` times, whatever the method: one that proposes `T` candidates
+    for `T` tasks and evaluates all tasks there takes `1 / T` as many iterations as one that
     optimises the tasks one at a time. The first design depends on the seed only.
 
     Args:

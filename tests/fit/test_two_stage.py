@@ -118,14 +118,17 @@ def test_a_task_of_few_rows_has_its_layer_beside_many_thousands_of_another():
     X, at = rand(8015, 2), rand(300, 2, seed=99)
     Y = rough(X)
     Y[:15, 0] = Y[15:, 1] = NAN
-    model = fit_rbf_ensemble(MultiRBFCorrelationModel(X, Y, missing="mask"))
-    assert model.data.observed[model.left_out_rows].sum(0).tolist() == [1985, 15]
-    posterior = model.posterior(at, observation_noise=True)
-    error = posterior.mean[:, 1] - rough(at)[:, 1]
-    # Without the layer it is some 0.5.
-    assert error.square().mean().sqrt() < 0.25 * rough(at)[:, 1].std()
+    covered = []
+    for seed in range(4):
+        model = fit_rbf_ensemble(MultiRBFCorrelationModel(X, Y, missing="mask", seed=seed))
+        assert model.data.observed[model.left_out_rows].sum(0).tolist() == [1985, 15]
+        posterior = model.posterior(at, observation_noise=True)
+        error = posterior.mean[:, 1] - rough(at)[:, 1]
+        # Without the layer it is some 0.5.
+        assert error.square().mean().sqrt() < 0.25 * rough(at)[:, 1].std()
+        covered.append((error.abs() < 1.96 * posterior.variance[:, 1].sqrt()).double().mean())
     # Intervals that follow from 15 rows are too wide for some seeds and too narrow for others.
-    assert (error.abs() < 1.96 * posterior.variance[:, 1].sqrt()).double().mean() > 0.7
+    assert np.mean(covered) > 0.85
 
 
 def test_calibration_is_of_the_layer_as_the_ensemble_keeps_it(monkeypatch):

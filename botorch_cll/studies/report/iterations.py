@@ -1,4 +1,4 @@
-"""Methods compared after as many candidates chosen for each task, in place of evaluations of it."""
+"""Methods compared after as many candidates chosen per task, in place of evaluations of it."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from botorch_cll.studies.results import Results
 def iteration_tables(courses: pd.DataFrame, results: Results, quantity: str) -> list[ReportTable]:
     """Compare joint methods with those that optimise one task at a time at equal iterations.
 
-    A joint method of `T` tasks chooses one candidate for each task and evaluates all tasks at all
-    of them, so only one in `T` of a task's evaluations was chosen for it.
+    A joint method of `T` tasks chooses `T` candidates at a time and evaluates all tasks at all of
+    them, so that on average one in `T` of a task's evaluations was chosen for it.
 
     Args:
         courses: The values so far, a row per cell, seed and number of evaluations `x`, a column per
@@ -37,11 +37,11 @@ def iteration_tables(courses: pd.DataFrame, results: Results, quantity: str) -> 
     kept = x[x <= num_initial + iterations].max()
     blocks = courses.xs(x.max(), level="x").copy()
     blocks[alone] = courses.xs(kept, level="x")[alone]
-    title = f"{quantity[0].upper()}{quantity[1:]} after {iterations} candidates for each task"
+    title = f"{quantity[0].upper()}{quantity[1:]} after {iterations} candidates per task"
     table = summary_table(blocks, "iterations", title, quantity)
     caption = (
         f"{' and '.join(alone)} after {kept:g} evaluations of each task, the others after "
-        f"{budget}: all have then chosen {iterations} candidates for every task, and the joint "
+        f"{budget}: all have then chosen {iterations} candidates per task, and the joint "
         f"methods have evaluated each task at those of the others too. {table.caption}"
     )
     return [replace(table, caption=caption)]
