@@ -9,7 +9,8 @@ import torch
 from botorch.acquisition import AcquisitionFunction
 from botorch.acquisition.analytic import AnalyticAcquisitionFunction, LogExpectedImprovement
 from botorch.acquisition.objective import PosteriorTransform
-from botorch.exceptions.errors import InputDataError
+from botorch.exceptions.errors import InputDataError, UnsupportedError
+from botorch.models import MultiTaskGP
 from botorch.models.model import Model
 from botorch.posteriors import GPyTorchPosterior
 from gpytorch.distributions import MultivariateNormal
@@ -130,7 +131,8 @@ def optimize_acqf_any_task(
     Raises:
         InputDataError: If the bounds are upside down or of another dtype than the model, `best_f`
             is no tensor or has no number in it, or `q` or `num_restarts` is below one.
-        UnsupportedError: If `best_f` is needed and not given.
+        UnsupportedError: If `best_f` is needed and not given, or the model is a `MultiTaskGP` and `q`
+            is above one: it is not conditioned on points of all tasks.
         BotorchTensorDimensionError: If `best_f` does not have one entry per output.
         CandidateGenerationError: If no swarm found a feasible point.
 
@@ -140,6 +142,11 @@ def optimize_acqf_any_task(
     check_bounds(bounds)
     if q < 1:
         raise InputDataError(f"Expected `q` to be at least 1, got {q}.")
+    if q > 1 and isinstance(model, MultiTaskGP):
+        raise UnsupportedError(
+            "Expected a model that can be conditioned on points of all tasks for more than one "
+            f"candidate, got q={q} and a {type(model).__name__}."
+        )
     best_f = check_model_and_incumbents(model, bounds, best_f, maximize)
     if best_f.isnan().all():
         raise InputDataError("Expected an incumbent of at least one task in best_f, got NaN only.")

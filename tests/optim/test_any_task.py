@@ -8,7 +8,7 @@ from botorch.exceptions.errors import (
     InputDataError,
     UnsupportedError,
 )
-from botorch.models import SingleTaskGP
+from botorch.models import MultiTaskGP, SingleTaskGP
 from botorch.models.transforms import Normalize
 
 from botorch_cll.fit import fit_rbf_ensemble
@@ -172,5 +172,11 @@ def test_refusals(model: MultiRBFCorrelationModel) -> None:
         optimize_acqf_any_task(model, BOUNDS, 1, num_restarts=0)
     with pytest.raises(InputDataError, match=r"dtype, torch.float64, got torch.float32"):
         optimize_acqf_any_task(model, BOUNDS.float(), 1)
+    task = torch.arange(3).repeat_interleave(25).unsqueeze(-1)
+    long_X = torch.cat([model.train_X.repeat(3, 1), task], dim=-1)
+    multi = MultiTaskGP(long_X, model.train_Y.T.reshape(-1, 1), task_feature=-1)
+    with pytest.raises(UnsupportedError, match="got q=2 and a MultiTaskGP"):
+        optimize_acqf_any_task(multi, BOUNDS, 2, best_f)
+    assert optimize_acqf_any_task(multi, BOUNDS, 1, best_f)[0].shape == (1, 2)
     with pytest.raises(TypeError, match="best_f"):
         optimize_acqf_any_task(model, BOUNDS, 1, acqf_class=UpperConfidenceBound)
