@@ -131,8 +131,8 @@ def optimize_acqf_any_task(
     Raises:
         InputDataError: If the bounds are upside down or of another dtype than the model, `best_f`
             is no tensor or has no number in it, or `q` or `num_restarts` is below one.
-        UnsupportedError: If `best_f` is needed and not given, or the model is a `MultiTaskGP` and `q`
-            is above one: it is not conditioned on points of all tasks.
+        UnsupportedError: If `best_f` is needed and not given, or `q` is above one for a
+            `MultiTaskGP`, which is not conditioned on points of all tasks.
         BotorchTensorDimensionError: If `best_f` does not have one entry per output.
         CandidateGenerationError: If no swarm found a feasible point.
 
