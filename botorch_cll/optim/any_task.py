@@ -9,8 +9,12 @@ import torch
 from botorch.acquisition import AcquisitionFunction
 from botorch.acquisition.analytic import AnalyticAcquisitionFunction, LogExpectedImprovement
 from botorch.acquisition.objective import PosteriorTransform
-from botorch.exceptions.errors import InputDataError, UnsupportedError
-from botorch.models import MultiTaskGP
+from botorch.exceptions.errors import (
+    BotorchTensorDimensionError,
+    InputDataError,
+    UnsupportedError,
+)
+from botorch.models import KroneckerMultiTaskGP, ModelListGP, MultiTaskGP
 from botorch.models.model import Model
 from botorch.posteriors import GPyTorchPosterior
 from gpytorch.distributions import MultivariateNormal
@@ -20,7 +24,11 @@ from torch import Tensor
 from botorch_cll.optim.checks import check_bounds
 from botorch_cll.optim.constraints import LinearConstraint, NonlinearConstraint
 from botorch_cll.optim.incumbents import check_model_and_incumbents, task_units
+from botorch_cll.optim.known_points import points_to_avoid
 from botorch_cll.optim.pso import optimize_acqf_pso
+
+_NOT_CONDITIONED = (MultiTaskGP, ModelListGP, KroneckerMultiTaskGP)
+"""Models whose `condition_on_observations` does not take points of all tasks."""
 
 
 class _Gains(Model):
@@ -94,6 +102,8 @@ def optimize_acqf_any_task(
     post_processing_func: Callable[[Tensor], Tensor] | None = None,
     *,
     acqf_class: type[AnalyticAcquisitionFunction] = LogExpectedImprovement,
+    X_pending: Tensor | None = None,
+    X_avoid: Tensor | None = None,
     timeout_sec: float | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Propose points at which all tasks are to be evaluated, each where some task gains most.
@@ -106,8 +116,8 @@ def optimize_acqf_any_task(
     not spend two evaluations on one point.
 
     Args:
-        model: A fitted model with `T` outputs, one per task. For more than one candidate it has to
-            support `condition_on_observations`.
+        model: A fitted model with `T` outputs, one per task. For more than one candidate, pending
+            ones included, it has to support `condition_on_observations`.
         bounds: A `2 x d`-dim tensor of finite lower and upper bounds.
         q: The number of candidates.
         best_f: A `T`-dim tensor of incumbents, in the scale of the targets, NaN for a task that has
@@ -122,6 +132,10 @@ def optimize_acqf_any_task(
         fixed_features: As in `optimize_acqf_pso`.
         post_processing_func: As in `optimize_acqf_pso`; maps `b x 1 x d` to the same shape.
         acqf_class: An analytic acquisition function of one output that takes `model` and `best_f`.
+        X_pending: A `m x d`-dim tensor of points that are being evaluated: they count as earlier
+            candidates.
+        X_avoid: As in `optimize_acqf_pso`; the training points of one of our models if omitted. A
+            tensor without rows allows repetitions. Earlier candidates are avoided, too.
         timeout_sec: As in `optimize_acqf_pso`, split evenly over the candidates.
 
     Returns:
@@ -131,9 +145,11 @@ def optimize_acqf_any_task(
     Raises:
         InputDataError: If the bounds are upside down or of another dtype than the model, `best_f`
             is no tensor or has no number in it, or `q` or `num_restarts` is below one.
-        UnsupportedError: If `best_f` is needed and not given, or `q` is above one for a
-            `MultiTaskGP`, which is not conditioned on points of all tasks.
-        BotorchTensorDimensionError: If `best_f` does not have one entry per output.
+        UnsupportedError: If `best_f` is needed and not given, or there is more than one candidate,
+            pending ones included, and a `MultiTaskGP`, `KroneckerMultiTaskGP` or `ModelListGP`,
+            which is not conditioned on points of all tasks.
+        BotorchTensorDimensionError: If `best_f` does not have one entry per output, or points are
+            not of shape `n x d`.
         CandidateGenerationError: If no swarm found a feasible point.
 
     Example:
@@ -142,25 +158,37 @@ def optimize_acqf_any_task(
     check_bounds(bounds)
     if q < 1:
         raise InputDataError(f"Expected `q` to be at least 1, got {q}.")
-    if q > 1 and isinstance(model, MultiTaskGP):
-        raise UnsupportedError(
-            "Expected a model that can be conditioned on points of all tasks for more than one "
-            f"candidate, got q={q} and a {type(model).__name__}."
-        )
     best_f = check_model_and_incumbents(model, bounds, best_f, maximize)
     if best_f.isnan().all():
         raise InputDataError("Expected an incumbent of at least one task in best_f, got NaN only.")
+    pending = bounds[:0] if X_pending is None else X_pending
+    if pending.ndim != 2 or pending.shape[-1] != bounds.shape[-1]:
+        raise BotorchTensorDimensionError(
+            f"Expected `X_pending` of shape m x {bounds.shape[-1]}, got {tuple(pending.shape)}."
+        )
+    if q + len(pending) > 1 and isinstance(model, _NOT_CONDITIONED):
+        raise UnsupportedError(
+            "Expected a model that can be conditioned on points of all tasks for more than one "
+            f"candidate, pending ones included, got {q + len(pending)} and a "
+            f"{type(model).__name__}."
+        )
     unit = task_units(model, bounds)
-    better = torch.fmax if maximize else torch.fmin
+    avoided = points_to_avoid(model, bounds, X_avoid)
+    believed = pending
     candidates: list[Tensor] = []
     values: list[Tensor] = []
-    for chosen in range(q):
-        if chosen > 0:
+    for _ in range(q):
+        if len(believed) > 0:
             with torch.no_grad():
-                expected = model.posterior(candidates[-1]).mean
-                model = model.condition_on_observations(candidates[-1], expected)
+                expected = model.posterior(believed).mean
+                model = model.condition_on_observations(believed, expected)
             # Not `maximum`: a task without incumbent has one from now on.
-            best_f = better(best_f, expected.squeeze(0).to(best_f))
+            best_f = (
+                torch.fmax(best_f, expected.amax(0).to(best_f))
+                if maximize
+                else torch.fmin(best_f, expected.amin(0).to(best_f))
+            )
+            avoided = torch.cat([avoided, believed])
         known = (~best_f.isnan()).nonzero().squeeze(-1)
         candidate, value = optimize_acqf_pso(
             _LargestGain(_Gains(model, known, best_f, unit, maximize), acqf_class),
@@ -173,9 +201,11 @@ def optimize_acqf_any_task(
             nonlinear_inequality_constraints=nonlinear_inequality_constraints,
             fixed_features=fixed_features,
             post_processing_func=post_processing_func,
+            X_avoid=avoided,
             timeout_sec=None if timeout_sec is None else timeout_sec / q,
         )
         assert value is not None
         candidates.append(candidate)
         values.append(value)
+        believed = candidate
     return torch.cat(candidates), torch.stack(values)

@@ -73,8 +73,10 @@ def expected_best_by_task(model: Model, X: Tensor, Y: Tensor, maximize: bool = T
 
     Args:
         model: A model of `T` outputs.
-        X: A `n x d`-dim tensor of points.
-        Y: A `n x T`-dim tensor of observations, NaN where a task was not observed.
+        X: A `n x d`-dim tensor of points; for one of our models of long data as well a
+            `n x (d + 1)`-dim tensor with its task column.
+        Y: A `n x T`-dim tensor of observations, NaN where a task was not observed; with a task
+            column a `n x 1`-dim tensor.
         maximize: Whether larger is better.
 
     Returns:
@@ -86,6 +88,7 @@ def expected_best_by_task(model: Model, X: Tensor, Y: Tensor, maximize: bool = T
     Example:
         >>> best_f = expected_best_by_task(model, train_X, train_Y)
     """
+    X, Y = _as_wide(model, X, Y)
     with torch.no_grad():
         mean = torch.cat([model.posterior(rows).mean for rows in X.split(_ROWS_AT_A_TIME)])
     if Y.shape != mean.shape:
@@ -94,6 +97,17 @@ def expected_best_by_task(model: Model, X: Tensor, Y: Tensor, maximize: bool = T
             f"{tuple(Y.shape)}."
         )
     return best_by_task(X, mean.where(~Y.isnan(), torch.nan), maximize).Y
+
+
+def _as_wide(model: Model, X: Tensor, Y: Tensor) -> tuple[Tensor, Tensor]:
+    """Long data, of a model that has them so, as points and a column of values per output."""
+    if not isinstance(model, RBFEnsembleModel) or model.tasks.feature is None:
+        return X, Y
+    if X.shape[-1] != model.train_X.shape[-1] or Y.shape != (len(X), 1):
+        return X, Y
+    outputs = torch.tensor(model.tasks.outputs, device=X.device)
+    own = model.tasks.index(X).unsqueeze(-1) == outputs
+    return model.tasks.without_task(X), Y.where(own, torch.nan)
 
 
 def task_units(model: Model, bounds: Tensor) -> Tensor:
@@ -141,12 +155,14 @@ def check_model_and_incumbents(
                 f"Expected `bounds` of the model's dtype, {tensor.dtype}, got {bounds.dtype}."
             )
     if best_f is None:
-        if not isinstance(model, RBFEnsembleModel) or model.tasks.feature is not None:
+        if not isinstance(model, RBFEnsembleModel):
             raise UnsupportedError(
-                "Expected best_f for a model that is not one of this package's in the wide format, "
-                f"got None for a {type(model).__name__}."
+                "Expected best_f for a model that is not one of this package's, got None for a "
+                f"{type(model).__name__}."
             )
-        observed = model.train_Y[:, model.output_tasks]
+        observed = model.train_Y
+        if model.tasks.feature is None:
+            observed = observed[:, model.output_tasks]
         return expected_best_by_task(model, model.train_X, observed, maximize)
     if not isinstance(best_f, Tensor):
         raise InputDataError(f"Expected best_f as a tensor, got {type(best_f).__name__}.")

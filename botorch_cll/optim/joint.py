@@ -21,6 +21,7 @@ from torch import Tensor
 
 from botorch_cll.optim.checks import check_initial_conditions
 from botorch_cll.optim.initializers import gen_positions_from, gen_swarm_positions, spread_around
+from botorch_cll.optim.known_points import KnownPoints
 from botorch_cll.optim.search import SwarmSearch
 from botorch_cll.optim.swarm import SwarmResult
 
@@ -35,6 +36,7 @@ def optimize_jointly(
     ic_gen_kwargs: dict[str, Any],
     deadline: float | None,
     return_best_only: bool,
+    known: KnownPoints,
 ) -> tuple[Tensor, Tensor]:
     """Maximize over all points of a candidate at once.
 
@@ -48,6 +50,7 @@ def optimize_jointly(
         ic_gen_kwargs: Its further arguments.
         deadline: Value of `time.monotonic()` at which to stop.
         return_best_only: Whether to return only the best candidate.
+        known: Points that candidates differ from if any swarm has found one that does.
 
     Returns:
         A `search.q x d`-dim candidate and its value, or those of all swarms, with a leading
@@ -80,7 +83,7 @@ def optimize_jointly(
         deadline=deadline,
         num_groups=1 if return_best_only else len(positions),
     )
-    return _select(search, result, return_best_only)
+    return _select(search, result, return_best_only, known)
 
 
 def _initial_positions(
@@ -127,9 +130,9 @@ def _initial_positions(
 
 
 def _select(
-    search: SwarmSearch, result: SwarmResult, return_best_only: bool
+    search: SwarmSearch, result: SwarmResult, return_best_only: bool, known: KnownPoints
 ) -> tuple[Tensor, Tensor]:
-    """Return the best candidate, or the candidates of all swarms, all of them feasible."""
+    """Return the best candidate, or those of all swarms, all feasible and, if any is, all new."""
     X, values = result.X, result.values
     feasible = search.is_feasible(X)
     if not feasible.any():
@@ -138,6 +141,9 @@ def _select(
             "be satisfied, or try more swarms, particles or iterations."
         )
     values = values.where(feasible, -torch.inf)
+    new = known.are_new(X) & (values > -torch.inf)
+    if new.any():
+        feasible, values = new, values.where(new, -torch.inf)
     best = values.argmax()
     if values[best] == -torch.inf:
         raise CandidateGenerationError(

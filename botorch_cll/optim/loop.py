@@ -64,14 +64,17 @@ def propose_by_swarm(
     """As many candidates as tasks, by expected improvement and particle swarms; a `Propose`.
 
     With one of our models each is where any task gains most, `optimize_acqf_any_task`. Other models
-    differ in how they are conditioned: with these each task has a candidate of its own. The
+    differ in how they are conditioned: with these each task has a candidate of its own. Points that
+    have been evaluated are not proposed again as long as there are others. The
     incumbents are the best values that the model expects, see `expected_best_by_task`.
     """
     assert model is not None
     best_f, options = expected_best_by_task(model, X, Y), {"seed": seed}
     if isinstance(model, RBFEnsembleModel):
-        return optimize_acqf_any_task(model, bounds, len(best_f), best_f, options=options)[0]
-    candidates, values = optimize_acqf_per_task(model, bounds, best_f, options=options)
+        return optimize_acqf_any_task(
+            model, bounds, len(best_f), best_f, options=options, X_avoid=X
+        )[0]
+    candidates, values = optimize_acqf_per_task(model, bounds, best_f, options=options, X_avoid=X)
     # The logarithm of an improvement in another unit is another by the logarithm of the unit.
     return candidates[(values - task_units(model, bounds).log()).argsort(descending=True)]
 
@@ -85,6 +88,7 @@ def run_bay_mrbfcor(
     seed: int = 0,
     callback: Callable[[Tensor, Tensor], None] | None = None,
     *,
+    start: tuple[Tensor, Tensor] | None = None,
     fit: Fit = fit_multi_rbf,
     propose: Propose = propose_by_swarm,
 ) -> LoopResult:
@@ -98,13 +102,18 @@ def run_bay_mrbfcor(
 
     Args:
         evaluate: Maps a `k x d`-dim tensor of points to a `k x T`-dim tensor of values, NaN where a
-            task's evaluation failed.
+            task's evaluation failed. In fits a failure counts as the task's worst value so far, so
+            that proposals keep away from where evaluations fail (Forrester, Sóbester and Keane,
+            Optimization with missing data, 2006, impute pessimistically as well).
         bounds: A `2 x d`-dim tensor of lower and upper bounds.
         budget: The number of evaluations of each task, the first design included.
         num_initial: The size of the first design.
         maximize: Whether larger is better.
         seed: The seed of the design, the fits and the swarms.
         callback: Called after every evaluation with all points and values so far.
+        start: Points and values to go on from, in place of a first design: a `n x d`- and a
+            `n x T`-dim tensor. They count toward the budget. With what the callback got last, and
+            the same seed, a run that was cut off goes on as if nothing had happened.
         fit: How to fit a model to the data; other surrogates go here.
         propose: How to propose candidates with it.
 
@@ -113,8 +122,8 @@ def run_bay_mrbfcor(
 
     Raises:
         InputDataError: If the bounds are upside down, the budget is smaller than the first design
-            or that below two, or `evaluate` returns no tensor of the dtype of the bounds.
-        BotorchTensorDimensionError: If `evaluate` returns another shape.
+            or that below two, or `evaluate` or `start` give no tensor of the dtype of the bounds.
+        BotorchTensorDimensionError: If `evaluate` or `start` give another shape.
 
     Example:
         >>> problem = CompositeTasks("Ackley+Rastrigin", negate=True)
@@ -122,6 +131,8 @@ def run_bay_mrbfcor(
         >>> result.best.Y
     """
     check_bounds(bounds)
+    if start is not None:
+        num_initial = len(start[0])
     if not 2 <= num_initial <= budget:
         raise InputDataError(
             f"Expected 2 <= num_initial <= budget, got num_initial={num_initial} and "
@@ -129,15 +140,18 @@ def run_bay_mrbfcor(
         )
     sign = 1.0 if maximize else -1.0
     fit_seconds = propose_seconds = 0.0
-    X = draw_sobol_samples(bounds, n=num_initial, q=1, seed=seed).squeeze(-2)
-    Y = _observe(evaluate, X, None)
+    if start is None:
+        X = draw_sobol_samples(bounds, n=num_initial, q=1, seed=seed).squeeze(-2)
+        Y = _observe(evaluate, X, None)
+    else:
+        X, Y = _check_start(*start, bounds)
     while True:
         if callback is not None:
             callback(X, Y)
         if len(X) >= budget:
             best = best_by_task(X, Y, maximize)
             return LoopResult(X, Y, best, fit_seconds, propose_seconds)
-        gains = sign * Y
+        gains = _failures_as_worst(sign * Y)
         started = time.perf_counter()
         model = fit(X, gains, seed + len(X))
         fitted = time.perf_counter()
@@ -148,18 +162,37 @@ def run_bay_mrbfcor(
         X, Y = torch.cat([X, new]), torch.cat([Y, _observe(evaluate, new, Y.shape[-1])])
 
 
+def _check_start(X: Tensor, Y: Tensor, bounds: Tensor) -> tuple[Tensor, Tensor]:
+    """Refuse points that are none of the box's space, and values that do not belong to them."""
+    if X.ndim != 2 or X.shape[-1] != bounds.shape[-1]:
+        raise BotorchTensorDimensionError(
+            f"Expected points to start from of shape n x {bounds.shape[-1]}, got {tuple(X.shape)}."
+        )
+    return X.to(bounds), _check_values("start to hold", Y, X.to(bounds), None)
+
+
+def _failures_as_worst(gains: Tensor) -> Tensor:
+    """Values, larger is better, with each task's worst in place of NaN, if it has any value."""
+    worst = gains.nan_to_num(nan=torch.inf).amin(0)
+    return gains.where(~gains.isnan(), worst.where(worst < torch.inf, torch.nan))
+
+
 def _observe(evaluate: Callable[[Tensor], Tensor], points: Tensor, num_tasks: int | None) -> Tensor:
     """The values of all tasks at some points; `num_tasks` if it is known how many there are."""
-    values = evaluate(points)
+    return _check_values("evaluate to return", evaluate(points), points, num_tasks)
+
+
+def _check_values(source: str, values: Tensor, points: Tensor, num_tasks: int | None) -> Tensor:
+    """Refuse values that are no `k x T`-dim tensor for a `k x d`-dim tensor of points."""
     if not isinstance(values, Tensor) or values.dtype != points.dtype:
         found = values.dtype if isinstance(values, Tensor) else type(values).__name__
         raise InputDataError(
-            f"Expected evaluate to return a tensor of {points.dtype}, as the bounds, got {found}."
+            f"Expected {source} a tensor of {points.dtype}, as the bounds, got {found}."
         )
     expected = (len(points), *(values.shape[1:] if num_tasks is None else [num_tasks]))
     if values.ndim != 2 or values.shape != expected:
         raise BotorchTensorDimensionError(
-            f"Expected evaluate to return a {len(points)} x {num_tasks or 'T'}-dim tensor, got "
+            f"Expected {source} a {len(points)} x {num_tasks or 'T'}-dim tensor, got "
             f"shape {tuple(values.shape)}."
         )
     return values

@@ -24,6 +24,7 @@ from botorch_cll.optim.checks import check_bounds
 from botorch_cll.optim.constraints import FixedFeatures, LinearConstraint, NonlinearConstraint
 from botorch_cll.optim.incumbents import check_model_and_incumbents
 from botorch_cll.optim.initializers import gen_swarm_positions
+from botorch_cll.optim.known_points import KnownPoints, points_to_avoid
 from botorch_cll.optim.options import SearchOptions
 from botorch_cll.optim.random_state import isolated_random_state
 from botorch_cll.optim.search import SwarmSearch
@@ -88,6 +89,7 @@ def optimize_acqf_per_task(
     post_processing_func: Callable[[Tensor], Tensor] | None = None,
     *,
     acqf_class: type[AnalyticAcquisitionFunction] = LogExpectedImprovement,
+    X_avoid: Tensor | None = None,
     timeout_sec: float | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Propose one candidate for every task, each by the acquisition function of its own output.
@@ -110,6 +112,8 @@ def optimize_acqf_per_task(
         fixed_features: As in `optimize_acqf_pso`.
         post_processing_func: As in `optimize_acqf_pso`; maps `b x 1 x d` to the same shape.
         acqf_class: An analytic acquisition function of one output that takes `model` and `best_f`.
+        X_avoid: As in `optimize_acqf_pso`; the training points of one of our models if omitted. A
+            tensor without rows allows repetitions. Candidates of two tasks may coincide.
         timeout_sec: As in `optimize_acqf_pso`.
 
     Returns:
@@ -133,9 +137,9 @@ def optimize_acqf_per_task(
     best_f = check_model_and_incumbents(model, bounds, best_f, maximize)
     deadline = None if timeout_sec is None else time.monotonic() + timeout_sec
 
-    tasks = [*range(num_tasks)]
-    task = torch.tensor(tasks).to(bounds).repeat_interleave(num_restarts)
+    task = torch.arange(num_tasks).to(bounds).repeat_interleave(num_restarts)
     task_bounds = bounds.new_tensor([[0.0], [num_tasks - 1.0]])
+    known = KnownPoints(points_to_avoid(model, bounds, X_avoid), bounds)
     search = SwarmSearch(
         acq_function=acqf_class(model=_OwnTask(model, best_f, maximize), best_f=0.0),
         bounds=torch.cat([bounds, task_bounds], dim=-1),
@@ -146,26 +150,56 @@ def optimize_acqf_per_task(
         nonlinear_inequality_constraints=_on_inputs(nonlinear_inequality_constraints),
         post_processing_func=_keep_task(post_processing_func),
     )
-    seed, device = search.options.seed, bounds.device
-    with isolated_random_state(seed, device):
-        result = search.run(
-            _initial_positions(search, num_tasks, num_restarts, raw_samples),
-            generator=torch.Generator(device=device).manual_seed(seed),
-            deadline=deadline,
-            num_groups=num_tasks,
+    with isolated_random_state(search.options.seed, bounds.device):
+        X, values, feasible, new = _best_of_each_task(
+            search, known, num_tasks, num_restarts, raw_samples, deadline
         )
+        without = (~feasible).nonzero().flatten().tolist()
+        if without:
+            raise CandidateGenerationError(f"No feasible candidate for tasks {without}.")
+        if not new.all():
+            constraints = [*(nonlinear_inequality_constraints or ()), known.constraint]
+            search = replace(search, nonlinear_inequality_constraints=_on_inputs(constraints))
+            others, other_values, _, found = _best_of_each_task(
+                search, known, num_tasks, num_restarts, raw_samples, deadline
+            )
+            # Where there is no other point, the known one stays.
+            instead = ~new & found
+            X = torch.where(instead.unsqueeze(-1), others, X)
+            values = torch.where(instead, other_values, values)
+    return X, values
+
+
+def _best_of_each_task(
+    search: SwarmSearch,
+    known: KnownPoints,
+    num_tasks: int,
+    num_restarts: int,
+    raw_samples: int,
+    deadline: float | None,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Search once for a feasible, if possible new candidate of every task.
+
+    Returns:
+        A `T x d`-dim tensor of candidates and three `T`-dim tensors: their values, which of them
+        are feasible, and which are new as well.
+    """
+    result = search.run(
+        _initial_positions(search, num_tasks, num_restarts, raw_samples),
+        generator=torch.Generator(device=search.bounds.device).manual_seed(search.options.seed),
+        deadline=deadline,
+        num_groups=num_tasks,
+    )
     feasible = search.is_feasible(result.X).view(num_tasks, num_restarts)
-    without = [
-        task for task, any_ in zip(tasks, feasible.any(-1).tolist(), strict=True) if not any_
-    ]
-    if without:
-        raise CandidateGenerationError(f"No feasible candidate for tasks {without}.")
+    X = result.X[..., :-1].view(num_tasks, num_restarts, -1)
+    new = feasible & known.are_new(X.unsqueeze(-2))
+    any_new = new.any(dim=-1)
     # A task without incumbent has the value minus infinity everywhere, and still a candidate.
-    lowest = torch.finfo(result.values.dtype).min
     values = result.values.view(num_tasks, num_restarts)
-    best = values.clamp_min(lowest).where(feasible, -torch.inf).argmax(dim=-1)
-    X = result.X.view(num_tasks, num_restarts, -1)
-    return X[tasks, best, :-1], values[tasks, best]
+    rank = values.clamp_min(torch.finfo(values.dtype).min)
+    best = rank.where(new | (feasible & ~any_new.unsqueeze(-1)), -torch.inf).argmax(dim=-1)
+    tasks = torch.arange(num_tasks, device=best.device)
+    return X[tasks, best], values[tasks, best], feasible.any(dim=-1), any_new
 
 
 def _initial_positions(

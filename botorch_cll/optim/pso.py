@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,6 +14,7 @@ from botorch.acquisition import AcquisitionFunction
 from botorch.acquisition.acquisition import OneShotAcquisitionFunction
 from botorch.exceptions.errors import (
     BotorchTensorDimensionError,
+    CandidateGenerationError,
     InputDataError,
     UnsupportedError,
 )
@@ -33,6 +36,7 @@ from botorch_cll.optim.constraints import (
 )
 from botorch_cll.optim.initializers import spread_around
 from botorch_cll.optim.joint import optimize_jointly
+from botorch_cll.optim.known_points import KnownPoints
 from botorch_cll.optim.options import SearchOptions
 from botorch_cll.optim.random_state import isolated_random_state
 from botorch_cll.optim.search import SwarmSearch
@@ -57,6 +61,7 @@ def optimize_acqf_pso(
     acq_function_sequence: Sequence[AcquisitionFunction] | None = None,
     *,
     ic_generator: TGenInitialConditions | None = None,
+    X_avoid: Tensor | None = None,
     timeout_sec: float | None = None,
     return_acq_values: bool = True,
     return_full_tree: bool = False,
@@ -65,11 +70,11 @@ def optimize_acqf_pso(
 ) -> tuple[Tensor, Tensor | None]:
     r"""Maximize an acquisition function by particle swarms, wherever `optimize_acqf` would.
 
-    Parameters and results are those of `botorch.optim.optimize_acqf`. `num_restarts` independent
-    swarms (see `ParticleSwarm`) start from the best of `raw_samples` Sobol points and advance
-    together: each iteration is one call of the acquisition
-    function, without gradients. Where the acquisition function is differentiable, L-BFGS-B (SLSQP
-    under constraints) then climbs from the best points of the best swarms.
+    Parameters, but for `X_avoid`, and results are those of `botorch.optim.optimize_acqf`.
+    `num_restarts` independent swarms (see `ParticleSwarm`) start from the best of `raw_samples`
+    Sobol points and advance together: each iteration is one call of the acquisition function,
+    without gradients. Where the acquisition function is differentiable, L-BFGS-B (SLSQP under
+    constraints) then climbs from the best points of the best swarms.
 
     Only `options["seed"]` decides about random numbers: PyTorch's global random state is neither
     read nor changed, and the same seed gives the same bits.
@@ -118,6 +123,10 @@ def optimize_acqf_pso(
             requires `sequential=True`.
         ic_generator: Generates the swarms' initial conditions, called as by `optimize_acqf`.
             Defaults to the heuristic above, and to BoTorch's own for knowledge gradients.
+        X_avoid: A `n x d`-dim tensor of points that are not to be proposed: the best candidate is
+            chosen that differs from all of them in some input by at least a thousandth of the box.
+            Where no swarm has found one, a second search looks for it; the known point is returned
+            only if there is no other. Points chosen earlier if `sequential` are avoided, too.
         timeout_sec: Return the best point found so far after this many seconds; split evenly
             over the candidates if `sequential`. The initial positions are always evaluated.
         return_acq_values: If False, return `None` in place of the values.
@@ -174,7 +183,11 @@ def optimize_acqf_pso(
     all_fixed = len(fixed.scalars) == bounds.shape[-1]
 
     def optimize(
-        acq_function: AcquisitionFunction, q: int, seed: int, timeout_sec: float | None
+        acq_function: AcquisitionFunction,
+        q: int,
+        seed: int,
+        timeout_sec: float | None,
+        X_avoid: Tensor | None,
     ) -> tuple[Tensor, Tensor]:
         one_shot = isinstance(acq_function, OneShotAcquisitionFunction)
         search = SwarmSearch(
@@ -187,8 +200,9 @@ def optimize_acqf_pso(
             nonlinear_inequality_constraints=nonlinear_inequality_constraints,
             post_processing_func=post_processing_func,
         )
-        X, values = optimize_jointly(
-            search,
+        known = KnownPoints(bounds[:0] if X_avoid is None else X_avoid, bounds, q)
+        jointly = partial(
+            optimize_jointly,
             q=q,
             num_restarts=num_restarts,
             raw_samples=raw_samples,
@@ -197,7 +211,14 @@ def optimize_acqf_pso(
             ic_gen_kwargs=ic_gen_kwargs,
             deadline=None if timeout_sec is None else time.monotonic() + timeout_sec,
             return_best_only=return_best_only,
+            known=known,
         )
+        X, values = jointly(search)
+        if not known.are_new(X).all():
+            constraints = [*(nonlinear_inequality_constraints or ()), known.constraint]
+            # Where there is no other point, the known one stays.
+            with suppress(CandidateGenerationError):
+                X, values = jointly(replace(search, nonlinear_inequality_constraints=constraints))
         if one_shot and not return_full_tree:
             X = acq_function.extract_candidates(X_full=X)
         return X, values
@@ -208,10 +229,15 @@ def optimize_acqf_pso(
             refuse_inter_point_constraints(inequality_constraints, nonlinear_inequality_constraints)
             check_sequential(acq_functions, batch_initial_conditions, return_best_only)
             X, values = _optimize_sequentially(
-                optimize, acq_functions, q=q, seed=parsed.seed, timeout_sec=timeout_sec
+                optimize,
+                acq_functions,
+                q=q,
+                seed=parsed.seed,
+                timeout_sec=timeout_sec,
+                X_avoid=X_avoid,
             )
         else:
-            X, values = optimize(acq_function, q, parsed.seed, timeout_sec)
+            X, values = optimize(acq_function, q, parsed.seed, timeout_sec, X_avoid)
     return X, values if return_acq_values else None
 
 
@@ -310,11 +336,12 @@ def gen_candidates_pso(
 
 
 def _optimize_sequentially(
-    optimize: Callable[[AcquisitionFunction, int, int, float | None], tuple[Tensor, Tensor]],
+    optimize: Callable[..., tuple[Tensor, Tensor]],
     acq_functions: Sequence[AcquisitionFunction],
     q: int,
     seed: int,
     timeout_sec: float | None,
+    X_avoid: Tensor | None,
 ) -> tuple[Tensor, Tensor]:
     """Choose `q` candidates one by one, each with those before it pending.
 
@@ -333,7 +360,9 @@ def _optimize_sequentially(
                 pending = candidates if base is None else [base, *candidates]
                 acq_function.set_X_pending(torch.cat(pending, dim=-2))
             share = None if timeout_sec is None else timeout_sec / q
-            candidate, value = optimize(acq_function, 1, seed + i, share)
+            candidate, value = optimize(acq_function, 1, seed + i, share, X_avoid)
+            if X_avoid is not None:
+                X_avoid = torch.cat([X_avoid, candidate])
             candidates.append(candidate)
             values.append(value)
     finally:

@@ -175,7 +175,7 @@ def test_refusals(model: MultiRBFCorrelationModel) -> None:
     task = torch.arange(3).repeat_interleave(25).unsqueeze(-1)
     long_X = torch.cat([model.train_X.repeat(3, 1), task], dim=-1)
     multi = MultiTaskGP(long_X, model.train_Y.T.reshape(-1, 1), task_feature=-1)
-    with pytest.raises(UnsupportedError, match="got q=2 and a MultiTaskGP"):
+    with pytest.raises(UnsupportedError, match="got 2 and a MultiTaskGP"):
         optimize_acqf_any_task(multi, BOUNDS, 2, best_f)
     assert optimize_acqf_any_task(multi, BOUNDS, 1, best_f)[0].shape == (1, 2)
     with pytest.raises(TypeError, match="best_f"):

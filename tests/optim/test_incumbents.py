@@ -4,7 +4,7 @@ from botorch.exceptions.errors import BotorchTensorDimensionError
 
 from botorch_cll.fit import fit_rbf_ensemble
 from botorch_cll.models import MultiRBFCorrelationModel
-from botorch_cll.optim import best_by_task, expected_best_by_task
+from botorch_cll.optim import best_by_task, expected_best_by_task, optimize_acqf_any_task
 from botorch_cll.optim.incumbents import task_units
 
 BOUNDS = torch.tensor([[0.0, -2.0], [1.0, 2.0]], dtype=torch.double)
@@ -60,3 +60,19 @@ def test_units_are_those_of_the_means_and_one_where_nothing_varies() -> None:
     units = task_units(fit_rbf_ensemble(MultiRBFCorrelationModel(X, Y)), BOUNDS)
     assert units[0].item() == pytest.approx(100.0 / 12**0.5, rel=0.1)
     assert units[1] == 1.0
+
+
+def test_incumbents_of_long_data_are_those_of_the_same_data_in_the_wide_format() -> None:
+    generator = torch.Generator().manual_seed(4)
+    X = BOUNDS[0] + (BOUNDS[1] - BOUNDS[0]) * torch.rand(15, 2, generator=generator).double()
+    Y = torch.stack([X[:, 0].sin(), X[:, 0] - X[:, 1] ** 2], dim=-1)
+    wide = fit_rbf_ensemble(MultiRBFCorrelationModel(X, Y))
+    task = torch.tensor([0.0, 1.0]).double().repeat_interleave(15).unsqueeze(-1)
+    long_X, long_Y = torch.cat([X.repeat(2, 1), task], dim=-1), Y.T.reshape(-1, 1)
+    long = fit_rbf_ensemble(MultiRBFCorrelationModel(long_X, long_Y, task_feature=-1))
+    expected = expected_best_by_task(wide, X, Y)
+    torch.testing.assert_close(expected_best_by_task(long, long_X, long_Y), expected)
+    torch.testing.assert_close(expected_best_by_task(long, X, Y), expected)
+    one = optimize_acqf_any_task(wide, BOUNDS, 1)
+    other = optimize_acqf_any_task(long, BOUNDS, 1)
+    torch.testing.assert_close(one, other)

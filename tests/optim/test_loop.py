@@ -71,6 +71,34 @@ def test_failed_evaluations_are_nan_and_cost_nothing_but_themselves() -> None:
     assert (result.best.Y < 0.02).all()
 
 
+def test_proposals_keep_away_from_where_evaluations_fail() -> None:
+    def fails_beyond(X: torch.Tensor) -> torch.Tensor:
+        Y = torch.stack([X[:, 0] - (X[:, 1] - c).square() for c in (0.4, 0.5)], dim=-1)
+        return Y.where(X[:, :1] < 0.9, torch.nan)
+
+    result = run_bay_mrbfcor(fails_beyond, BOUNDS, budget=26, num_initial=10)
+    assert result.Y[10:].isnan().all(-1).sum() < 5
+
+
+def test_a_run_goes_on_from_what_the_callback_got() -> None:
+    seen = []
+    options = {"maximize": False, "seed": 2, "callback": lambda X, Y: seen.append((X, Y))}
+    whole = run_bay_mrbfcor(two_bowls, BOUNDS, budget=16, num_initial=8, **options)
+    X, Y = seen[2]
+    assert len(X) == 12
+    rest = run_bay_mrbfcor(two_bowls, BOUNDS, budget=16, start=(X, Y), **options)
+    assert torch.equal(rest.X, whole.X)
+    assert torch.equal(rest.Y, whole.Y)
+    for start, error in (
+        ((X[:, :1], Y), r"start from of shape n x 2, got \(12, 1\)"),
+        ((X, Y[:5]), r"start to hold a 12 x T-dim tensor, got shape \(5, 2\)"),
+    ):
+        with pytest.raises(BotorchTensorDimensionError, match=error):
+            run_bay_mrbfcor(two_bowls, BOUNDS, budget=16, start=start)
+    with pytest.raises(InputDataError, match="num_initial=12 and budget=9"):
+        run_bay_mrbfcor(two_bowls, BOUNDS, budget=9, start=(X, Y))
+
+
 def test_bounds_upside_down_are_refused_before_anything_is_evaluated() -> None:
     def never(X: torch.Tensor) -> torch.Tensor:
         raise AssertionError

@@ -1,0 +1,132 @@
+import pytest
+import torch
+from botorch.acquisition import qLogExpectedImprovement
+from botorch.acquisition.analytic import PosteriorMean
+from botorch.exceptions.errors import BotorchTensorDimensionError
+from torch import Tensor
+
+from botorch_cll.fit import fit_rbf_ensemble
+from botorch_cll.models import MultiRBFCorrelationModel
+from botorch_cll.optim import (
+    optimize_acqf_any_task,
+    optimize_acqf_per_task,
+    optimize_acqf_pso,
+    run_bay_mrbfcor,
+)
+from botorch_cll.optim.known_points import SAME_POINT, KnownPoints
+
+BOUNDS = torch.tensor([[0.0, -2.0], [1.0, 2.0]], dtype=torch.double)
+CORNER = torch.tensor([[1.0, 2.0]], dtype=torch.double)
+
+
+def toward_a_corner(X: Tensor) -> Tensor:
+    """Two tasks that are best at (1, 2), the upper corner of the box."""
+    return torch.stack([X[:, 0] + X[:, 1], 3.0 * X[:, 0] + (0.5 * X[:, 1]).sin()], dim=-1)
+
+
+@pytest.fixture(scope="module")
+def corner_model() -> MultiRBFCorrelationModel:
+    generator = torch.Generator().manual_seed(0)
+    X = BOUNDS[0] + (BOUNDS[1] - BOUNDS[0]) * torch.rand(12, 2, generator=generator).double()
+    X = torch.cat([X, CORNER])
+    return fit_rbf_ensemble(MultiRBFCorrelationModel(X, toward_a_corner(X)))
+
+
+def distance(X: Tensor, known: Tensor) -> Tensor:
+    return KnownPoints(known, BOUNDS).distance(X.unsqueeze(-2))
+
+
+def test_distance_is_that_of_the_input_that_differs_most_in_fractions_of_the_box() -> None:
+    known = KnownPoints(torch.tensor([[0.5, 0.0], [0.1, 1.0]]).double(), BOUNDS, q=2)
+    X = torch.tensor([[[0.6, 0.8], [0.1, 1.2], [0.5, 0.0]]]).double()
+    # Of the two points that have to differ the second is 0.2 of 4 away from a known one.
+    torch.testing.assert_close(known.distance(X), torch.tensor([0.05]).double())
+    assert known.are_new(X).all()
+    X[0, 1] = torch.tensor([0.1, 1.0 + 3.9 * SAME_POINT]).double()
+    assert not known.are_new(X).any()
+    assert KnownPoints(BOUNDS[:0], BOUNDS).are_new(X).all()
+    with pytest.raises(BotorchTensorDimensionError, match=r"n x 2, got \(3, 1\)"):
+        KnownPoints(torch.zeros(3, 1), BOUNDS)
+
+
+@pytest.mark.parametrize("polish", [True, False])
+def test_the_best_point_that_differs_is_found_where_all_swarms_end_at_a_known_one(
+    corner_model: MultiRBFCorrelationModel, polish: bool
+) -> None:
+    acqf = PosteriorMean(corner_model.subset_output([0]))
+    options = {"options": {"polish": polish}, "num_restarts": 8, "raw_samples": 64}
+    at_corner, best = optimize_acqf_pso(acqf, BOUNDS, q=1, **options)
+    assert distance(at_corner, CORNER) < SAME_POINT
+    other, value = optimize_acqf_pso(acqf, BOUNDS, q=1, X_avoid=CORNER, **options)
+    assert SAME_POINT <= distance(other, CORNER) < 0.02
+    assert value < best
+    assert value > best - 0.1
+
+
+def test_another_hill_is_taken_rather_than_the_foot_of_the_known_one() -> None:
+    X = torch.linspace(0, 1, 30).double().unsqueeze(-1)
+    Y = (15.0 * X).cos() + 0.1 * X
+    model = fit_rbf_ensemble(MultiRBFCorrelationModel(X, Y))
+    bounds = torch.tensor([[0.0], [1.0]], dtype=torch.double)
+    acqf = PosteriorMean(model)
+    first, _ = optimize_acqf_pso(acqf, bounds, q=1, num_restarts=20, raw_samples=128)
+    other, _ = optimize_acqf_pso(acqf, bounds, q=1, num_restarts=20, raw_samples=128, X_avoid=first)
+    assert (first - other).abs() > 0.3
+
+
+def test_the_known_point_is_returned_if_there_is_no_other(
+    corner_model: MultiRBFCorrelationModel,
+) -> None:
+    acqf = PosteriorMean(corner_model.subset_output([0]))
+    values = {0: 1.0, 1: 2.0}
+    candidate, _ = optimize_acqf_pso(
+        acqf, BOUNDS, q=1, num_restarts=2, raw_samples=8, fixed_features=values, X_avoid=CORNER
+    )
+    torch.testing.assert_close(candidate, CORNER)
+
+
+def test_candidates_chosen_one_after_the_other_differ_from_each_other(
+    corner_model: MultiRBFCorrelationModel,
+) -> None:
+    acqf = qLogExpectedImprovement(corner_model.subset_output([0]), best_f=0.0)
+    candidates, _ = optimize_acqf_pso(
+        acqf, BOUNDS, q=3, num_restarts=4, raw_samples=32, sequential=True, X_avoid=CORNER
+    )
+    for i in range(3):
+        assert distance(candidates[[i]], torch.cat([CORNER, candidates[:i]])) >= SAME_POINT
+
+
+def test_candidates_of_tasks_are_no_training_points_unless_asked(
+    corner_model: MultiRBFCorrelationModel,
+) -> None:
+    train_X = corner_model.train_X
+    for propose in (
+        lambda **o: optimize_acqf_per_task(corner_model, BOUNDS, **o)[0],
+        lambda **o: optimize_acqf_any_task(corner_model, BOUNDS, 1, **o)[0],
+    ):
+        assert (distance(propose(), train_X) >= SAME_POINT).all()
+        assert (distance(propose(X_avoid=train_X[:0]), CORNER) < SAME_POINT).all()
+
+
+def test_candidates_for_any_task_differ_from_earlier_and_pending_ones(
+    corner_model: MultiRBFCorrelationModel,
+) -> None:
+    pending = torch.tensor([[0.9, 1.9], [0.2, 0.0]], dtype=torch.double)
+    candidates, _ = optimize_acqf_any_task(corner_model, BOUNDS, 4, X_pending=pending)
+    known = torch.cat([corner_model.train_X, pending])
+    for i in range(4):
+        assert distance(candidates[[i]], torch.cat([known, candidates[:i]])) >= SAME_POINT
+    alone, _ = optimize_acqf_any_task(corner_model, BOUNDS, 2)
+    after, _ = optimize_acqf_any_task(corner_model, BOUNDS, 1, X_pending=alone[:1])
+    torch.testing.assert_close(after[0], alone[1])
+    with pytest.raises(BotorchTensorDimensionError, match=r"`X_pending` of shape m x 2, got \(2,"):
+        optimize_acqf_any_task(corner_model, BOUNDS, 1, X_pending=pending[0])
+
+
+def test_the_loop_does_not_spend_its_budget_in_a_corner() -> None:
+    result = run_bay_mrbfcor(toward_a_corner, BOUNDS, budget=26, num_initial=8)
+    torch.testing.assert_close(result.best.X, CORNER.expand(2, 2))
+    apart = torch.stack(
+        [distance(result.X[[i]], result.X[:i]).squeeze(0) for i in range(8, len(result.X))]
+    )
+    assert (apart > 1e-6).all()
