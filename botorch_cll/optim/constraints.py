@@ -36,7 +36,8 @@ class ConstraintViolation:
             `callable(x) >= 0`, where `x` is a `d`-dim point if `intra_point`, else `q x d`-dim.
 
     Raises:
-        InputDataError: Indices are out of range or do not fit their coefficients.
+        InputDataError: Indices are out of range or do not fit their coefficients, or, once called,
+            a callable returns truth values.
     """
 
     def __init__(
@@ -115,6 +116,11 @@ class _PointwiseConstraint:
 
     def _loop(self, points: Tensor) -> Tensor:
         values = [torch.as_tensor(self._constraint(x)).reshape(()) for x in points]
+        if any(value.dtype == torch.bool for value in values):
+            raise InputDataError(
+                "Expected nonlinear constraints to return a number that is at least zero where a "
+                "point is feasible, got a truth value."
+            )
         return torch.stack(values).to(points)
 
     def _try_vmap(self, points: Tensor) -> Callable[[Tensor], Tensor] | None:
@@ -207,6 +213,32 @@ def refuse_inter_point_constraints(
             raise UnsupportedError(
                 "Inter-point constraints are not supported with `sequential=True`, but "
                 f"{kind} inequality constraint {inter_point.index(True)} is inter-point."
+            )
+
+
+def check_constraint_tuples(
+    inequality_constraints: Sequence[LinearConstraint] | None,
+    nonlinear_inequality_constraints: Sequence[NonlinearConstraint] | None,
+) -> None:
+    """Raise `InputDataError` unless constraints are tuples of what `optimize_acqf` expects."""
+    for number, linear in enumerate(inequality_constraints or ()):
+        if not (
+            isinstance(linear, (tuple, list))
+            and len(linear) == 3
+            and all(isinstance(part, Tensor) for part in linear[:2])
+        ):
+            raise InputDataError(
+                "Expected each of `inequality_constraints` as a tuple of indices and coefficients, "
+                f"both tensors, and a number, got {linear!r} as number {number}."
+            )
+    for number, nonlinear in enumerate(nonlinear_inequality_constraints or ()):
+        if not (
+            isinstance(nonlinear, (tuple, list)) and len(nonlinear) == 2 and callable(nonlinear[0])
+        ):
+            raise InputDataError(
+                "Expected each of `nonlinear_inequality_constraints` as a tuple of a callable and "
+                "whether it takes one point, as in `(constraint, True)`, got "
+                f"{nonlinear!r} as number {number}."
             )
 
 

@@ -147,8 +147,15 @@ def check_model_and_incumbents(
         InputDataError: If the bounds are of another dtype than the model, to which an acquisition
             function would cast itself and the model in it, or `best_f` is no tensor.
         UnsupportedError: If `best_f` is needed and not given.
-        BotorchTensorDimensionError: If `best_f` does not have one entry per output.
+        BotorchTensorDimensionError: If `best_f` does not have one entry per output, or the bounds
+            not one column per input.
     """
+    if isinstance(model, RBFEnsembleModel):
+        d = model.tasks.without_task(model.train_X).shape[-1]
+        if bounds.shape[-1] != d:
+            raise BotorchTensorDimensionError(
+                f"Expected `bounds` of the model's {d} inputs, 2 x {d}, got {tuple(bounds.shape)}."
+            )
     for tensor in (*model.parameters(), *model.buffers()):
         if tensor.is_floating_point() and tensor.dtype != bounds.dtype:
             raise InputDataError(

@@ -21,7 +21,12 @@ from linear_operator.operators import DiagLinearOperator
 from torch import Tensor
 
 from botorch_cll.optim.checks import check_bounds
-from botorch_cll.optim.constraints import FixedFeatures, LinearConstraint, NonlinearConstraint
+from botorch_cll.optim.constraints import (
+    FixedFeatures,
+    LinearConstraint,
+    NonlinearConstraint,
+    check_constraint_tuples,
+)
 from botorch_cll.optim.incumbents import check_model_and_incumbents
 from botorch_cll.optim.initializers import gen_swarm_positions
 from botorch_cll.optim.known_points import KnownPoints, points_to_avoid
@@ -132,6 +137,7 @@ def optimize_acqf_per_task(
     check_bounds(bounds)
     if num_restarts < 1:
         raise InputDataError(f"Expected `num_restarts` to be at least 1, got {num_restarts}.")
+    check_constraint_tuples(inequality_constraints, nonlinear_inequality_constraints)
     num_tasks, d = model.num_outputs, bounds.shape[-1]
     fixed = FixedFeatures(fixed_features, d).values
     best_f = check_model_and_incumbents(model, bounds, best_f, maximize)

@@ -32,6 +32,7 @@ from botorch_cll.optim.constraints import (
     FixedFeatures,
     LinearConstraint,
     NonlinearConstraint,
+    check_constraint_tuples,
     refuse_inter_point_constraints,
 )
 from botorch_cll.optim.initializers import spread_around
@@ -178,6 +179,7 @@ def optimize_acqf_pso(
             raise InputDataError(f"Expected `{name}` to be at least 1, got {count}.")
     check_sequence(acq_function, acq_function_sequence, q=q, sequential=sequential)
 
+    check_constraint_tuples(inequality_constraints, nonlinear_inequality_constraints)
     parsed = SearchOptions.parse(options)
     fixed = FixedFeatures(fixed_features, bounds.shape[-1])
     all_fixed = len(fixed.scalars) == bounds.shape[-1]
@@ -312,6 +314,7 @@ def gen_candidates_pso(
         [torch.as_tensor(b).to(seeds).expand(seeds.shape[-1]) for b in (lower_bounds, upper_bounds)]
     )
     check_bounds(bounds)
+    check_constraint_tuples(inequality_constraints, nonlinear_inequality_constraints)
     parsed = SearchOptions.parse(options)
     search = SwarmSearch(
         acq_function=acquisition_function,

@@ -170,6 +170,8 @@ def test_refusals(model: MultiRBFCorrelationModel) -> None:
         optimize_acqf_any_task(model, BOUNDS, 0)
     with pytest.raises(InputDataError, match="`num_restarts` to be at least 1, got 0"):
         optimize_acqf_any_task(model, BOUNDS, 1, num_restarts=0)
+    with pytest.raises(BotorchTensorDimensionError, match=r"2 inputs, 2 x 2, got \(2, 1\)"):
+        optimize_acqf_any_task(model, BOUNDS[:, :1], 1)
     with pytest.raises(InputDataError, match=r"dtype, torch.float64, got torch.float32"):
         optimize_acqf_any_task(model, BOUNDS.float(), 1)
     task = torch.arange(3).repeat_interleave(25).unsqueeze(-1)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from botorch_cll.optim.constraints import (
     ConstraintViolation,
     FixedFeatures,
+    check_constraint_tuples,
     refuse_inter_point_constraints,
 )
 
@@ -112,6 +113,28 @@ def test_no_constraints_are_false():
 def test_constraints_that_do_not_fit_are_refused(indices, coefficients, match):
     with pytest.raises(InputDataError, match=match):
         ConstraintViolation(BOUNDS, 2, [(indices, coefficients, 0.0)])
+
+
+@pytest.mark.parametrize(
+    ("linear", "nonlinear", "match"),
+    [
+        ([([0, 1], [1.0, 1.0], 0.5)], None, r"both tensors, and a number, got .* as number 0"),
+        ((torch.tensor([0]), tensor(1.0), 0.5), None, "both tensors, and a number, got tensor"),
+        (None, [(torch.sum, True), torch.sum], r"`\(constraint, True\)`, got .* as number 1"),
+    ],
+    ids=["lists", "one tuple", "no tuple"],
+)
+def test_constraints_that_are_no_tuples_of_tensors_or_callables_are_refused(
+    linear, nonlinear, match
+):
+    with pytest.raises(InputDataError, match=match):
+        check_constraint_tuples(linear, nonlinear)
+
+
+def test_truth_values_of_constraints_are_refused():
+    violation = ConstraintViolation(BOUNDS, 1, None, [(lambda x: x.sum() > 1, True)])
+    with pytest.raises(InputDataError, match="at least zero where .* got a truth value"):
+        violation(torch.rand(3, 1, 3))
 
 
 def test_fixed_features_are_set_per_swarm_and_point():
