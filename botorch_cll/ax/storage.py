@@ -16,6 +16,7 @@ from botorch_cll.ax.models import SURROGATES
 from botorch_cll.ax.nodes import node_to_dict
 from botorch_cll.ax.per_task import PerTaskNode
 from botorch_cll.ax.surrogate import JointSurrogate
+from botorch_cll.ax.surrogate_node import SurrogateNode
 from botorch_cll.ax.target_task import TargetTaskNode
 from botorch_cll.files import write_atomically
 
@@ -26,9 +27,10 @@ def register() -> None:
         register_model(model_class)
     register_acquisition(SwarmAcquisition)
     CORE_ENCODER_REGISTRY[JointSurrogate] = surrogate_to_dict
-    for node in (PerTaskNode, TargetTaskNode):
+    nodes = (PerTaskNode, SurrogateNode, TargetTaskNode)
+    for node in nodes:
         CORE_ENCODER_REGISTRY[node] = node_to_dict
-    for stored in (JointSurrogate, PerTaskNode, TargetTaskNode):
+    for stored in (JointSurrogate, *nodes):
         CORE_DECODER_REGISTRY[stored.__name__] = stored
 
 

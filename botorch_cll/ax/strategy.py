@@ -29,6 +29,7 @@ from botorch_cll.ax.acquisition import SwarmAcquisition
 from botorch_cll.ax.models import SURROGATES, TASK_PARAMETER_SURROGATES
 from botorch_cll.ax.per_task import PerTaskNode
 from botorch_cll.ax.surrogate import JointSurrogate
+from botorch_cll.ax.surrogate_node import SurrogateNode
 from botorch_cll.ax.target_task import TargetTaskNode
 
 SurrogateName = Literal["multi_rbf", "rmla", "single_rbf", "multi_task_gp"]
@@ -147,7 +148,7 @@ def make_generation_strategy(
         generator_kwargs=generator_kwargs,
         generator_gen_kwargs={**gen_kwargs, **fixed},
     )
-    node_class = PerTaskNode if per_task else TargetTaskNode if target_task else GenerationNode
+    node_class = PerTaskNode if per_task else TargetTaskNode if target_task else SurrogateNode
     node = node_class(
         name=surrogate,
         generator_specs=[spec],

@@ -9,10 +9,10 @@ from ax.core.experiment import Experiment
 from ax.core.generator_run import GeneratorRun
 from ax.core.observation import ObservationFeatures
 
-from botorch_cll.ax.nodes import StoredNode
+from botorch_cll.ax.surrogate_node import SurrogateNode
 
 
-class TargetTaskNode(StoredNode):
+class TargetTaskNode(SurrogateNode):
     """A generation node whose candidates have the features that its generator spec fixes.
 
     Ax's own node forgets the `fixed_features` among the `generator_gen_kwargs` of a spec as soon as
