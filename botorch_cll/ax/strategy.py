@@ -112,8 +112,10 @@ def make_generation_strategy(
         raise UnsupportedError(f"Expected surrogate in {list(SURROGATES)}, got {surrogate!r}.")
     if acquisition not in ACQUISITIONS:
         raise UnsupportedError(f"Expected acquisition in {ACQUISITIONS}, got {acquisition!r}.")
-    if num_sobol < MIN_SOBOL:
-        raise UnsupportedError(f"Expected num_sobol of at least {MIN_SOBOL}, got {num_sobol}.")
+    if not isinstance(num_sobol, int) or num_sobol < MIN_SOBOL:
+        raise UnsupportedError(
+            f"Expected num_sobol as an integer of at least {MIN_SOBOL}, got {num_sobol!r}."
+        )
     if per_task + (target_task is not None) + auxiliary_sources > 1:
         raise UnsupportedError(
             "Expected one of per_task, target_task and auxiliary_sources: each says what the tasks "
