@@ -26,7 +26,7 @@ from botorch.models import MultiTaskGP
 from botorch.models.model import Model
 
 from botorch_cll.ax.acquisition import SwarmAcquisition
-from botorch_cll.ax.models import SURROGATES, TASK_PARAMETER_SURROGATES
+from botorch_cll.ax.models import MODEL_CLASSES, TASK_PARAMETER_MODEL_CLASSES
 from botorch_cll.ax.per_task import PerTaskNode
 from botorch_cll.ax.surrogate import JointSurrogate
 from botorch_cll.ax.surrogate_node import SurrogateNode
@@ -108,8 +108,8 @@ def make_generation_strategy(
         >>> client.set_generation_strategy(make_generation_strategy())
         >>> client.get_next_trials(max_trials=1)
     """
-    if surrogate not in SURROGATES:
-        raise UnsupportedError(f"Expected surrogate in {list(SURROGATES)}, got {surrogate!r}.")
+    if surrogate not in MODEL_CLASSES:
+        raise UnsupportedError(f"Expected surrogate in {list(MODEL_CLASSES)}, got {surrogate!r}.")
     if acquisition not in ACQUISITIONS:
         raise UnsupportedError(f"Expected acquisition in {ACQUISITIONS}, got {acquisition!r}.")
     if not isinstance(num_sobol, int) or num_sobol < MIN_SOBOL:
@@ -127,7 +127,7 @@ def make_generation_strategy(
             f'{{"data_set": "wine"}}, got {target_task!r}.'
         )
     is_long = target_task is not None or auxiliary_sources
-    model_class = (TASK_PARAMETER_SURROGATES if is_long else SURROGATES)[surrogate]
+    model_class = (TASK_PARAMETER_MODEL_CLASSES if is_long else MODEL_CLASSES)[surrogate]
     generator_kwargs = {
         **_model_kwargs(surrogate, model_class, model_options or {}, seed),
         "acquisition_class": SwarmAcquisition,

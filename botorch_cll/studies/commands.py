@@ -225,10 +225,10 @@ def conformance(
 ) -> None:
     """Check models against what BoTorch demands of them."""
     from botorch_cll.studies.conformance import run_conformance
-    from botorch_cll.studies.peers import SURROGATES
+    from botorch_cll.studies.peers import FACTORIES
     from botorch_cll.testing import surrogate_checks
 
-    _check_names("--model", model, SURROGATES)
+    _check_names("--model", model, FACTORIES)
     _check_names("--check", check, [str(known) for known in surrogate_checks()])
     check_file(out)
     check_file(markdown)
