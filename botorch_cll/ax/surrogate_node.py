@@ -30,11 +30,7 @@ def tried_without_value(experiment: Experiment) -> Pending:
     data = experiment.lookup_data().df
     known = data[data["mean"].notna()].groupby("metric_name")["arm_name"].agg(set).to_dict()
     tried = {
-        arm.name: ObservationFeatures.from_arm(
-            arm=arm,
-            trial_index=trial.index,
-            metadata=trial._get_candidate_metadata(arm_name=arm.name),
-        )
+        arm.name: ObservationFeatures.from_arm(arm=arm, trial_index=trial.index)
         for trial in experiment.trials.values()
         if trial.status is not TrialStatus.STALE
         for arm in trial.arms
