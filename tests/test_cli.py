@@ -12,6 +12,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from botorch_cll import __version__
 from botorch_cll.studies.commands import app
 
 ROOT = typer.main.get_command(app)
@@ -67,14 +68,51 @@ def test_errors_are_one_line_after_a_hint() -> None:
 
 
 def test_an_error_of_the_file_system_is_one_line(tmp_path: Path) -> None:
-    in_the_way = tmp_path / "fits.csv"
-    in_the_way.mkdir()
-    fits = ["--family", "pairs", "--surrogate", "Single-RBF", "--out", str(in_the_way)]
-    run = main("calibration", *fits)
+    # There is no room in the name for what a file is called while it is written.
+    out = tmp_path / f"{'long' * 60}.csv"
+    run = main("calibration", "--family", "pairs", "--surrogate", "Single-RBF", "--out", str(out))
     assert run.returncode == 1
     (error,) = run.stderr.splitlines()
     assert error.startswith("Error: ")
-    assert "fits.csv" in error
+    assert "long.csv" in error
+
+
+def test_the_version() -> None:
+    run = CliRunner().invoke(app, ["--version"])
+    assert run.exit_code == 0
+    assert run.output == f"botorch-cll {__version__}\n"
+
+
+REFUSED_FILES = {
+    "demo-folder": (["demo", "--out", "folder"], "the name of a file, got the folder folder"),
+    "demo-ending": (["demo", "--out", "x.nope"], "a picture that ends in one of .*, got x.nope"),
+    "demo-no-ending": (["demo", "--out", "x"], "a picture that ends in one of .*, got x"),
+    "plot-ending": (["unequal", "--plot", "x.csv"], "a picture that ends in .*, got x.csv"),
+    "rows-folder": (["calibration", "--out", "folder"], "the name of a file, got the folder"),
+    "bench-folder": (["bench", "--out", "folder"], "the name of a file, got the folder folder"),
+    "markdown-folder": (["conformance", "--markdown", "folder"], "file, got the folder folder"),
+    "prose": (["calibration", "--from", "prose.md"], "Expected a CSV file, got prose.md: .*"),
+    "empty": (["unequal", "--from", "empty.csv"], "Expected a CSV file, got empty.csv: .*"),
+    "binary": (["bench", "--from", "binary.csv"], "Expected a CSV file, got binary.csv: .*"),
+    "other": (["unequal", "--from", "other.csv"], "the columns of this command in other.csv"),
+    "from-folder": (["calibration", "--from", "folder"], "'folder' is a directory"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "message"), REFUSED_FILES.values(), ids=REFUSED_FILES.keys())
+def test_files_are_refused_in_one_line_before_anything_is_run(
+    arguments: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("folder").mkdir()
+    Path("prose.md").write_text("One\ntwo, three\nfour, five, six, seven\n")
+    Path("empty.csv").touch()
+    Path("binary.csv").write_bytes(b"\x89PNG\xff")
+    Path("other.csv").write_text("a,b\n1,2\n")
+    run = CliRunner().invoke(app, arguments, env={"COLUMNS": "500"})
+    assert run.exit_code == 2
+    assert re.search(message, run.output.splitlines()[-1])
+    assert not list(tmp_path.glob("*.png"))
 
 
 def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ import sys
 from enum import Enum
 from pathlib import Path
 
+import pytest
+
 import botorch_cll
 
 LISTING = Path(__file__).parent / "public_api.txt"
@@ -94,6 +96,22 @@ def loaded(before: str, packages: list[str]) -> str:
         [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True
     )
     return run.stdout.strip()
+
+
+def test_main_names_are_at_the_top_too() -> None:
+    assert set(dir(botorch_cll)) > set(botorch_cll.__all__)
+    for name in set(botorch_cll.__all__) - {"__version__"}:
+        thing = getattr(botorch_cll, name)
+        home = thing.__module__.split(".")[1]
+        assert thing is getattr(importlib.import_module(f"botorch_cll.{home}"), name)
+    with pytest.raises(AttributeError, match="module 'botorch_cll' has no attribute 'Oracle'"):
+        botorch_cll.Oracle  # noqa: B018
+
+
+def test_importing_the_package_imports_no_torch() -> None:
+    code = "import botorch_cll, sys; print(sorted({'torch', 'botorch', 'numpy'} & {*sys.modules}))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout == "[]\n"
 
 
 def test_importing_the_core_imports_no_extra() -> None:

@@ -21,6 +21,7 @@ from botorch_cll.ax.per_task import PerTaskNode
 from botorch_cll.ax.storage import register, save_client
 from botorch_cll.ax.strategy import make_generation_strategy
 from botorch_cll.ax.surrogate import JointSurrogate
+from botorch_cll.ax.surrogate_node import SurrogateNode
 from botorch_cll.ax.target_task import TargetTaskNode
 
 register()
@@ -30,6 +31,7 @@ __all__ = [
     "JointMultiTaskGP",
     "JointSurrogate",
     "PerTaskNode",
+    "SurrogateNode",
     "SwarmAcquisition",
     "TargetTaskNode",
     "TaskOptimum",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from inspect import signature
 from math import prod
 from typing import Any
@@ -30,6 +30,7 @@ from botorch_cll.ax.incumbent import best_value, feasible_rows
 from botorch_cll.ax.rounding import Rounding
 from botorch_cll.ax.surrogate import JointSurrogate
 from botorch_cll.optim import optimize_acqf_pso
+from botorch_cll.optim.random_state import isolated_random_state
 
 SEARCH = {"num_restarts": 20, "raw_samples": 512}
 ROUNDED_SEARCH = {"num_restarts": 4, "raw_samples": 256}
@@ -157,8 +158,7 @@ class SwarmAcquisition(Acquisition):
             or equality_constraints
             or not self._suits_a_swarm(search_space_digest, fixed_features)
         ):
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(self._seed)
+            with self._isolated_random_state():
                 return super().optimize(
                     n=n,
                     search_space_digest=search_space_digest,
@@ -209,14 +209,16 @@ class SwarmAcquisition(Acquisition):
         Returns:
             A `batch_shape`-dim tensor; the same numbers each time.
         """
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self._seed)
+        with self._isolated_random_state():
             return super().evaluate(X)
 
     @property
     def _seed(self) -> int:
         """A seed that follows from the user's and the data, so that each trial has its own."""
         return int(self.options.get("seed", 0)) + len(self._known_points())
+
+    def _isolated_random_state(self) -> AbstractContextManager[None]:
+        return isolated_random_state(self._seed, self._known_points().device)
 
     def _tensor(self, values: Any) -> Tensor:
         return torch.tensor(values, dtype=self.dtype, device=self.device)

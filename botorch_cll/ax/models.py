@@ -30,7 +30,7 @@ from botorch_cll.models import (
 )
 from botorch_cll.models.ensemble import RBFEnsembleModel
 
-SURROGATES: dict[str, type[Model]] = {
+MODEL_CLASSES: dict[str, type[Model]] = {
     "multi_rbf": MultiRBFCorrelationModel,
     "rmla": RegularizedMultiTaskRBFModel,
     "single_rbf": SingleRBFModel,
@@ -38,7 +38,9 @@ SURROGATES: dict[str, type[Model]] = {
 }
 """The surrogates of `make_generation_strategy`."""
 
-TASK_PARAMETER_SURROGATES: dict[str, type[Model]] = SURROGATES | {"multi_task_gp": MultiTaskGP}
+TASK_PARAMETER_MODEL_CLASSES: dict[str, type[Model]] = MODEL_CLASSES | {
+    "multi_task_gp": MultiTaskGP
+}
 """The surrogates where the values of a parameter are the tasks: data in the long format."""
 
 

@@ -12,7 +12,7 @@ from ax.core.observation import ObservationFeatures
 from ax.core.optimization_config import OptimizationConfig
 from ax.exceptions.core import UserInputError
 
-from botorch_cll.ax.nodes import StoredNode
+from botorch_cll.ax.surrogate_node import SurrogateNode
 
 TASK = "task"
 """The key under which the metadata of a generator run name the task it was made for."""
@@ -56,7 +56,7 @@ def task_configs(experiment: Experiment) -> dict[str, OptimizationConfig]:
     }
 
 
-class PerTaskNode(StoredNode):
+class PerTaskNode(SurrogateNode):
     """A generation node whose candidates are for one task after the other.
 
     Every objective of the experiment is a task with an optimum of its own. Each candidate is the

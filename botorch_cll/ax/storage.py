@@ -12,23 +12,25 @@ from ax.storage.json_store.encoders import surrogate_to_dict
 from ax.storage.json_store.registry import CORE_DECODER_REGISTRY, CORE_ENCODER_REGISTRY
 
 from botorch_cll.ax.acquisition import SwarmAcquisition
-from botorch_cll.ax.models import SURROGATES
+from botorch_cll.ax.models import MODEL_CLASSES
 from botorch_cll.ax.nodes import node_to_dict
 from botorch_cll.ax.per_task import PerTaskNode
 from botorch_cll.ax.surrogate import JointSurrogate
+from botorch_cll.ax.surrogate_node import SurrogateNode
 from botorch_cll.ax.target_task import TargetTaskNode
 from botorch_cll.files import write_atomically
 
 
 def register() -> None:
     """Tell Ax's JSON and SQL storage of our classes."""
-    for model_class in SURROGATES.values():
+    for model_class in MODEL_CLASSES.values():
         register_model(model_class)
     register_acquisition(SwarmAcquisition)
     CORE_ENCODER_REGISTRY[JointSurrogate] = surrogate_to_dict
-    for node in (PerTaskNode, TargetTaskNode):
+    nodes = (PerTaskNode, SurrogateNode, TargetTaskNode)
+    for node in nodes:
         CORE_ENCODER_REGISTRY[node] = node_to_dict
-    for stored in (JointSurrogate, PerTaskNode, TargetTaskNode):
+    for stored in (JointSurrogate, *nodes):
         CORE_DECODER_REGISTRY[stored.__name__] = stored
 
 

@@ -26,9 +26,10 @@ from botorch.models import MultiTaskGP
 from botorch.models.model import Model
 
 from botorch_cll.ax.acquisition import SwarmAcquisition
-from botorch_cll.ax.models import SURROGATES, TASK_PARAMETER_SURROGATES
+from botorch_cll.ax.models import MODEL_CLASSES, TASK_PARAMETER_MODEL_CLASSES
 from botorch_cll.ax.per_task import PerTaskNode
 from botorch_cll.ax.surrogate import JointSurrogate
+from botorch_cll.ax.surrogate_node import SurrogateNode
 from botorch_cll.ax.target_task import TargetTaskNode
 
 SurrogateName = Literal["multi_rbf", "rmla", "single_rbf", "multi_task_gp"]
@@ -107,12 +108,14 @@ def make_generation_strategy(
         >>> client.set_generation_strategy(make_generation_strategy())
         >>> client.get_next_trials(max_trials=1)
     """
-    if surrogate not in SURROGATES:
-        raise UnsupportedError(f"Expected surrogate in {list(SURROGATES)}, got {surrogate!r}.")
+    if surrogate not in MODEL_CLASSES:
+        raise UnsupportedError(f"Expected surrogate in {list(MODEL_CLASSES)}, got {surrogate!r}.")
     if acquisition not in ACQUISITIONS:
         raise UnsupportedError(f"Expected acquisition in {ACQUISITIONS}, got {acquisition!r}.")
-    if num_sobol < MIN_SOBOL:
-        raise UnsupportedError(f"Expected num_sobol of at least {MIN_SOBOL}, got {num_sobol}.")
+    if not isinstance(num_sobol, int) or num_sobol < MIN_SOBOL:
+        raise UnsupportedError(
+            f"Expected num_sobol as an integer of at least {MIN_SOBOL}, got {num_sobol!r}."
+        )
     if per_task + (target_task is not None) + auxiliary_sources > 1:
         raise UnsupportedError(
             "Expected one of per_task, target_task and auxiliary_sources: each says what the tasks "
@@ -124,7 +127,7 @@ def make_generation_strategy(
             f'{{"data_set": "wine"}}, got {target_task!r}.'
         )
     is_long = target_task is not None or auxiliary_sources
-    model_class = (TASK_PARAMETER_SURROGATES if is_long else SURROGATES)[surrogate]
+    model_class = (TASK_PARAMETER_MODEL_CLASSES if is_long else MODEL_CLASSES)[surrogate]
     generator_kwargs = {
         **_model_kwargs(surrogate, model_class, model_options or {}, seed),
         "acquisition_class": SwarmAcquisition,
@@ -147,7 +150,7 @@ def make_generation_strategy(
         generator_kwargs=generator_kwargs,
         generator_gen_kwargs={**gen_kwargs, **fixed},
     )
-    node_class = PerTaskNode if per_task else TargetTaskNode if target_task else GenerationNode
+    node_class = PerTaskNode if per_task else TargetTaskNode if target_task else SurrogateNode
     node = node_class(
         name=surrogate,
         generator_specs=[spec],

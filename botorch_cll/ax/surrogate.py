@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Self, cast
 
-import torch
 from ax.core.search_space import SearchSpaceDigest
 from ax.core.types import TCandidateMetadata
 from ax.generators.torch.botorch_modular.surrogate import Surrogate
@@ -15,6 +14,7 @@ from botorch.utils.datasets import SupervisedDataset
 from torch import Tensor
 
 from botorch_cll.ax.data import merge_datasets, same_data
+from botorch_cll.optim.random_state import isolated_random_state
 
 Folds = list[tuple[SupervisedDataset, Model]]
 
@@ -68,8 +68,7 @@ class JointSurrogate(Surrogate):
         if self._is_fold:
             self._recall(merged)
         # GPs over tasks start at random, without a generator of their own.
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
+        with isolated_random_state(0, merged.X.device):
             super().fit(
                 datasets=[merged],
                 search_space_digest=search_space_digest,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from botorch.exceptions.errors import InputDataError
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 from torch.utils.data import TensorDataset
@@ -25,7 +27,8 @@ class MultiTaskClassifier(ClassifierMixin, BaseEstimator):
         num_epochs: The number of passes over the training pictures.
         batch_size: The number of pictures of a gradient step.
         lr: The first learning rate of Adam.
-        random_state: The seed of the first weights and of the order of the pictures.
+        random_state: What decides the first weights and the order of the pictures: a seed, a
+            `RandomState` to draw one from, or `None` for NumPy's global one.
 
     Attributes:
         classes_: A `C`-dim array of the classes.
@@ -44,7 +47,7 @@ class MultiTaskClassifier(ClassifierMixin, BaseEstimator):
         num_epochs: int = 15,
         batch_size: int = 256,
         lr: float = 1e-3,
-        random_state: int = 0,
+        random_state: int | np.random.RandomState | None = 0,
     ) -> None:
         self.correlation_layers = correlation_layers
         self.cross_stitch = cross_stitch
@@ -54,12 +57,22 @@ class MultiTaskClassifier(ClassifierMixin, BaseEstimator):
         self.random_state = random_state
 
     def fit(self, X: np.ndarray, y: np.ndarray) -> MultiTaskClassifier:
-        """Train on `n x h x w` or `n x c x h x w` pictures with `n x T` labels."""
-        images, labels = _to_images(X), np.asarray(y)
-        if labels.ndim != 2 or len(labels) != len(images):
-            raise ValueError(f"Expected {len(images)} x T labels, got shape {labels.shape}.")
+        """Train the network.
+
+        Args:
+            X: `n x h x w` or `n x c x h x w` pictures, bytes or finite numbers.
+            y: `n x T` labels.
+
+        Returns:
+            The estimator itself.
+
+        Raises:
+            InputDataError: If the shapes do not fit, a number is not finite or a label is missing.
+            ValueError: If an option is out of range.
+        """
+        images, labels = _to_images(X), _to_labels(y, len(X))
         self.classes_, codes = np.unique(labels, return_inverse=True)
-        generator = torch.Generator().manual_seed(self.random_state)
+        generator = torch.Generator().manual_seed(_to_seed(self.random_state))
         _, channels, height, width = images.shape
         network_class = MultiLeNetCS if self.cross_stitch else MultiLeNet
         self.network_ = network_class(
@@ -93,14 +106,49 @@ class MultiTaskClassifier(ClassifierMixin, BaseEstimator):
         return self.classes_[most_probable]
 
     def score(self, X: np.ndarray, y: np.ndarray) -> float:
-        """The share of correct labels, mean over the tasks."""
-        return float((self.predict(X) == np.asarray(y)).mean())
+        """The share of correct labels, mean over the tasks.
+
+        Args:
+            X: `n x h x w` or `n x c x h x w` pictures.
+            y: `n x T` labels.
+
+        Returns:
+            The share.
+
+        Raises:
+            InputDataError: If the shapes do not fit, a number is not finite or a label is missing.
+        """
+        predicted = self.predict(X)
+        return float((predicted == _to_labels(y, *predicted.shape)).mean())
 
 
 def _to_images(X: np.ndarray) -> Tensor:
     """Pictures as `n x c x h x w` floats; bytes are scaled to `[0, 1]`."""
     X = np.asarray(X)
     if X.ndim not in (3, 4):
-        raise ValueError(f"Expected n x h x w or n x c x h x w pictures, got shape {X.shape}.")
+        raise InputDataError(f"Expected n x h x w or n x c x h x w pictures, got shape {X.shape}.")
     images = torch.from_numpy(X.astype(np.float32) / (255.0 if X.dtype == np.uint8 else 1.0))
+    not_finite = images.numel() - int(images.isfinite().sum())
+    if not_finite:
+        raise InputDataError(f"Expected finite pictures, got {not_finite} numbers that are not.")
     return images if X.ndim == 4 else images.unsqueeze(1)
+
+
+def _to_labels(y: np.ndarray, n: int, num_tasks: int | None = None) -> np.ndarray:
+    """Labels as an `n x T` array without missing ones."""
+    labels = np.asarray(y)
+    if labels.ndim != 2 or len(labels) != n or num_tasks not in (None, labels.shape[1]):
+        expected = "T" if num_tasks is None else num_tasks
+        raise InputDataError(f"Expected {n} x {expected} labels, got shape {labels.shape}.")
+    # NaN is the one label that differs from itself, whatever the type of the labels.
+    missing = int((labels != labels).sum())
+    if missing:
+        raise InputDataError(f"Expected a label for each picture and task, got {missing} NaN.")
+    return labels
+
+
+def _to_seed(random_state: int | np.random.RandomState | None) -> int:
+    """The seed itself, or one drawn, as scikit-learn's estimators do."""
+    if isinstance(random_state, int | np.integer):
+        return int(random_state)
+    return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -87,6 +88,9 @@ def fit_classifier(
             "Expected training pictures, epochs and a batch size of at least 1, got "
             f"{len(train)}, {num_epochs} and {batch_size}."
         )
+    for name, rate in (("lr", lr), ("cross_stitch_lr", cross_stitch_lr)):
+        if not 0.0 <= rate < math.inf:
+            raise ValueError(f"Expected a non-negative and finite {name}, got {rate}.")
     stitches = cross_stitch_parameters(network)
     own_rate = {id(parameter) for parameter in stitches}
     others = [p for p in network.parameters() if id(p) not in own_rate]

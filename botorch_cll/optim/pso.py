@@ -77,8 +77,9 @@ def optimize_acqf_pso(
     without gradients. Where the acquisition function is differentiable, L-BFGS-B (SLSQP under
     constraints) then climbs from the best points of the best swarms.
 
-    Only `options["seed"]` decides about random numbers: PyTorch's global random state is neither
-    read nor changed, and the same seed gives the same bits.
+    Only `options["seed"]` decides about random numbers: the same seed gives the same bits.
+    PyTorch's global random state is not read. It is seeded meanwhile and as before afterwards; for
+    that reason optimizations in several threads of a process run one after the other.
 
     Args:
         acq_function: An acquisition function; `None` if `acq_function_sequence` is given.

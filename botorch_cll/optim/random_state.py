@@ -4,20 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import RLock
 
 import torch
 
+_LOCK = RLock()
+_CPU = torch.device("cpu")
+
 
 @contextmanager
-def isolated_random_state(seed: int, device: torch.device) -> Iterator[None]:
+def isolated_random_state(seed: int, device: torch.device = _CPU) -> Iterator[None]:
     """Seed PyTorch's global generators, which BoTorch's heuristics use, and restore them after.
+
+    All threads share these generators, so one thread at a time is inside; others wait, lest one
+    restores what another has seeded. A thread that draws from them without this sees the seeded
+    state meanwhile.
 
     Args:
         seed: The seed.
-        device: The device that the heuristics work on; its generator is seeded, too.
+        device: The device that is worked on; its generator is seeded and restored next to the
+            CPU's, and no other is touched.
     """
     devices = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
+    with _LOCK, torch.random.fork_rng(devices=devices):
         torch.default_generator.manual_seed(seed)
         if devices:
             with torch.cuda.device(device):

@@ -24,17 +24,41 @@ def example(*commands: str) -> str:
     return "\n".join(["\b", "Example:" if len(lines) == 1 else "Examples:", *lines])
 
 
-def check_folder(path: Path | None) -> None:
-    """Refuse a file to be written where there is no folder for it, before anything is run.
+def check_file(path: Path | None) -> None:
+    """Refuse a file that cannot be written where it should be, before anything is run.
 
     Args:
         path: The file, if one was asked for.
 
     Raises:
-        BadParameter: If its folder does not exist.
+        BadParameter: If its folder does not exist, or it is a folder itself.
     """
-    if path is not None and not path.parent.is_dir():
+    if path is None:
+        return
+    if not path.parent.is_dir():
         raise typer.BadParameter(f"expected an existing folder for {path}")
+    if path.is_dir():
+        raise typer.BadParameter(f"expected the name of a file, got the folder {path}")
+
+
+def check_picture(path: Path | None) -> None:
+    """Refuse a picture that cannot be written, before anything is run.
+
+    Args:
+        path: The picture, if one was asked for.
+
+    Raises:
+        BadParameter: If `check_file` refuses it, or its ending is not one that matplotlib knows.
+    """
+    if path is None:
+        return
+    from matplotlib.backend_bases import FigureCanvasBase
+
+    check_file(path)
+    known = FigureCanvasBase.get_supported_filetypes()
+    if path.suffix.removeprefix(".").lower() not in known:
+        endings = ", ".join(f".{ending}" for ending in known)
+        raise typer.BadParameter(f"expected a picture that ends in one of {endings}, got {path}")
 
 
 @contextmanager

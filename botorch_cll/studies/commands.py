@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from botorch_cll.studies.command_line import STATUS, check_folder, example, stops_with
+from botorch_cll import __version__
+from botorch_cll.studies.command_line import STATUS, check_file, check_picture, example, stops_with
 from botorch_cll.studies.study_commands import report, study_app
 
 if TYPE_CHECKING:
@@ -30,8 +31,21 @@ app.add_typer(study_app)
 app.command(epilog=example("report results/table2"))(report)
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"botorch-cll {__version__}")
+        raise typer.Exit
+
+
 @app.callback(epilog=STATUS)
-def _app() -> None:
+def _app(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
     """Experiments and reports of botorch_cll, a multi-task surrogate for BoTorch.
 
     `demo` is the one to start with: it takes some two minutes. `calibration` and `unequal` compare
@@ -53,7 +67,7 @@ def demo(
 
     if num_initial > budget:
         raise typer.BadParameter(f"--num-initial is {num_initial}, --budget only {budget}")
-    check_folder(out)
+    check_picture(out)
     with stops_with("The demo keeps nothing: start it again, perhaps with a smaller --budget."):
         run_demo(out, budget=budget, num_initial=num_initial, seed=seed)
 
@@ -74,7 +88,12 @@ Rows = Annotated[
 ]
 Sources = Annotated[
     list[Path] | None,
-    typer.Option("--from", exists=True, help="Show the rows of this CSV file instead, repeatable."),
+    typer.Option(
+        "--from",
+        exists=True,
+        dir_okay=False,
+        help="Show the rows of this CSV file instead, repeatable.",
+    ),
 ]
 Picture = Annotated[Path | None, typer.Option("--plot", help="Where to write a picture.")]
 Jobs = Annotated[int, typer.Option("--jobs", min=1, help="Number of processes.")]
@@ -166,8 +185,8 @@ def _run_or_read(
 
     from botorch_cll.studies.prediction.fits import read_fits, run_fits
 
-    check_folder(out)
-    check_folder(plot)
+    check_file(out)
+    check_picture(plot)
     console = Console()
     kept = (
         "Without --out nothing is kept."
@@ -206,13 +225,13 @@ def conformance(
 ) -> None:
     """Check models against what BoTorch demands of them."""
     from botorch_cll.studies.conformance import run_conformance
-    from botorch_cll.studies.peers import SURROGATES
+    from botorch_cll.studies.peers import FACTORIES
     from botorch_cll.testing import surrogate_checks
 
-    _check_names("--model", model, SURROGATES)
+    _check_names("--model", model, FACTORIES)
     _check_names("--check", check, [str(known) for known in surrogate_checks()])
-    check_folder(out)
-    check_folder(markdown)
+    check_file(out)
+    check_file(markdown)
     with stops_with("The checks keep nothing: --model and --check choose fewer of them."):
         run_conformance(out, markdown, models=model, checks=check)
 
@@ -262,7 +281,7 @@ def bench(
 
     _check_names("PART", part, PARTS)
     _check_names("--peer", peer, PEERS)
-    check_folder(out)
+    check_file(out)
     options = BenchOptions(
         parts=tuple(part or PARTS),
         repeats=repeats,

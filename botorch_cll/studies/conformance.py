@@ -19,7 +19,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from botorch_cll.studies.peers import SURROGATES
+from botorch_cll.studies.peers import FACTORIES
 from botorch_cll.testing import CheckResult, Outcome, run_checks, surrogate_checks
 
 LEGEND = "✓ passes, ○ passes with one model per task only, ✗ fails"
@@ -46,7 +46,7 @@ def run_conformance(
     Args:
         out: Where to write one row per check and model as CSV, or `None`.
         markdown: Where to write the tables as Markdown, or `None`.
-        models: Names of `SURROGATES`; all if omitted.
+        models: Names of `FACTORIES`; all if omitted.
         checks: Names of checks; all if omitted.
         console: Where to print.
 
@@ -54,14 +54,14 @@ def run_conformance(
         One row per check and model.
     """
     console = console or Console()
-    chosen = models or list(SURROGATES)
+    chosen = models or list(FACTORIES)
     num_checks = len(checks or surrogate_checks())
     rows = []
     parts = (TextColumn("{task.description:>20}"), BarColumn(), MofNCompleteColumn())
     with Progress(*parts, TimeElapsedColumn(), console=console) as progress:
         for model in chosen:
             advance = partial(_advance, progress, progress.add_task(model, total=num_checks))
-            for result in run_checks(SURROGATES[model], names=checks, callback=advance):
+            for result in run_checks(FACTORIES[model], names=checks, callback=advance):
                 rows.append({"model": model} | asdict(result))  # noqa: PERF401
     results = pd.DataFrame(rows).rename(columns={"name": "check"})
     if out is not None:

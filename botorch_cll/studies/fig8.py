@@ -15,7 +15,7 @@ from botorch_cll.studies.grid import Curve, Key, RunOutput, Study
 from botorch_cll.studies.report.training import report_fig8
 from botorch_cll.test_functions import CorrelatedTasks
 
-NETWORKS = ("SingleRBF", "MultiRBF", "MultiRBF+", "MultiRBF+ReLU")
+NETWORK_NAMES = ("SingleRBF", "MultiRBF", "MultiRBF+", "MultiRBF+ReLU")
 
 PAPER_PROTOCOL: dict[str, Any] = {
     "num_steps": 10_000,
@@ -47,7 +47,7 @@ def make_network(name: str, X: Tensor, Y: Tensor, num_centers: int, seed: int) -
     polynomial tail of our RBF networks.
 
     Args:
-        name: One of `NETWORKS`.
+        name: One of `NETWORK_NAMES`.
         X: A `n x d`-dim tensor of inputs.
         Y: A `n x T`-dim tensor of targets.
         num_centers: The number of centers.
@@ -126,7 +126,7 @@ def run_fig8(key: Key, config: Mapping[str, Any]) -> RunOutput:
 
 FIG8 = Study(
     name="fig8",
-    factors={"seed": tuple(range(20)), "correlation": (1.0, 0.9, 0.5), "method": NETWORKS},
+    factors={"seed": tuple(range(20)), "correlation": (1.0, 0.9, 0.5), "method": NETWORK_NAMES},
     config=PAPER_PROTOCOL,
     run=run_fig8,
     report=report_fig8,

@@ -194,7 +194,7 @@ class MLPEnsemble(EnsembleModel):
         return torch.stack([member(X) for member in self.members], dim=-3)
 
 
-def fit_vbll(train_X: Tensor, train_Y: Tensor, num_epochs: int = 1500) -> Model:
+def fit_stock_vbll(train_X: Tensor, train_Y: Tensor, num_epochs: int = 1500) -> Model:
     """BoTorch community's `VBLLModel` with its tutorial's architecture.
 
     The tutorial's 10 000 epochs at a learning rate of 0.001 take half a minute for the small data
@@ -218,13 +218,13 @@ def fit_vbll(train_X: Tensor, train_Y: Tensor, num_epochs: int = 1500) -> Model:
     return models[0] if len(models) == 1 else ModelList(*models)
 
 
-SURROGATES: dict[str, SurrogateFactory] = {
+FACTORIES: dict[str, SurrogateFactory] = {
     "MultiRBFCorrelation": rbf_factory(MultiRBFCorrelationModel),
     "RMLA": rbf_factory(RegularizedMultiTaskRBFModel),
     "Single-RBF": rbf_factory(SingleRBFModel),
     "SingleTaskGP": fit_single_task_gp,
     "MultiTaskGP": fit_stock_multi_task_gp,
     "EnsembleModel": MLPEnsemble,
-    "VBLLModel": fit_vbll,
+    "VBLLModel": fit_stock_vbll,
 }
 """The factories by the name that the report has for them."""

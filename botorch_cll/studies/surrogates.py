@@ -26,6 +26,7 @@ from botorch_cll.models import (
 )
 from botorch_cll.models.ensemble import RBFEnsembleModel
 from botorch_cll.optim import best_by_task
+from botorch_cll.optim.random_state import isolated_random_state
 from botorch_cll.studies.wide import (
     IndexKernelMultiTaskGP,
     WideKroneckerGP,
@@ -42,24 +43,13 @@ def without_sparse_warning() -> Iterator[None]:
         yield
 
 
-@contextmanager
-def own_random_state(seed: int) -> Iterator[None]:
-    """Seed PyTorch's global generator, which BoTorch's fits and optimizers draw from, while inside.
-
-    Its state is restored afterwards.
-    """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        yield
-
-
 def _fit_gp(model: WideMultiTaskGP | WideKroneckerGP) -> None:
     fit_gpytorch_mll(ExactMarginalLogLikelihood(model.gp.likelihood, model.gp))
 
 
 def fit_multi_task_gp(X: Tensor, Y: Tensor, seed: int) -> WideMultiTaskGP:
     """Fit `MultiTaskGP` by marginal likelihood."""
-    with own_random_state(seed):
+    with isolated_random_state(seed, X.device):
         model = WideMultiTaskGP(X, Y)
         _fit_gp(model)
     return model
@@ -67,7 +57,7 @@ def fit_multi_task_gp(X: Tensor, Y: Tensor, seed: int) -> WideMultiTaskGP:
 
 def fit_index_kernel_gp(X: Tensor, Y: Tensor, seed: int) -> WideMultiTaskGP:
     """Fit `MultiTaskGP` with an `IndexKernel` between the tasks by marginal likelihood."""
-    with own_random_state(seed):
+    with isolated_random_state(seed, X.device):
         model = WideMultiTaskGP(X, Y, gp_class=IndexKernelMultiTaskGP)
         _fit_gp(model)
     return model
@@ -79,7 +69,7 @@ def fit_kronecker_gp(X: Tensor, Y: Tensor, seed: int) -> WideKroneckerGP:
     Raises:
         UnsupportedError: If a task was not observed somewhere.
     """
-    with own_random_state(seed):
+    with isolated_random_state(seed, X.device):
         model = WideKroneckerGP(X, Y)
         _fit_gp(model)
     return model
@@ -89,7 +79,7 @@ def fit_vbll(
     X: Tensor, Y: Tensor, seed: int, optimization_settings: dict[str, Any] | None = None
 ) -> WideVBLL:
     """Train one `VBLLModel` per task as `VBLLModel.fit` does, by default with its settings."""
-    with own_random_state(seed):
+    with isolated_random_state(seed, X.device):
         model = WideVBLL(X, Y)
         model.train_networks(X, Y, optimization_settings)
     return model
@@ -103,7 +93,7 @@ def fit_independent_gps(X: Tensor, Y: Tensor, seed: int) -> ModelListGP:
         normalize = Normalize(X.shape[-1])
         models.append(SingleTaskGP(X[seen], column[seen].unsqueeze(-1), input_transform=normalize))
     model = ModelListGP(*models)
-    with own_random_state(seed):
+    with isolated_random_state(seed, X.device):
         fit_gpytorch_mll(SumMarginalLogLikelihood(model.likelihood, model))
     return model
 
@@ -159,7 +149,7 @@ def propose_by_gradient(
         acqf = LogExpectedImprovement(
             model, incumbent, posterior_transform=ScalarizedPosteriorTransform(weights)
         )
-        with own_random_state(seed):
+        with isolated_random_state(seed, X.device):
             candidate, value = optimize_acqf(
                 acqf, bounds, q=1, num_restarts=20, raw_samples=512, options={"seed": seed}
             )

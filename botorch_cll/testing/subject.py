@@ -18,6 +18,8 @@ from botorch.sampling.get_sampler import get_sampler
 from botorch.utils.multi_objective.pareto import is_non_dominated
 from torch import Tensor
 
+from botorch_cll.optim.random_state import isolated_random_state
+
 NUM_ROWS = 16
 NUM_INPUTS = 2
 NUM_TASKS = 2
@@ -261,10 +263,10 @@ def own_random_state(seed: int = 0) -> Iterator[None]:
     Args:
         seed: The seed.
     """
+    device = "cuda" if torch.cuda.is_available() else "cpu"
     numpy_state, python_state = np.random.get_state(), random.getstate()  # noqa: NPY002
     try:
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
+        with isolated_random_state(seed, torch.device(device)):
             np.random.seed(seed)  # noqa: NPY002
             random.seed(seed)
             yield

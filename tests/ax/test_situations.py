@@ -6,6 +6,8 @@ import pytest
 from ax.api.client import Client
 from ax.api.configs import ChoiceParameterConfig, RangeParameterConfig
 
+from botorch_cll.ax.surrogate_node import tried_without_value
+
 from support.ax_loops import SURROGATES, make_client, nodes, real_parameters, run, tasks
 
 EVERY_SURROGATE = pytest.mark.parametrize("surrogate", SURROGATES)
@@ -224,8 +226,55 @@ def test_running_failed_and_abandoned_trials(surrogate):
     run(client, only("a", "b"), 10)
     check_all_from_model(client)
     arms = [trial.arm.signature for trial in client._experiment.trials.values()]
-    # Only what failed may be tried again.
-    assert len(set(arms) - {arms[failed]}) == len([arm for arm in arms if arm != arms[failed]])
+    assert len(set(arms)) == len(arms)
+
+
+def no_value(client: Client, index: int) -> None:
+    client.complete_trial(trial_index=index, raw_data={"a": math.nan})
+
+
+ENDS = {"failed": Client.mark_trial_failed, "nan": no_value}
+
+
+@pytest.mark.parametrize("end", ENDS.values(), ids=ENDS.keys())
+@pytest.mark.parametrize("per_task", [False, True], ids=["joint", "per-task"])
+def test_what_came_to_nothing_is_not_proposed_again(end, per_task):
+    client = make_client("-a, -b" if per_task else "-a", per_task=per_task)
+    run(client, only("a", "b"), 5)
+    for _ in range(4):
+        (index,) = client.get_next_trials(max_trials=1)
+        end(client, index)
+    client.get_next_trials(max_trials=2)
+    check_all_from_model(client)
+    points = [trial.arm.parameters for trial in client._experiment.trials.values()]
+    for i, point in enumerate(points):
+        nearest = [math.dist(point.values(), other.values()) for other in points[:i]]
+        assert min(nearest, default=1.0) > 0.01
+
+
+def test_what_failed_counts_once_it_was_repeated():
+    client = make_client("-a")
+    run(client, only("a"), 5)
+    ((index, at),) = client.get_next_trials(max_trials=1).items()
+    client.mark_trial_failed(index)
+    assert tried_without_value(client._experiment)["a"][0].parameters == at
+    again = client.attach_trial(at)
+    client.complete_trial(trial_index=again, raw_data=only("a")(at))
+    assert tried_without_value(client._experiment) == {"a": []}
+
+
+def test_all_of_a_few_settings_are_tried_whatever_comes_of_them():
+    parameters = [
+        RangeParameterConfig(name="x0", parameter_type="int", bounds=(0, 2)),
+        ChoiceParameterConfig(name="x1", parameter_type="int", values=[0, 2, 5], is_ordered=True),
+    ]
+    client = make_client("-a", parameters=parameters)
+    run(client, only("a"), 4)
+    for _ in range(5):
+        (index,) = client.get_next_trials(max_trials=1)
+        client.mark_trial_failed(index)
+    check_all_from_model(client)
+    assert len({trial.arm.signature for trial in client._experiment.trials.values()}) == 9
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ from support.ax_loops import SURROGATES, make_client, run, tasks
     [
         ({"surrogate": "gp"}, r"surrogate in \['multi_rbf', .*\], got 'gp'"),
         ({"acquisition": "ucb"}, r"acquisition in \('log_ei', 'log_nei'\), got 'ucb'"),
-        ({"num_sobol": 2}, "num_sobol of at least 3, got 2"),
+        ({"num_sobol": 2}, "num_sobol as an integer of at least 3, got 2"),
+        ({"num_sobol": 5.5}, "num_sobol as an integer of at least 3, got 5.5"),
         ({"model_options": {"depth": 3}}, r"model_options among \['activation', .*got \['depth'\]"),
         ({"model_options": {"seed": 3}}, r"model_options among .*got \['seed'\]"),
         ({"optimizer_options": {"q": 3}}, r"optimizer_options among \['num_restarts', .*\['q'\]"),

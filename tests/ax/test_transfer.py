@@ -10,6 +10,7 @@ from ax.core.objective import Objective
 from ax.core.optimization_config import OptimizationConfig
 from ax.core.parameter import ChoiceParameter, ParameterType, RangeParameter
 from ax.core.search_space import SearchSpace
+from ax.exceptions.core import UserInputError
 from botorch.exceptions.errors import UnsupportedError
 
 from botorch_cll.ax import save_client
@@ -129,3 +130,25 @@ def test_auxiliary_experiments(surrogate):
     model = client._generation_strategy.adapter.botorch_model
     assert model.num_outputs == 1
     assert model.num_tasks == 2
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ({"data_set": "wine"}, r"is_task=True, got 'data_set': the experiment has \['task'\]"),
+        ({"x0": 1.0}, r"is_task=True, got 'x0'"),
+        ({"task": "mnist"}, r"values \['iris', 'wine', 'digits'\] of 'task', got 'mnist'"),
+    ],
+    ids=["absent", "no-task", "no-value"],
+)
+def test_the_target_is_a_value_of_the_task_parameter(target, message):
+    client = long_client(num_source=0)
+    client.set_generation_strategy(strategy(target_task=target))
+    with pytest.raises(UserInputError, match=message):
+        client.get_next_trials(max_trials=1)
+
+
+def test_a_target_needs_a_task_parameter():
+    client = make_client("-a", target_task={"data_set": "wine"})
+    with pytest.raises(UserInputError, match="got 'data_set': the experiment has none"):
+        client.get_next_trials(max_trials=1)

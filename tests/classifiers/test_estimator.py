@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from botorch.exceptions.errors import InputDataError
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
@@ -60,11 +61,57 @@ def test_random_state_decides_and_clones_are_equal():
     assert torch.equal(torch.get_rng_state(), state)
 
 
+def test_random_state_may_be_what_scikit_learn_takes():
+    X, y = make_pictures(30)
+
+    def probabilities(random_state):
+        classifier = MultiTaskClassifier(num_epochs=1, random_state=random_state)
+        return classifier.fit(X, y).predict_proba(X)
+
+    drawn = probabilities(np.random.RandomState(3))
+    np.testing.assert_array_equal(probabilities(np.random.RandomState(3)), drawn)
+    np.testing.assert_array_equal(probabilities(np.int64(3)), probabilities(3))
+    assert not np.array_equal(probabilities(None), probabilities(None))
+    with pytest.raises(ValueError, match="cannot be used to seed"):
+        probabilities("three")
+
+
 def test_refusals():
     X, y = make_pictures(30)
-    with pytest.raises(ValueError, match=r"n x h x w or .*got shape \(30, 400\)"):
+    with pytest.raises(InputDataError, match=r"n x h x w or .*got shape \(30, 400\)"):
         MultiTaskClassifier().fit(X.reshape(30, -1), y)
-    with pytest.raises(ValueError, match=r"30 x T labels, got shape \(30,\)"):
+    with pytest.raises(InputDataError, match=r"30 x T labels, got shape \(30,\)"):
         MultiTaskClassifier().fit(X, y[:, 0])
     with pytest.raises(NotFittedError, match="not fitted"):
         MultiTaskClassifier().predict(X)
+    with pytest.raises(ValueError, match="non-negative and finite lr, got -1"):
+        MultiTaskClassifier(lr=-1).fit(X, y)
+
+
+def test_score_does_not_broadcast_labels():
+    X, y = make_pictures(30)
+    classifier = MultiTaskClassifier(num_epochs=1).fit(X, y)
+    for labels in (y[:1], y[:, :1], y[0, 0], y[:, 0], y[:-1]):
+        with pytest.raises(InputDataError, match="Expected 30 x 2 labels, got shape"):
+            classifier.score(X, labels)
+
+
+def test_what_is_missing_is_refused():
+    X, y = make_pictures(30)
+    holed = X.copy()
+    holed[3, 4, 5] = np.nan
+    holed[4, 4, 5] = np.inf
+    codes = np.unique(y, return_inverse=True)[1].reshape(y.shape).astype(float)
+    unlabeled = codes.copy()
+    unlabeled[2, 1] = np.nan
+    classifier = MultiTaskClassifier(num_epochs=1).fit(X, codes)
+    for call in (classifier.predict, classifier.predict_proba):
+        with pytest.raises(InputDataError, match="finite pictures, got 2 numbers that are not"):
+            call(holed)
+    for call in (classifier.fit, classifier.score):
+        with pytest.raises(InputDataError, match="finite pictures, got 2 numbers that are not"):
+            call(holed, codes)
+        with pytest.raises(InputDataError, match="a label for each picture and task, got 1 NaN"):
+            call(X, unlabeled)
+        with pytest.raises(InputDataError, match="got 1 NaN"):
+            call(X, unlabeled.astype(object))

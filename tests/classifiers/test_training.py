@@ -154,3 +154,10 @@ def test_refusals(n, options):
     options = {"num_epochs": 1, "generator": seeded(), **options}
     with pytest.raises(ValueError, match="Expected training pictures, epochs and a batch size"):
         fit_classifier(Linear(), make_data(n), **options)
+
+
+@pytest.mark.parametrize("rate", ["lr", "cross_stitch_lr"])
+@pytest.mark.parametrize("value", [-1.0, float("nan"), float("inf")])
+def test_learning_rates_in_range(rate, value):
+    with pytest.raises(ValueError, match=f"non-negative and finite {rate}, got {value}"):
+        fit_classifier(Linear(), make_data(5), num_epochs=1, generator=seeded(), **{rate: value})

@@ -107,7 +107,7 @@ def test_ensemble_is_trained_and_diverse() -> None:
 
 
 def test_vbll_has_one_model_per_task() -> None:
-    subject = Subject(peers.fit_vbll)
+    subject = Subject(peers.fit_stock_vbll)
     model = subject.fit(num_epochs=5)
     assert isinstance(model, ModelList)
     assert model.posterior(subject.X).mean.shape == (16, 2)

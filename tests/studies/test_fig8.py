@@ -7,7 +7,7 @@ from botorch_cll.fit import GradientOptions, fit_rbf_ensemble
 from botorch_cll.studies.fig8 import (
     FAST_PROTOCOL,
     FIG8,
-    NETWORKS,
+    NETWORK_NAMES,
     PAPER_PROTOCOL,
     make_network,
     run_fig8,
@@ -36,7 +36,7 @@ def test_the_protocol_is_the_papers():
     assert len(FIG8) == 20 * 3 * 4
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", NETWORK_NAMES)
 def test_errors_fall_and_rows_are_the_ends_of_the_curves(name):
     output = run_fig8(key(name), CONFIG)
     assert output.curves == run_fig8(key(name), CONFIG).curves
@@ -74,7 +74,7 @@ def test_single_networks_do_not_know_of_the_other_task():
 
 def test_networks_have_the_layers_of_the_paper():
     X, Y = torch.rand(9, 2).double(), torch.rand(9, 2).double()
-    layers = {name: make_network(name, X, Y, 5, 0).correlation for name in NETWORKS}
+    layers = {name: make_network(name, X, Y, 5, 0).correlation for name in NETWORK_NAMES}
     assert layers["SingleRBF"] is None
     assert layers["MultiRBF"] is None
     assert layers["MultiRBF+"].is_linear

@@ -7,7 +7,7 @@ from botorch.fit import fit_gpytorch_mll
 from botorch.models import MultiTaskGP
 from gpytorch.mlls import ExactMarginalLogLikelihood
 
-from botorch_cll.studies.surrogates import own_random_state
+from botorch_cll.optim.random_state import isolated_random_state
 from botorch_cll.studies.wide import (
     IndexKernelMultiTaskGP,
     WideKroneckerGP,
@@ -41,7 +41,7 @@ def test_index_kernel_expresses_negative_relations_and_the_default_does_not() ->
     Y[4:, 0] = math.nan  # four points say what the first task has to do with the second
     errors, correlations = [], []
     for gp_class in (MultiTaskGP, IndexKernelMultiTaskGP):
-        with own_random_state(0):
+        with isolated_random_state(0):
             model = WideMultiTaskGP(X, Y, gp_class=gp_class)
             fit_gpytorch_mll(ExactMarginalLogLikelihood(model.gp.likelihood, model.gp))
         with torch.no_grad():
@@ -57,7 +57,7 @@ def test_index_kernel_expresses_negative_relations_and_the_default_does_not() ->
 def test_kronecker_gp_predicts_what_dense_algebra_says() -> None:
     X, Y = data()
     test_X = torch.rand(5, 2, dtype=torch.double, generator=torch.Generator().manual_seed(3)) * 3
-    with own_random_state(0):
+    with isolated_random_state(0):
         model = WideKroneckerGP(X, Y)
     with torch.no_grad():
         # Unequal noise of the tasks is what KroneckerMultiTaskGP.posterior does not get right.
@@ -94,7 +94,7 @@ def test_kronecker_gp_refuses_missing_values() -> None:
 
 def small_vbll() -> tuple[WideVBLL, torch.Tensor]:
     X, Y = data()
-    with own_random_state(0):
+    with isolated_random_state(0):
         model = WideVBLL(X, Y)
         model.train_networks(X, Y, {"num_epochs": 5})
     return model, X
@@ -118,7 +118,7 @@ def test_vbll_predicts_point_by_point_as_botorch_s_model_does() -> None:
 def test_vbll_covariance_is_that_of_sampled_networks() -> None:
     model, X = small_vbll()
     points = X[:3]
-    with torch.no_grad(), own_random_state(1):
+    with torch.no_grad(), isolated_random_state(1):
         covariance = model.posterior(points).distribution.covariance_matrix
         sampled = model.networks[0].sample(torch.Size([40_000]))(model.normalize(points))
     values = data()[1][:, 0].std() * sampled.squeeze(-1)

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from botorch.exceptions.errors import InputDataError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -18,6 +17,7 @@ from botorch_cll.files import write_atomically
 from botorch_cll.studies.bench import fitting, scale, swarms
 from botorch_cll.studies.bench.clock import clock, limited_threads
 from botorch_cll.studies.bench.report import report_bench
+from botorch_cll.studies.rows import read_rows
 
 PARTS = ("fit", "propose", "swarm", "scale")
 _PACKAGES = ("botorch_cll", "torch", "botorch", "gpytorch", "pymoo", "cma")
@@ -126,21 +126,8 @@ def read_bench(paths: Sequence[Path]) -> pd.DataFrame:
     Raises:
         InputDataError: If a file holds something else.
     """
-    frames = []
-    for path in paths:
-        try:
-            frame = pd.read_csv(path)
-        except pd.errors.ParserError as error:
-            raise InputDataError(f"Expected a CSV file, got {path}: {error}") from error
-        missing = {"part", "method", "repeat", "seconds", "threads", "versions"} - set(
-            frame.columns
-        )
-        if missing:
-            raise InputDataError(
-                f"Expected rows of the command bench in {path}, got none of {sorted(missing)}."
-            )
-        frames.append(frame)
-    return pd.concat(frames, ignore_index=True)
+    columns = ("part", "method", "repeat", "seconds", "threads", "versions")
+    return pd.concat([read_rows(path, columns) for path in paths], ignore_index=True)
 
 
 def _versions() -> str:

@@ -103,8 +103,11 @@ def fit_in_process(method: str, size: Size, threads: int, time_limit: float) -> 
     if done.returncode == 0:
         result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
         return result
-    if done.returncode in (-signal.SIGXCPU, -signal.SIGKILL):
+    if done.returncode == -signal.SIGXCPU:
         return {"failure": f"> {time_limit:g} s"}
+    if done.returncode == -signal.SIGKILL:
+        # As a rule the system's, when there is no memory left.
+        return {"failure": "killed (memory?)"}
     last = done.stderr.strip().splitlines()[-1:] or [f"exit status {done.returncode}"]
     out_of_memory = any(words in last[0] for words in ("allocate memory", "MemoryError"))
     return {"failure": "out of memory" if out_of_memory else last[0]}

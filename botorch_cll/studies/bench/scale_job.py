@@ -18,6 +18,7 @@ from botorch_cll.studies.bench.clock import clock, limited_threads
 from botorch_cll.studies.surrogates import SURROGATES, without_sparse_warning
 
 _MIB = 1 << 20
+_GRACE = 5
 _STATUS = Path("/proc/self/status")
 
 
@@ -45,7 +46,12 @@ def memory(field: str) -> float:
 
 
 def _set_limit(kind: int, value: float) -> None:
-    resource.setrlimit(kind, (math.ceil(value), math.ceil(value)))
+    """Set a limit of this process.
+
+    The hard limit is a little above: at a hard limit of processor time the system kills as it does
+    for want of memory, at the soft one it sends a signal that says so.
+    """
+    resource.setrlimit(kind, (math.ceil(value), math.ceil(value) + _GRACE))
 
 
 def run_job(job: dict[str, Any], now: Callable[[], float]) -> dict[str, float]:

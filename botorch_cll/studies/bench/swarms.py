@@ -15,8 +15,9 @@ from botorch.optim import optimize_acqf
 from torch import Tensor
 
 from botorch_cll.optim import optimize_acqf_pso
+from botorch_cll.optim.random_state import isolated_random_state
 from botorch_cll.studies.bench.clock import time_side_by_side
-from botorch_cll.studies.surrogates import INDEPENDENT_GPS, OURS, SURROGATES, own_random_state
+from botorch_cll.studies.surrogates import INDEPENDENT_GPS, OURS, SURROGATES
 from botorch_cll.test_functions import CompositeTasks
 from botorch_cll.test_functions.composite import PAIRS
 
@@ -194,7 +195,7 @@ def _work(
         found.append(value.item())
 
     def gradients() -> None:
-        with own_random_state(seed):
+        with isolated_random_state(seed, bounds.device):
             _, value = optimize_acqf(
                 acqf, bounds, 1, NUM_RESTARTS, RAW_SAMPLES, options={"seed": seed}
             )

@@ -23,6 +23,7 @@ from botorch_cll import __version__
 from botorch_cll.files import write_atomically
 from botorch_cll.studies.prediction.problems import Problem
 from botorch_cll.studies.prediction.scores import PERCENT, draw_data, score
+from botorch_cll.studies.rows import read_rows
 from botorch_cll.studies.surrogates import SURROGATES
 
 KEY = ["family", "problem", "n", "rich", "seed", "surrogate"]
@@ -133,16 +134,9 @@ def read_fits(paths: Sequence[Path]) -> pd.DataFrame:
     """Read what `run_fits` has written, from one file or the parts of several.
 
     Raises:
-        InputDataError: If a file has other columns, or a fit occurs twice.
+        InputDataError: If a file is none of `run_fits`, or a fit occurs twice.
     """
-    frames = []
-    for path in paths:
-        frame = pd.read_csv(path)
-        absent = [column for column in COLUMNS if column not in frame]
-        if absent:
-            raise InputDataError(f"Expected the columns of a study in {path}, got no {absent}.")
-        frames.append(frame)
-    rows = pd.concat(frames)
+    rows = pd.concat([read_rows(path, COLUMNS) for path in paths])
     twice = rows[rows.duplicated(KEY)]
     if len(twice):
         raise InputDataError(

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import pandas as pd
 from rich import box
 from rich.table import Table
-from scipy.stats import t as student_t
 
 from botorch_cll.studies.prediction.comparison import decimals, paired_means, paired_scores
+from botorch_cll.studies.report.statistics import Interval, mean_interval
 from botorch_cll.studies.surrogates import (
     INDEPENDENT_GPS,
     INDEX_KERNEL_GP,
@@ -31,31 +30,10 @@ _HEADERS = {
 }
 
 
-class Interval(NamedTuple):
-    """A mean and its 95 % confidence interval, NaN if there is only one value."""
-
-    mean: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        """The mean with its interval in brackets."""
-        interval = "" if math.isnan(self.low) else f" [{self.low:+.3f}, {self.high:+.3f}]"
-        return f"{self.mean:+.3f}{interval}"
-
-
-def confidence_interval(values: pd.Series) -> Interval:
-    r"""Student's interval :math:`\bar v \pm t_{0.975, n - 1}\, s / \sqrt n` of a mean.
-
-    Args:
-        values: `n` independent values.
-
-    Returns:
-        The mean and the ends of the interval.
-    """
-    mean, n = values.mean(), len(values)
-    half = student_t.ppf(0.975, n - 1) * values.std() / math.sqrt(n) if n > 1 else math.nan
-    return Interval(mean, mean - half, mean + half)
+def interval_text(interval: Interval) -> str:
+    """A mean with its interval in brackets, if there is one."""
+    ends = "" if math.isnan(interval.low) else f" [{interval.low:+.3f}, {interval.high:+.3f}]"
+    return f"{interval.mean:+.3f}{ends}"
 
 
 def layer_differences(results: pd.DataFrame, metric: str) -> pd.Series:
@@ -68,7 +46,7 @@ def layer_intervals(results: pd.DataFrame, metric: str) -> dict[tuple[str, str],
     """The interval of `layer_differences` over the seeds, by family and problem."""
     differences = layer_differences(results, metric)
     return {
-        key: confidence_interval(values)
+        key: mean_interval(values)
         for key, values in differences.groupby(level=["family", "problem"], sort=False)
     }
 
@@ -104,7 +82,7 @@ def layer_table(results: pd.DataFrame) -> Table:
     for title in ("RMSE", "NLPD"):
         table.add_column(title, justify="right")
     for key in columns[0]:
-        table.add_row(key[1], *[str(intervals[key]) for intervals in columns])
+        table.add_row(key[1], *[interval_text(intervals[key]) for intervals in columns])
     return table
 
 
@@ -142,7 +120,7 @@ def layer_lines(results: pd.DataFrame) -> list[str]:
     unrelated = results[results.correlation == 0]
     if len(unrelated):
         by_seed = layer_differences(unrelated, "rmse").groupby(level="seed").mean()
-        interval = confidence_interval(by_seed)
+        interval = mean_interval(by_seed)
         verdict = "hurt beyond noise" if interval.low > 0 else "not hurt beyond noise"
-        lines.append(f"p = 0, with layer - without, RMSE: {interval}: {verdict}")
+        lines.append(f"p = 0, with layer - without, RMSE: {interval_text(interval)}: {verdict}")
     return lines

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pandas as pd
 import pytest
 import torch
@@ -27,6 +29,13 @@ def test_a_fit_in_a_process_of_its_own_tells_seconds_and_memory() -> None:
     result = fit_in_process(OURS, Size(30, 2, 3), threads=1, time_limit=120)
     assert 0 < result["seconds"] < 60
     assert 0 <= result["peak_mib"] < 2000
+
+
+def test_a_killed_fit_is_not_called_slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "killed.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(scale, "JOB_MODULE", "killed")
+    assert fit_in_process(OURS, Size(9, 2, 3), 1, 120) == {"failure": "killed (memory?)"}
 
 
 def test_what_fails_says_why_and_is_not_tried_at_larger_sizes(

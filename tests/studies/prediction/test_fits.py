@@ -158,5 +158,5 @@ def test_parts_of_a_study_are_put_together_and_repetitions_refused(
         read_fits([parts[0], parts[0]])
     other = tmp_path / "other.csv"
     other.write_text("a,b\n1,2\n")
-    with pytest.raises(InputDataError, match=r"columns of a study in .*other.csv"):
+    with pytest.raises(InputDataError, match=r"columns of this command in .*other.csv"):
         read_fits([other])

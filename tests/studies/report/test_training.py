@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from botorch_cll.studies.fig8 import NETWORKS, PAPER_PROTOCOL
+from botorch_cll.studies.fig8 import NETWORK_NAMES, PAPER_PROTOCOL
 from botorch_cll.studies.report.training import report_fig8
 from botorch_cll.studies.results import Results
 
@@ -16,7 +16,7 @@ def results(factors: dict[str, float], spread: float, num_seeds: int = 10) -> Re
     for seed in range(num_seeds):
         common = generator.normal()
         for p in (1.0, 0.5):
-            for name in NETWORKS:
+            for name in NETWORK_NAMES:
                 error = factors[name] * np.exp(common + spread * generator.normal())
                 key = {"study": "fig8", "seed": seed, "correlation": p, "method": name}
                 for task in (1, 2):
@@ -26,7 +26,11 @@ def results(factors: dict[str, float], spread: float, num_seeds: int = 10) -> Re
                         for quantity in ("train_error", "test_error")
                         for x in (0.0, 1.0)
                     ]
-    levels = {"seed": list(range(num_seeds)), "correlation": [1.0, 0.5], "method": list(NETWORKS)}
+    levels = {
+        "seed": list(range(num_seeds)),
+        "correlation": [1.0, 0.5],
+        "method": list(NETWORK_NAMES),
+    }
     frames = pd.DataFrame(rows), pd.DataFrame(curves), pd.DataFrame()
     return Results("fig8", PAPER_PROTOCOL, levels, *frames)
 
@@ -64,7 +68,7 @@ def test_the_interval_is_students_on_the_logarithm():
 
 
 def test_differences_within_the_luck_are_undecided():
-    equal = dict.fromkeys(NETWORKS, 1.0)
+    equal = dict.fromkeys(NETWORK_NAMES, 1.0)
     assert (claims(results(equal, spread=2.0)).verdict == "undecided").all()
 
 

@@ -6,10 +6,11 @@ import torch
 from rich.console import Console
 from scipy.stats import ttest_rel
 
+from botorch_cll.studies.report.statistics import mean_interval
 from botorch_cll.studies.surrogates import MULTI_TASK_GP, NO_LAYER, OURS
 from botorch_cll.studies.unequal.tables import (
     comparison_lines,
-    confidence_interval,
+    interval_text,
     layer_intervals,
     layer_lines,
     layer_table,
@@ -59,14 +60,17 @@ def test_interval_is_that_of_the_paired_t_test() -> None:
     assert interval.low == pytest.approx(expected.low)
     assert interval.high == pytest.approx(expected.high)
     assert interval.mean == pytest.approx((rows[OURS] - rows[NO_LAYER]).mean())
-    assert str(interval) == f"{interval.mean:+.3f} [{interval.low:+.3f}, {interval.high:+.3f}]"
+    assert (
+        interval_text(interval)
+        == f"{interval.mean:+.3f} [{interval.low:+.3f}, {interval.high:+.3f}]"
+    )
 
 
 def test_one_seed_has_no_interval() -> None:
-    interval = confidence_interval(pd.Series([0.25]))
+    interval = mean_interval([0.25])
     assert math.isnan(interval.low)
     assert math.isnan(interval.high)
-    assert str(interval) == "+0.250"
+    assert interval_text(interval) == "+0.250"
 
 
 @pytest.mark.parametrize(
@@ -108,4 +112,4 @@ def test_tables_have_a_row_per_problem_and_fit_80_columns() -> None:
     assert "15 points beside 200" in text
     assert text.count("b p=0.9") == 2
     for interval in layer_intervals(results, "nlpd").values():
-        assert str(interval) in text
+        assert interval_text(interval) in text
