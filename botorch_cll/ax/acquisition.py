@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from inspect import signature
 from math import prod
 from typing import Any
@@ -20,7 +20,6 @@ from botorch.acquisition.logei import (
     qLogProbabilityOfFeasibility,
 )
 from botorch.acquisition.multioutput_acquisition import MultiOutputAcquisitionFunction
-from botorch.exceptions.errors import CandidateGenerationError
 from botorch.generation.sampling import SamplingStrategy
 from botorch.models.model import Model
 from botorch.optim.optimize_mixed import MAX_CHOICES_ENUMERATE
@@ -30,17 +29,12 @@ from botorch_cll.ax.incumbent import best_value, feasible_rows
 from botorch_cll.ax.rounding import Rounding
 from botorch_cll.ax.surrogate import JointSurrogate
 from botorch_cll.optim import optimize_acqf_pso
+from botorch_cll.optim.known_points import KnownPoints
 from botorch_cll.optim.random_state import isolated_random_state
 
 SEARCH = {"num_restarts": 20, "raw_samples": 512}
 ROUNDED_SEARCH = {"num_restarts": 4, "raw_samples": 256}
 """Without gradients, which rounding rules out, each swarm moves for much longer."""
-
-SAME_POINT = 1e-6
-"""Points nearer than this, in fractions of the box, are the same."""
-
-OTHER_POINT = 1e-3
-"""How far a candidate has to move away from a point that is known already."""
 
 GRID = 1e-8
 """The resolution of candidates, in fractions of the box."""
@@ -249,24 +243,17 @@ class SwarmAcquisition(Acquisition):
         }
 
     def _search(self, rounding: Rounding, arguments: dict[str, Any]) -> tuple[Tensor, Tensor]:
-        """Run the swarms; once more, kept away from known points, if they end up at one."""
-        arguments = {
+        """Run the swarms, away from known points unless there is nothing else.
+
+        Ax knows what to do with points that it has had already.
+        """
+        candidates, values = optimize_acqf_pso(
             **arguments,
-            "acq_function": self.acqf,
-            "sequential": arguments["q"] > 1,
-            "post_processing_func": rounding if rounding else None,
-        }
-        candidates, values = optimize_acqf_pso(**arguments)
-        assert values is not None
-        distance = self._distance_to_known_points(arguments["bounds"])
-        if all(bool(distance(x) > SAME_POINT) for x in candidates):
-            return candidates, values
-        # If nothing else is left: Ax knows what to do with points it has had already.
-        with suppress(CandidateGenerationError):
-            candidates, values = optimize_acqf_pso(
-                **arguments,
-                nonlinear_inequality_constraints=[(lambda x: distance(x) - OTHER_POINT, True)],
-            )
+            acq_function=self.acqf,
+            sequential=arguments["q"] > 1,
+            post_processing_func=rounding if rounding else None,
+            X_avoid=self._known_points(),
+        )
         assert values is not None
         return candidates, values
 
@@ -286,15 +273,8 @@ class SwarmAcquisition(Acquisition):
             },
         )
         assert value is not None
-        is_new = self._distance_to_known_points(arguments["bounds"])(higher[0]) > SAME_POINT
+        is_new = KnownPoints(self._known_points(), arguments["bounds"]).are_new(higher)
         return (higher, value) if bool(is_new & (value > values)) else (candidates, values)
-
-    def _distance_to_known_points(self, bounds: Tensor) -> Callable[[Tensor], Tensor]:
-        """How far a `d`-dim point is from the next known one, in fractions of the box."""
-        lower, upper = bounds
-        width = torch.where(upper > lower, upper - lower, 1.0)
-        known = self._known_points()
-        return lambda x: ((x - known) / width).abs().amax(dim=-1).amin(dim=-1)
 
 
 def _on_grid(X: Tensor, bounds: Tensor) -> Tensor:
