@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from abc import ABC
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 import torch
@@ -21,7 +22,7 @@ from botorch.sampling.base import MCSampler
 from botorch.utils.types import DEFAULT, _DefaultType
 from torch import Tensor
 
-from botorch_cll.models.blocks import TaskBlocks, weights_like
+from botorch_cll.models.blocks import TaskBlocks, noise_weights, weights_like
 from botorch_cll.models.conditioning import AddedRows
 from botorch_cll.models.left_out import (
     LeftOut,
@@ -300,8 +301,9 @@ class RBFEnsembleModel(MultiTaskEnsembleModel, FantasizeMixin, ABC):
     def loo(self) -> LeftOut:
         """Predictions of the training observations by the members that have not seen them.
 
-        Every member is fitted to a share of the rows, so this takes no further fit. Where nearly
-        all members have seen a row, their closed-form leave-one-out predictions stand in.
+        Every member is fitted to a share of the rows, so this takes no further fit. Where fewer
+        than two members have not seen a row, all members' closed-form leave-one-out predictions
+        stand in. A fit by gradients has no closed form: there such rows are NaN.
 
         Returns:
             Means and variances in the order and scale of `train_Y`.
@@ -321,11 +323,18 @@ class RBFEnsembleModel(MultiTaskEnsembleModel, FantasizeMixin, ABC):
         data = self.data
         moments = data.Y.new_full((2, *data.Y.shape), torch.nan)
         moments[:, self.left_out_rows] = self.left_out
-        rest = moments[0].isnan().all(-1).nonzero().squeeze(-1)
-        for rows in rest.split(max(1, _MAX_ELEMENTS // self.network.weight.numel())):
-            outputs, remote = self.mixed_outputs(data.X[rows])
-            trusted = trusted_members(data.observed[rows], self.bags[:, rows])
-            moments[:, rows] = torch.stack(self.calibrated_moments(outputs, remote, trusted))
+        rest = torch.ones_like(data.observed[:, 0])
+        rest[self.left_out_rows] = False
+        if bool(rest.any()):
+            # The weights of a task without data are drawn, not solved for.
+            solution = replace(self.solution(), weight=self.network.weight.unsqueeze(-1))
+            at_a_time = max(1, _MAX_ELEMENTS // (self.num_restarts * self.num_tasks))
+            for rows in rest.nonzero().squeeze(-1).split(at_a_time):
+                outputs, remote = self.out_of_sample_outputs(rows, solution)
+                if self.correlation is not None:
+                    outputs = self.correlation(outputs)
+                trusted = trusted_members(data.observed[rows], self.bags[:, rows])
+                moments[:, rows] = torch.stack(self.calibrated_moments(outputs, remote, trusted))
         mean, variance = moments
         noise = self.noise.expand_as(mean)
         if data.Yvar is not None:
@@ -345,11 +354,41 @@ class RBFEnsembleModel(MultiTaskEnsembleModel, FantasizeMixin, ABC):
             trusted: A `S x n x T`-dim boolean tensor of the predictions to use.
 
         Returns:
-            Two `n x T`-dim tensors, in the scale of the transformed outcomes, without noise.
+            Two `n x T`-dim tensors, in the scale of the transformed outcomes, without noise; NaN
+            where there is no prediction to use.
         """
-        mean, variance, _ = left_out_moments(outputs, trusted)
+        mean, variance, used = left_out_moments(outputs, trusted)
         squared = average_trusted(remote.square(), trusted)
-        return mean, self.inflation * variance + self.remote_variance * squared
+        variance = self.inflation * variance + self.remote_variance * squared
+        return mean.where(used, torch.nan), variance.where(used, torch.nan)
+
+    def out_of_sample_outputs(self, rows: Tensor, solution: RidgeSolution) -> tuple[Tensor, Tensor]:
+        """Preliminary outputs in training rows, each by a fit that has not seen the task's row.
+
+        Args:
+            rows: A tensor of row numbers.
+            solution: The solution that the members' output weights are.
+
+        Returns:
+            Two `S x len(rows) x T`-dim tensors: the outputs, and how remote the rows are.
+        """
+        data = self.data
+        weight = (noise_weights(data)[rows] * self.bags[:, rows]).movedim(-1, 1)
+        Y = data.Y[rows].nan_to_num(0.0).T.unsqueeze(-1)
+        at_a_time = max(1, _MAX_ELEMENTS // solution.weight.numel())
+        outputs, supports = [], []
+        for chosen in torch.arange(len(rows), device=rows.device).split(at_a_time):
+            phi = self.network.features(data.X[rows[chosen]])
+            supports.append(self.network.support(phi))
+            outputs.append(
+                solution.leave_one_out(
+                    phi, weight[..., chosen], Y[:, chosen].expand(*phi.shape[:2], -1, -1)
+                )
+            )
+        return (
+            torch.cat(outputs, dim=-2).squeeze(-1).movedim(1, -1),
+            remoteness(torch.cat(supports, dim=-1).movedim(1, -1)),
+        )
 
     def _as_given(self, values: Tensor) -> Tensor:
         """Bring `n x T` values of canonical rows into the order and shape of `train_Y`."""

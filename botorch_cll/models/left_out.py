@@ -45,16 +45,31 @@ def average_trusted(values: Tensor, trusted: Tensor) -> Tensor:
     return (share * values).sum(0) / share.sum(0).clamp_min(1.0)
 
 
-def trusted_members(observed: Tensor, bags: Tensor) -> Tensor:
-    """Which members' predictions of which observations are honest.
+def honest_members(observed: Tensor, bags: Tensor) -> Tensor:
+    """Which members have not seen which observations, where there are two of them at least.
 
     Args:
         observed: A `n x T`-dim boolean tensor.
         bags: A `S x n x T`-dim boolean tensor: what each member was fitted to.
 
     Returns:
-        A `S x n x T`-dim boolean tensor: the members that have not seen an observation; all of them
-        where fewer than two have not, whose predictions have to leave the row out instead.
+        A `S x n x T`-dim boolean tensor, false for all members where fewer than two (one, if the
+        ensemble has no more) have not seen an observation.
     """
-    trusted = observed & ~bags
-    return trusted | (observed & (trusted.sum(0) < min(2, len(bags))))
+    unseen = observed & ~bags
+    return unseen & (unseen.sum(0) >= min(2, len(bags)))
+
+
+def trusted_members(observed: Tensor, bags: Tensor) -> Tensor:
+    """Which members' predictions of which observations to use where all of them are honest.
+
+    Args:
+        observed: A `n x T`-dim boolean tensor.
+        bags: A `S x n x T`-dim boolean tensor: what each member was fitted to.
+
+    Returns:
+        A `S x n x T`-dim boolean tensor: `honest_members`, and where there are none all members,
+        whose predictions have to leave the row out instead.
+    """
+    honest = honest_members(observed, bags)
+    return honest | (observed & ~honest.any(0))
