@@ -30,7 +30,7 @@ from botorch_cll.models.left_out import (
     left_out_moments,
     trusted_members,
 )
-from botorch_cll.models.multi_task import MultiTaskEnsembleModel
+from botorch_cll.models.multi_task import MultiTaskEnsembleModel, check_finite
 from botorch_cll.nn import CorrelationLearningLayer, RBFNetwork
 from botorch_cll.nn.rbf import included_columns
 from botorch_cll.nn.ridge import EXCLUDED, RidgeSolution, solve_ridge
@@ -408,9 +408,11 @@ class RBFEnsembleModel(MultiTaskEnsembleModel, FantasizeMixin, ABC):
 
         Every member takes all new rows into its output weights; centers, widths, ridge, correlation
         layer and calibration stay as they are. Without a correlation layer this is exactly what a
-        fit of these weights to the old and the new rows would do. With one, a task learns from its
-        own new observations by the weights of its own network, and from those of other tasks
-        through the layer; see `AddedRows.output_weights`. This model is not changed.
+        two-stage fit of these weights to the old and the new rows would do. (Weights that Adam
+        fitted are no closed form: there the step is the same, and its result is no such fit.) With
+        a layer, a task learns from its own new observations by the weights of its own network, and
+        from those of other tasks through the layer; see `AddedRows.output_weights`. This model is
+        not changed.
 
         Args:
             X: A `batch_shape x n' x d`-dim tensor of inputs in the scale of `train_X`; in the long
@@ -427,7 +429,8 @@ class RBFEnsembleModel(MultiTaskEnsembleModel, FantasizeMixin, ABC):
         Raises:
             ModelFittingError: If the model was not fitted to its training data.
             BotorchTensorDimensionError: If shapes do not fit together.
-            InputDataError: If `X` has another dtype than the model.
+            InputDataError: If `X` has another dtype than the model, or an observed target is
+                infinite or not in the domain of the outcome transform.
         """
         self._check_fitted()
         task = self._check_inputs(X)
@@ -447,15 +450,16 @@ class RBFEnsembleModel(MultiTaskEnsembleModel, FantasizeMixin, ABC):
         self.eval()
         X = self._transformed(X, with_task=task is not None)
         Y = self._by_task(Y.expand(*batch, *Y.shape[-2:]), task)
+        observed = ~Y.isnan()
         if hasattr(self, "outcome_transform"):
             Y = self._map_outcomes(self.outcome_transform, Y, X)
+        check_finite(Y, ~observed)
         if noise is None:
             Yvar = Y.new_full((X.shape[-2], self.num_tasks), torch.nan)
         else:
             Yvar = self._by_task(
                 noise.expand(*noise.shape[:-2], *Y.shape[-2:-1], num_columns), task
             )
-        observed = ~Y.detach().isnan()
         if bool(observed.all(-1).all()) or bool((observed == observed[(0,) * len(batch)]).all()):
             observed = observed[(0,) * len(batch)]
         added = AddedRows(
@@ -477,11 +481,10 @@ class RBFEnsembleModel(MultiTaskEnsembleModel, FantasizeMixin, ABC):
 
     def _conditioned(self, added: AddedRows) -> Self:
         if self._solution is None:
-            self._solution = self.solution()
-        model = copy.copy(self)
-        # Buffers stay what they are; modules would be moved along by `to`.
-        model._buffers = dict(self._buffers)
-        model._modules = {name: copy.deepcopy(module) for name, module in self._modules.items()}
+            # What is kept has to serve gradients later on too.
+            with torch.inference_mode(False), torch.no_grad():
+                self._solution = self.solution()
+        model = copy.deepcopy(self)
         model._added = added
         model._added_weight = added.output_weights(self.network, self._solution, self.correlation)
         return model
@@ -566,6 +569,14 @@ class RBFEnsembleModel(MultiTaskEnsembleModel, FantasizeMixin, ABC):
             setattr(self, name, None if value is None else torch.empty_like(value))
         self._solution = None
         return super().load_state_dict(state, strict=strict, assign=assign)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        # These are never changed in place, and tensors with a gradient cannot be copied.
+        memo |= {id(kept): kept for kept in (self._solution, self._added, self._added_weight)}
+        model = type(self).__new__(type(self))
+        memo[id(self)] = model
+        model.__dict__.update(copy.deepcopy(self.__dict__, memo))
+        return model
 
     def _apply(self, fn: Any, recurse: bool = True) -> Self:
         """Move what is not a parameter or buffer along with `to` and the like."""

@@ -219,12 +219,7 @@ class MultiTaskEnsembleModel(Model, ABC):
         self.outcome_transform.train()
         Y, Yvar = self.outcome_transform(Y, Yvar, X)
         self.outcome_transform.eval()
-        broken = ~Y.isfinite() & ~missing
-        if bool(broken.any()):
-            raise InputDataError(
-                "Expected finite targets from the outcome transform, got "
-                f"{int(broken.sum())} that are NaN or infinite."
-            )
+        check_finite(Y, missing)
         return Y.masked_fill(missing, torch.nan), Yvar
 
     # -- what BoTorch asks for -----------------------------------------------------------------
@@ -323,7 +318,7 @@ class MultiTaskEnsembleModel(Model, ABC):
         self.eval()
         X = self._transformed(X, with_task=task is not None)
         latent = self.forward(self.tasks.without_task(X))
-        noise_std = self._noise_std(observation_noise, latent)
+        noise_std = self._noise_std(observation_noise, latent, with_task=task is not None)
         values, noise = self._untransform(latent, noise_std, X)
         values = _choose(values, columns, None if task is None else task.unsqueeze(-2))
         noise = None if noise is None else _choose(noise, columns, task)
@@ -394,21 +389,28 @@ class MultiTaskEnsembleModel(Model, ABC):
     def _to_unit_cube(self, X: Tensor) -> Tensor:
         return (X - self.input_offset) / self.input_scale
 
-    def _noise_std(self, observation_noise: bool | Tensor, values: Tensor) -> Tensor | None:
+    def _noise_std(
+        self, observation_noise: bool | Tensor, values: Tensor, with_task: bool
+    ) -> Tensor | None:
         """Noise standard deviations of all tasks in the scale of the transformed outcomes."""
         if isinstance(observation_noise, bool):
             if not observation_noise:
                 return None
             return self.noise.sqrt().expand(*values.shape[:-3], *values.shape[-2:])
-        if observation_noise.ndim > 0 and observation_noise.shape[-1] not in (1, self.num_outputs):
+        if not isinstance(observation_noise, Tensor):
+            raise UnsupportedError(
+                f"Expected observation_noise to be a bool or a tensor, got {observation_noise!r}."
+            )
+        num_columns = 1 if with_task else self.num_outputs
+        if observation_noise.ndim > 0 and observation_noise.shape[-1] not in (1, num_columns):
             raise BotorchTensorDimensionError(
-                f"Expected observation_noise with {self.num_outputs} columns, got shape "
+                f"Expected observation_noise with {num_columns} columns, got shape "
                 f"{tuple(observation_noise.shape)}."
             )
         std = values.new_zeros(*values.shape[:-3], *values.shape[-2:])
-        std[..., list(self.tasks.outputs)] = observation_noise.sqrt().expand(
-            *std.shape[:-1], self.num_outputs
-        )
+        # Where points hold their task, the noise of a point is in the column of its own task too.
+        columns = range(self.num_tasks) if with_task else self.tasks.outputs
+        std[..., list(columns)] = observation_noise.sqrt().expand(*std.shape[:-1], len(columns))
         return std
 
     def _untransform(
@@ -447,6 +449,24 @@ class MultiTaskEnsembleModel(Model, ABC):
             for i, task in enumerate(self.tasks.values)
         ]
         return torch.cat(columns, dim=-1)
+
+
+def check_finite(Y: Tensor, missing: Tensor) -> None:
+    """Raise an `InputDataError` if a transformed target that is not missing is no finite number.
+
+    Args:
+        Y: A tensor of transformed targets.
+        missing: A boolean tensor of that shape.
+
+    Raises:
+        InputDataError: If it is so.
+    """
+    broken = ~Y.isfinite() & ~missing
+    if bool(broken.any()):
+        raise InputDataError(
+            "Expected finite targets, also on the scale of the outcome transform, got "
+            f"{int(broken.sum())} that are NaN or infinite."
+        )
 
 
 def _choose(values: Tensor, columns: list[int], task: Tensor | None) -> Tensor:
