@@ -12,12 +12,14 @@ import torch
 from botorch.exceptions.errors import (
     BotorchTensorDimensionError,
     DeprecationError,
+    InputDataError,
     ModelFittingError,
     UnsupportedError,
 )
 from botorch.models.model import FantasizeMixin
 from botorch.models.transforms.input import InputTransform
 from botorch.models.transforms.outcome import OutcomeTransform
+from botorch.models.utils import fantasize as fantasize_flag
 from botorch.sampling.base import MCSampler
 from botorch.utils.types import DEFAULT, _DefaultType
 from torch import Tensor
@@ -31,6 +33,7 @@ from botorch_cll.models.left_out import (
     trusted_members,
 )
 from botorch_cll.models.multi_task import MultiTaskEnsembleModel, check_finite
+from botorch_cll.models.tasks import whole_number
 from botorch_cll.nn import CorrelationLearningLayer, RBFNetwork
 from botorch_cll.nn.rbf import included_columns
 from botorch_cll.nn.ridge import EXCLUDED, RidgeSolution, solve_ridge
@@ -93,7 +96,8 @@ class RBFEnsembleModel(MultiTaskEnsembleModel, FantasizeMixin, ABC):
         num_centers: The number of centers of each network; fewer where there are fewer rows. If
             omitted, 40, or a tenth of the rows up to 80. More express more, at quadratic cost.
         missing: `"raise"`, or `"mask"` if NaN in `train_Y` stands for a task not observed there.
-        input_transform: A BoTorch input transform.
+        input_transform: A BoTorch input transform. No fit changes its parameters, such as those of
+            a `Warp`.
         outcome_transform: A BoTorch outcome transform; standardizes every task if omitted.
             `None` for none.
         seed: The seed of everything random in the fit.
@@ -131,6 +135,9 @@ class RBFEnsembleModel(MultiTaskEnsembleModel, FantasizeMixin, ABC):
         outcome_transform: OutcomeTransform | _DefaultType | None = DEFAULT,
         seed: int = 0,
     ) -> None:
+        num_restarts, seed = whole_number("num_restarts", num_restarts), whole_number("seed", seed)
+        if num_centers is not None:
+            num_centers = whole_number("num_centers", num_centers)
         for name, value in (("num_restarts", num_restarts), ("num_centers", num_centers)):
             if value is not None and value < 1:
                 raise UnsupportedError(f"Expected {name} of at least 1, got {value}.")
@@ -313,8 +320,7 @@ class RBFEnsembleModel(MultiTaskEnsembleModel, FantasizeMixin, ABC):
             UnsupportedError: If the model was conditioned on further observations.
         """
         self._check_fitted()
-        if self._added is not None:
-            raise UnsupportedError("Expected a model as it was fitted, got a conditioned one.")
+        self.check_not_conditioned()
         if self.bags is None or self.left_out is None:
             raise ModelFittingError(
                 "Expected a model fitted to its training data, got one whose state comes from "
@@ -433,6 +439,11 @@ class RBFEnsembleModel(MultiTaskEnsembleModel, FantasizeMixin, ABC):
                 infinite or not in the domain of the outcome transform.
         """
         self._check_fitted()
+        for name, tensor in (("Y", Y), ("noise", noise)):
+            if tensor is not None and not isinstance(tensor, Tensor):
+                raise InputDataError(
+                    f"Expected {name} to be a tensor, got {type(tensor).__name__}."
+                )
         task = self._check_inputs(X)
         num_columns = self.num_outputs if task is None else 1
         if Y.ndim < 2 or Y.shape[-2:] != (X.shape[-2], num_columns):
@@ -448,7 +459,8 @@ class RBFEnsembleModel(MultiTaskEnsembleModel, FantasizeMixin, ABC):
                 f"{tuple(Y.shape[:-2])} of Y and {tuple(self.batch_shape)} of the model."
             ) from error
         self.eval()
-        X = self._transformed(X, with_task=task is not None)
+        with fantasize_flag():
+            X = self._transformed(X, with_task=task is not None)
         Y = self._by_task(Y.expand(*batch, *Y.shape[-2:]), task)
         observed = ~Y.isnan()
         if hasattr(self, "outcome_transform"):
@@ -513,16 +525,30 @@ class RBFEnsembleModel(MultiTaskEnsembleModel, FantasizeMixin, ABC):
             DeprecationError: If `observation_noise` is a bool, as in BoTorch.
         """
         kwargs.pop("propagate_grads", None)
-        if observation_noise is None:
-            posterior = self.posterior(X, observation_noise=True)
-        elif isinstance(observation_noise, Tensor):
-            posterior = self.posterior(X, observation_noise=observation_noise)
+        if isinstance(observation_noise, Tensor):
             kwargs["noise"] = observation_noise
-        else:
+        elif observation_noise is not None:
             raise DeprecationError(
                 f"Expected observation_noise to be a tensor or None, got {observation_noise!r}."
             )
+        with fantasize_flag():
+            posterior = self.posterior(
+                X, observation_noise=True if observation_noise is None else observation_noise
+            )
         return self.condition_on_observations(X, sampler(posterior), **kwargs)
+
+    def check_not_conditioned(self) -> None:
+        """Refuse a model that knows more than its training data.
+
+        Raises:
+            UnsupportedError: If the model was conditioned on further observations.
+        """
+        if self._added is not None:
+            raise UnsupportedError(
+                "Expected a model as it was fitted, got one conditioned on further observations, "
+                "which can be predicted with and conditioned again only. Fit a new model to all "
+                "data, with warm_start=the model before it was conditioned."
+            )
 
     # -- state ---------------------------------------------------------------------------------
 
@@ -533,11 +559,7 @@ class RBFEnsembleModel(MultiTaskEnsembleModel, FantasizeMixin, ABC):
             UnsupportedError: If the model was conditioned on further observations, which no other
                 model's state could hold.
         """
-        if self._added is not None:
-            raise UnsupportedError(
-                "Expected a model as it was fitted, got one conditioned on further observations: "
-                "it has no state of its own. Fit a model to all data instead."
-            )
+        self.check_not_conditioned()
         return super().state_dict(*args, **kwargs)
 
     def load_state_dict(
@@ -545,8 +567,8 @@ class RBFEnsembleModel(MultiTaskEnsembleModel, FantasizeMixin, ABC):
     ) -> Any:
         """Load a state, also one of another number of training rows or centers.
 
-        What a state knows of the rows it was fitted to is left out where their number differs; then
-        `loo` and fantasies need a new fit.
+        What a state knows of the rows it was fitted to is left out where this model's are others;
+        then `loo` and fantasies need a new fit.
 
         Args:
             state_dict: The state of a model with as many restarts and tasks.
@@ -555,18 +577,26 @@ class RBFEnsembleModel(MultiTaskEnsembleModel, FantasizeMixin, ABC):
 
         Returns:
             The missing and unexpected keys.
+
+        Raises:
+            UnsupportedError: If the model was conditioned on further observations.
         """
+        self.check_not_conditioned()
         state = dict(state_dict)
         centers = state.get("network.centers")
         if centers is not None and centers.shape[-2] != self.network.centers.shape[-2]:
             self.allocate(centers.shape[-2])
-        bags = state.get("bags")
-        same_rows = bags is not None and bags.shape[1] == len(self._rows_X)
+        rows = state.get("rows_fingerprint")
+        same_rows = rows is not None and int(rows) == int(self.rows_fingerprint)
+        state["rows_fingerprint"] = self.rows_fingerprint
         for name in ("bags", "left_out", "left_out_rows"):
             if not same_rows:
                 state.pop(name, None)
             value = state.get(name)
-            setattr(self, name, None if value is None else torch.empty_like(value))
+            if value is not None:
+                dtype = self.train_X.dtype if value.is_floating_point() else value.dtype
+                value = torch.empty_like(value, dtype=dtype, device=self.train_X.device)
+            setattr(self, name, value)
         self._solution = None
         return super().load_state_dict(state, strict=strict, assign=assign)
 

@@ -386,6 +386,11 @@ def test_conditioned_models_move_copy_and_refuse_to_have_a_state():
         model.state_dict()
     with pytest.raises(UnsupportedError, match="conditioned"):
         model.loo()
+    with pytest.raises(UnsupportedError, match="conditioned"):
+        model.load_state_dict(fitted("linear_layer").state_dict())
+    with pytest.raises(UnsupportedError, match="Fit a new model to all data, with warm_start"):
+        fit_rbf_ensemble(model)
+    assert torch.equal(moments(model, at), expected)
 
 
 def test_what_does_not_fit_is_refused():

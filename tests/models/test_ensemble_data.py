@@ -226,6 +226,18 @@ def test_long_data_give_the_bits_of_wide_data(make, unequal, position):
         assert torch.equal(moments(long, at, observation_noise=True), expected)
 
 
+@EVERY_MODEL
+@pytest.mark.parametrize("num_points", [1, 2])
+def test_an_observation_of_each_of_two_tasks_will_do(make, num_points):
+    X, Y, at = rand(num_points, 2), torch.tensor([[1.0, 2.0]]).double(), rand(5, 2, seed=3)
+    if num_points == 2:
+        Y = torch.tensor([[1.0, NAN], [NAN, 2.0]]).double()
+    wide = fit(make, X, Y, missing="mask")
+    assert_sound(wide, at)
+    long = fit(make, *long_form(X, Y, [0, 1]), task_feature=2)
+    assert torch.equal(moments(long, at), moments(wide, at))
+
+
 def test_task_column_in_the_posterior_chooses_the_task_of_each_point():
     X, Y = rand(18, 2), tasks(rand(18, 2), 3)
     values = [7, -3, 100]

@@ -124,8 +124,23 @@ def test_a_state_from_other_data_has_none():
     same = MultiRBFCorrelationModel(model.train_X, model.train_Y, num_restarts=6, num_centers=10)
     same.load_state_dict(model.state_dict())
     assert torch.equal(same.loo().mean, model.loo().mean)
-    other = MultiRBFCorrelationModel(rand(9, 2), rand(9, 2), num_restarts=6, num_centers=10)
-    other.load_state_dict(model.state_dict())
-    assert torch.equal(other.posterior(rand(3, 2)).mean, model.posterior(rand(3, 2)).mean)
-    with pytest.raises(ModelFittingError, match="other data"):
-        other.loo()
+    single = MultiRBFCorrelationModel(
+        model.train_X.float(), model.train_Y.float(), num_restarts=6, num_centers=10
+    )
+    single.load_state_dict(model.state_dict())
+    torch.testing.assert_close(single.loo().mean.double(), model.loo().mean, rtol=1e-3, atol=1e-3)
+    gap = model.train_Y.clone()
+    gap[3, 0] = NAN
+    for X, Y in (
+        (rand(9, 2), rand(9, 2)),
+        (rand(20, 2, seed=1), model.train_Y),
+        (model.train_X, gap),
+        (model.train_X, model.train_Y + 1.0),
+    ):
+        other = MultiRBFCorrelationModel(X, Y, num_restarts=6, num_centers=10, missing="mask")
+        other.load_state_dict(model.state_dict())
+        assert torch.equal(other.posterior(rand(3, 2)).mean, model.posterior(rand(3, 2)).mean)
+        with pytest.raises(ModelFittingError, match="other data"):
+            other.loo()
+        with pytest.raises(ModelFittingError, match="other data"):
+            other.condition_on_observations(rand(1, 2), rand(1, 2))
