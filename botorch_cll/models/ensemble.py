@@ -5,14 +5,11 @@ from __future__ import annotations
 import copy
 from abc import ABC
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 import torch
 from botorch.exceptions.errors import (
-    BotorchTensorDimensionError,
     DeprecationError,
-    InputDataError,
     ModelFittingError,
     UnsupportedError,
 )
@@ -24,15 +21,15 @@ from botorch.sampling.base import MCSampler
 from botorch.utils.types import DEFAULT, _DefaultType
 from torch import Tensor
 
-from botorch_cll.models.blocks import TaskBlocks, noise_weights, weights_like
-from botorch_cll.models.conditioning import AddedRows
+from botorch_cll.models.blocks import TaskBlocks, noise_weights
+from botorch_cll.models.conditioning import AddedRows, rows_to_add
 from botorch_cll.models.left_out import (
     LeftOut,
     average_trusted,
     left_out_moments,
-    trusted_members,
+    predict_left_out,
 )
-from botorch_cll.models.multi_task import MultiTaskEnsembleModel, check_finite
+from botorch_cll.models.multi_task import MultiTaskEnsembleModel
 from botorch_cll.models.tasks import whole_number
 from botorch_cll.nn import CorrelationLearningLayer, RBFNetwork
 from botorch_cll.nn.rbf import included_columns
@@ -326,28 +323,7 @@ class RBFEnsembleModel(MultiTaskEnsembleModel, FantasizeMixin, ABC):
                 "Expected a model fitted to its training data, got one whose state comes from "
                 "other data: call botorch_cll.fit.fit_rbf_ensemble(model) first."
             )
-        data = self.data
-        moments = data.Y.new_full((2, *data.Y.shape), torch.nan)
-        moments[:, self.left_out_rows] = self.left_out
-        rest = torch.ones_like(data.observed[:, 0])
-        rest[self.left_out_rows] = False
-        if bool(rest.any()):
-            # The weights of a task without data are drawn, not solved for.
-            solution = replace(self.solution(), weight=self.network.weight.unsqueeze(-1))
-            at_a_time = max(1, _MAX_ELEMENTS // (self.num_restarts * self.num_tasks))
-            for rows in rest.nonzero().squeeze(-1).split(at_a_time):
-                outputs, remote = self.out_of_sample_outputs(rows, solution)
-                if self.correlation is not None:
-                    outputs = self.correlation(outputs)
-                trusted = trusted_members(data.observed[rows], self.bags[:, rows])
-                moments[:, rows] = torch.stack(self.calibrated_moments(outputs, remote, trusted))
-        mean, variance = moments
-        noise = self.noise.expand_as(mean)
-        if data.Yvar is not None:
-            noise = torch.where(data.Yvar.isnan(), noise, data.Yvar)
-        X = self.tasks.with_task(self._rows_X, self.output_tasks[0])
-        mean, std = self._untransform_moments(mean, (variance + noise).sqrt(), X)
-        return LeftOut(self._as_given(mean), self._as_given(std.square()))
+        return predict_left_out(self)
 
     def calibrated_moments(
         self, outputs: Tensor, remote: Tensor, trusted: Tensor
@@ -396,17 +372,6 @@ class RBFEnsembleModel(MultiTaskEnsembleModel, FantasizeMixin, ABC):
             remoteness(torch.cat(supports, dim=-1).movedim(1, -1)),
         )
 
-    def _as_given(self, values: Tensor) -> Tensor:
-        """Bring `n x T` values of canonical rows into the order and shape of `train_Y`."""
-        given = torch.full_like(self.train_Y, torch.nan)
-        if self.tasks.feature is None:
-            row, task = (~self.train_Y.isnan()).nonzero(as_tuple=True)
-            given[row, task] = values[self._row, task]
-            return given[:, list(self.tasks.outputs)]
-        keep = ~self.train_Y[:, 0].isnan()
-        given[keep, 0] = values[self._row, self.tasks.index(self.train_X[keep])]
-        return given
-
     # -- fantasies -----------------------------------------------------------------------------
 
     def condition_on_observations(self, X: Tensor, Y: Tensor, noise: Tensor | None = None) -> Self:
@@ -439,57 +404,8 @@ class RBFEnsembleModel(MultiTaskEnsembleModel, FantasizeMixin, ABC):
                 infinite or not in the domain of the outcome transform.
         """
         self._check_fitted()
-        for name, tensor in (("Y", Y), ("noise", noise)):
-            if tensor is not None and not isinstance(tensor, Tensor):
-                raise InputDataError(
-                    f"Expected {name} to be a tensor, got {type(tensor).__name__}."
-                )
-        task = self._check_inputs(X)
-        num_columns = self.num_outputs if task is None else 1
-        if Y.ndim < 2 or Y.shape[-2:] != (X.shape[-2], num_columns):
-            raise BotorchTensorDimensionError(
-                f"Expected Y of shape batch_shape x {X.shape[-2]} x {num_columns}, got "
-                f"{tuple(Y.shape)} for X of shape {tuple(X.shape)}."
-            )
-        try:
-            batch = torch.broadcast_shapes(X.shape[:-2], Y.shape[:-2], self.batch_shape)
-        except RuntimeError as error:
-            raise BotorchTensorDimensionError(
-                f"Expected batch shapes that broadcast, got {tuple(X.shape[:-2])} of X, "
-                f"{tuple(Y.shape[:-2])} of Y and {tuple(self.batch_shape)} of the model."
-            ) from error
-        self.eval()
-        with fantasize_flag():
-            X = self._transformed(X, with_task=task is not None)
-        Y = self._by_task(Y.expand(*batch, *Y.shape[-2:]), task)
-        observed = ~Y.isnan()
-        if hasattr(self, "outcome_transform"):
-            Y = self._map_outcomes(self.outcome_transform, Y, X)
-        check_finite(Y, ~observed)
-        if noise is None:
-            Yvar = Y.new_full((X.shape[-2], self.num_tasks), torch.nan)
-        else:
-            Yvar = self._by_task(
-                noise.expand(*noise.shape[:-2], *Y.shape[-2:-1], num_columns), task
-            )
-        if bool(observed.all(-1).all()) or bool((observed == observed[(0,) * len(batch)]).all()):
-            observed = observed[(0,) * len(batch)]
-        added = AddedRows(
-            X=self._to_unit_cube(self.tasks.without_task(X)),
-            Y=Y,
-            row_weight=weights_like(self.data, Yvar) * observed,
-        )
+        added = rows_to_add(self, X, Y, noise)
         return self._conditioned(added if self._added is None else self._added.join(added))
-
-    def _by_task(self, values: Tensor, task: Tensor | None) -> Tensor:
-        """Spread values of outputs, or of the task of each row, over columns of all tasks."""
-        if task is None and self.tasks.outputs == tuple(range(self.num_tasks)):
-            return values
-        columns = values.new_full((*values.shape[:-1], self.num_tasks), torch.nan)
-        if task is None:
-            columns[..., list(self.tasks.outputs)] = values
-            return columns
-        return columns.scatter(-1, task.unsqueeze(-1).expand_as(values), values)
 
     def _conditioned(self, added: AddedRows) -> Self:
         if self._solution is None:

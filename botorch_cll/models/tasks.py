@@ -160,6 +160,26 @@ class TaskLayout:
         column = X.new_full((*X.shape[:-1], 1), float(task))
         return torch.cat([X[..., : self.feature], column, X[..., self.feature :]], dim=-1)
 
+    def by_task(self, values: Tensor, task: Tensor | None) -> Tensor:
+        """Spread values of outputs, or of the task of each row, over columns of all tasks.
+
+        Args:
+            values: A `batch_shape x m`-dim tensor; with `task` a `batch_shape x 1`-dim one.
+            task: A tensor of positions in `values` of the rows' tasks that broadcasts to
+                `batch_shape`, or `None`.
+
+        Returns:
+            A `batch_shape x T`-dim tensor, NaN for other tasks.
+        """
+        num_tasks = len(self.values)
+        if task is None and self.outputs == tuple(range(num_tasks)):
+            return values
+        columns = values.new_full((*values.shape[:-1], num_tasks), torch.nan)
+        if task is None:
+            columns[..., list(self.outputs)] = values
+            return columns
+        return columns.scatter(-1, task.unsqueeze(-1).expand_as(values), values)
+
     def index(self, X: Tensor) -> Tensor:
         """Positions in `values` of the tasks in the task column of `X`.
 
