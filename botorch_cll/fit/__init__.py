@@ -45,18 +45,27 @@ def fit_rbf_ensemble(
         options: Options of the method; its defaults if omitted.
         warm_start: A model fitted before, or its `state_dict`, to start from: one of the same input
             dimension, whatever its numbers of rows, tasks, restarts and centers. The search of the
-            two-stage fit then starts from its settings and tries about half as many new ones.
+            two-stage fit then starts from its settings and tries a fifth as many new ones.
 
     Returns:
         The model, fitted and in evaluation mode.
 
     Raises:
-        UnsupportedError: If the method is not known, the options are not its own, or there is no
+        UnsupportedError: If the model is not of this package or was conditioned on further
+            observations, the method is not known, the options are not its own, or there is no
             starting from `warm_start`.
 
     Example:
         >>> model = fit_rbf_ensemble(MultiRBFCorrelationModel(train_X, train_Y))
     """
+    if not isinstance(model, RBFEnsembleModel):
+        raise UnsupportedError(f"Expected an RBFEnsembleModel, got {type(model).__name__}.")
+    model.check_not_conditioned()
+    if not isinstance(warm_start, RBFEnsembleModel | Mapping | None):
+        raise UnsupportedError(
+            "Expected warm_start to be an RBFEnsembleModel or its state_dict, got "
+            f"{type(warm_start).__name__}."
+        )
     if method not in _OPTIONS:
         raise UnsupportedError(f"Expected method in {sorted(_OPTIONS)}, got {method!r}.")
     options = _OPTIONS[method]() if options is None else options

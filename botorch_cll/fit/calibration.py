@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+import warnings
 
 import torch
+from botorch.exceptions.warnings import InputDataWarning
 from torch import Tensor
 
 from botorch_cll.models.data import TaskData
 from botorch_cll.models.ensemble import RBFEnsembleModel
-from botorch_cll.models.left_out import average_trusted, left_out_moments, trusted_members
+from botorch_cll.models.left_out import average_trusted, left_out_moments
 
 _NO_NOISE = 1e-6
 _USUAL_REMOTE = 0.3
@@ -28,22 +30,35 @@ def calibrate(
     model: RBFEnsembleModel,
     predictions: Tensor,
     remoteness: Tensor,
+    trusted: Tensor,
     rows: Tensor,
     generator: torch.Generator,
 ) -> None:
     """Set the model's calibration and what it knows of rows left out.
 
+    Warns where there is no prediction of a task to go by, which then keeps the variances that
+    `fit_variances` gives a task without data.
+
     Args:
         model: The model, its members fitted and their rows known.
-        predictions: A `S x len(rows) x T`-dim tensor of members' predictions, each by a fit that
-            has not seen the row or the member's own.
+        predictions: A `S x len(rows) x T`-dim tensor of members' predictions.
         remoteness: A `S x len(rows) x T`-dim tensor, how remote the rows are from the centers.
+        trusted: A `S x len(rows) x T`-dim boolean tensor: the predictions to go by, each of a fit
+            that has not seen the row.
         rows: The training rows predicted.
         generator: The source of the signs with which members leave the mean far from data.
     """
     data = model.data.rows(rows)
-    trusted = trusted_members(data.observed, model.bags[:, rows])
     mean, variance, used = left_out_moments(predictions, trusted)
+    without = (data.observed.any(0) & ~used.any(0)).nonzero().flatten().tolist()
+    if without:
+        warnings.warn(
+            "Expected observations that at least two members were not fitted to (one, if there is "
+            f"no other), got none of tasks {[model.tasks.values[i] for i in without]}: their noise "
+            "and intervals are not calibrated. Choose a smaller sample_fraction or more restarts.",
+            InputDataWarning,
+            stacklevel=4,
+        )
     remote = average_trusted(remoteness.square(), trusted)
     model.inflation, model.remote_variance, model.noise = fit_variances(
         mean, variance, remote, used, data
@@ -70,8 +85,8 @@ def fit_variances(
     targets; `σ_i^2` is the known noise variance of the observation where there is one. Variances
     fitted to the very errors they describe come out too small: with `n` errors and three variances
     they are multiplied by `(n + 1) / (n - 3)`, as in the predictive distribution of a linear model
-    with three coefficients. A task without data keeps `τ = 1`, `α_0` and a noise variance of one
-    unit.
+    with three coefficients. A task without predictions to fit to keeps `τ = 1`, `α_0` and a noise
+    variance of one unit, or the known one.
 
     Args:
         mean: A `n x T`-dim tensor.
@@ -122,15 +137,15 @@ def fit_variances(
     num_errors = used.sum(0).to(scale)
     correction = (num_errors + 1) / (num_errors - 3).clamp_min(1)
     tau, alpha, noise = (correction * values.exp() for values in best)
-    noise = noise * scale
+    without = num_errors == 0
+    noise = torch.where(without, 1.0, noise) * scale
     if data.Yvar is not None:
         given = data.Yvar.nanmean(0)
         noise = torch.where(given.isnan(), noise, given)
-    without = data.num_observed == 0
     return (
         torch.where(without, 1.0, tau),
         torch.where(without, _USUAL_REMOTE, alpha) * scale,
-        torch.where(without, scale, noise),
+        noise,
     )
 
 

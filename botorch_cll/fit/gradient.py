@@ -14,6 +14,7 @@ from botorch_cll.fit.calibration import calibrate
 from botorch_cll.fit.resampling import draw_bags
 from botorch_cll.models.blocks import noise_weights
 from botorch_cll.models.ensemble import RBFEnsembleModel
+from botorch_cll.models.left_out import honest_members
 from botorch_cll.nn import kmeans_centers
 
 _LATER_RIDGE = 1e-2
@@ -27,7 +28,10 @@ class GradientOptions:
         num_steps: The number of full-batch Adam steps (not stated in the paper).
         learning_rate: The first learning rate.
         milestones: The steps after which the learning rate is halved.
-        sample_fraction: The share of each task's rows that a restart is fitted to.
+        sample_fraction: The share of each task's rows that a restart is fitted to. Calibration and
+            `model.loo()` go by observations that at least two restarts were not fitted to: with
+            few restarts or a share near one there may be too few, with a share of one there is
+            none.
         share_hidden_layer: Whether all tasks use the same centers and widths (the paper's
             MultiRBF) instead of training their own.
         callback: Called before the first step and after every step with the number of steps made
@@ -106,7 +110,8 @@ def fit_gradient(model: RBFEnsembleModel, options: GradientOptions) -> None:
     # The ridge that later observations are taken in with; Adam itself has none.
     model.log_ridge = torch.full_like(model.log_ridge, math.log(_LATER_RIDGE))
     everything = torch.arange(len(data.X), device=data.X.device)
-    calibrate(model, *model.mixed_outputs(data.X), everything, generator)
+    honest = honest_members(data.observed, bags)
+    calibrate(model, *model.mixed_outputs(data.X), honest, everything, generator)
 
 
 def _share_gradients(model: RBFEnsembleModel) -> None:

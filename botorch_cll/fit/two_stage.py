@@ -23,16 +23,14 @@ from botorch_cll.fit.search import (
 )
 from botorch_cll.models.blocks import TaskBlocks, noise_weights
 from botorch_cll.models.data import TaskData
-from botorch_cll.models.ensemble import RBFEnsembleModel, remoteness
+from botorch_cll.models.ensemble import RBFEnsembleModel
 from botorch_cll.models.left_out import average_trusted, trusted_members
 from botorch_cll.nn import kmeans_centers
-from botorch_cll.nn.ridge import RidgeSolution
 
 _MIN_SCORE_ROWS, _MAX_SCORE_ROWS = 150, 600
 _MIN_SCORE_CENTERS, _ROWS_PER_SCORE_CENTER = 40, 8
 _MAX_CENTER_ROWS = 2_000
 MAX_HONEST_ROWS = 2_000
-_MAX_ELEMENTS = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -98,9 +96,10 @@ def fit_two_stage(
     model.network.weight.data = solution.weight.squeeze(-1)
     _draw_tasks_without_data(model, data, generator)
     rows = _choose_rows(data.observed, MAX_HONEST_ROWS, generator)
-    outputs, remote = _out_of_sample_outputs(model, data, bags, rows, solution)
+    outputs, remote = model.out_of_sample_outputs(rows, solution)
     honest = outputs + _fit_correlation_layer(model, data, bags, rows, outputs)
-    calibrate(model, honest, remote, rows, generator)
+    trusted = trusted_members(data.observed[rows], bags[:, rows])
+    calibrate(model, honest, remote, trusted, rows, generator)
 
 
 def _fit_correlation_layer(
@@ -285,29 +284,3 @@ def _draw_tasks_without_data(
     draws = draws - draws.mean(0)
     constant = model.network.weight[..., model.network.centers.shape[-2]]
     constant.copy_(torch.where(without, data.variance.sqrt() * draws, constant))
-
-
-def _out_of_sample_outputs(
-    model: RBFEnsembleModel, data: TaskData, bags: Tensor, rows: Tensor, solution: RidgeSolution
-) -> tuple[Tensor, Tensor]:
-    """Preliminary outputs of all tasks at given rows, by fits that have not seen the task's row.
-
-    Returns:
-        Two `S x len(rows) x T`-dim tensors: the outputs, and how remote the rows are.
-    """
-    weight = (noise_weights(data)[rows] * bags[:, rows]).movedim(-1, 1)
-    Y = data.Y[rows].nan_to_num(0.0).T.unsqueeze(-1)
-    at_a_time = max(1, _MAX_ELEMENTS // solution.weight.numel())
-    outputs, supports = [], []
-    for chosen in torch.arange(len(rows), device=rows.device).split(at_a_time):
-        phi = model.network.features(data.X[rows[chosen]])
-        supports.append(model.network.support(phi))
-        outputs.append(
-            solution.leave_one_out(
-                phi, weight[..., chosen], Y[:, chosen].expand(*phi.shape[:2], -1, -1)
-            )
-        )
-    return (
-        torch.cat(outputs, dim=-2).squeeze(-1).movedim(1, -1),
-        remoteness(torch.cat(supports, dim=-1).movedim(1, -1)),
-    )

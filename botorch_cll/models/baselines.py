@@ -104,8 +104,8 @@ class RegularizedMultiTaskRBFModel(RBFEnsembleModel):
             outcome_transform=outcome_transform,
             seed=seed,
         )
-        self.lambda_1 = lambda_1
-        self.lambda_2 = lambda_2
+        self.lambda_1 = None if lambda_1 is None else float(lambda_1)
+        self.lambda_2 = None if lambda_2 is None else float(lambda_2)
 
     @property
     def options(self) -> dict[str, Any]:

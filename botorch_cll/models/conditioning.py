@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
+from botorch.exceptions.errors import BotorchTensorDimensionError, InputDataError
+from botorch.models.utils import fantasize as fantasize_flag
 from torch import Tensor
 
+from botorch_cll.models.blocks import weights_like
+from botorch_cll.models.multi_task import check_finite
 from botorch_cll.nn import CorrelationLearningLayer, RBFNetwork, gaussian_rbf
 from botorch_cll.nn.ridge import RidgeSolution
+
+if TYPE_CHECKING:
+    from botorch_cll.models.ensemble import RBFEnsembleModel
 
 _LEAST_SHARE = 1e-9
 
@@ -132,6 +140,65 @@ class AddedRows:
         )
         counted = (self.row_weight > 0).to(radial).transpose(-1, -2)[..., None, :, None, :]
         return (radial.square() * counted).sum(-1).transpose(-1, -2)
+
+
+def rows_to_add(model: RBFEnsembleModel, X: Tensor, Y: Tensor, noise: Tensor | None) -> AddedRows:
+    """Further observations as a model sees them; see `condition_on_observations`.
+
+    Args:
+        model: A fitted model.
+        X: A `batch_shape x n' x d`-dim tensor of inputs.
+        Y: A `batch_shape' x n' x m`-dim tensor of targets.
+        noise: A tensor of noise variances that broadcasts to the shape of `Y`, or `None`.
+
+    Returns:
+        The rows, of which `batch_shape` broadcasts with that of the model.
+
+    Raises:
+        BotorchTensorDimensionError: If shapes do not fit together.
+        InputDataError: If a dtype is not that of the model, or a target has no finite value on the
+            scale of the outcome transform.
+    """
+    for name, tensor in (("Y", Y), ("noise", noise)):
+        if tensor is not None and not isinstance(tensor, Tensor):
+            raise InputDataError(f"Expected {name} to be a tensor, got {type(tensor).__name__}.")
+    task = model._check_inputs(X)
+    num_columns = model.num_outputs if task is None else 1
+    if Y.ndim < 2 or Y.shape[-2:] != (X.shape[-2], num_columns):
+        raise BotorchTensorDimensionError(
+            f"Expected Y of shape batch_shape x {X.shape[-2]} x {num_columns}, got "
+            f"{tuple(Y.shape)} for X of shape {tuple(X.shape)}."
+        )
+    try:
+        batch = torch.broadcast_shapes(X.shape[:-2], Y.shape[:-2], model.batch_shape)
+    except RuntimeError as error:
+        raise BotorchTensorDimensionError(
+            f"Expected batch shapes that broadcast, got {tuple(X.shape[:-2])} of X, "
+            f"{tuple(Y.shape[:-2])} of Y and {tuple(model.batch_shape)} of the model."
+        ) from error
+    model.eval()
+    with fantasize_flag():
+        X = model._transformed(X, with_task=task is not None)
+    Y = model.tasks.by_task(Y.expand(*batch, *Y.shape[-2:]), task)
+    observed = ~Y.isnan()
+    if hasattr(model, "outcome_transform"):
+        Y = model._map_outcomes(model.outcome_transform, Y, X)
+    check_finite(Y, ~observed)
+    if noise is None:
+        Yvar = Y.new_full((X.shape[-2], model.num_tasks), torch.nan)
+    else:
+        Yvar = model.tasks.by_task(
+            noise.expand(*noise.shape[:-2], *Y.shape[-2:-1], num_columns), task
+        )
+    # A mask that all batches share keeps the weights small.
+    first = observed[(0,) * len(batch)]
+    if bool((observed == first).all()):
+        observed = first
+    return AddedRows(
+        X=model._to_unit_cube(model.tasks.without_task(X)),
+        Y=Y,
+        row_weight=weights_like(model.data, Yvar) * observed,
+    )
 
 
 def _share_left(preliminary: Tensor, final: Tensor) -> Tensor:

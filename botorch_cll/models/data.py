@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,6 +54,16 @@ class TaskData:
         known = variance > 0
         usual = variance[known].mean() if bool(known.any()) else torch.ones_like(variance[0])
         return torch.where(known, variance, usual)
+
+    def fingerprint(self) -> Tensor:
+        """A number that tells these observations from others, a tensor of one `int64`.
+
+        It is the same in single and in double precision.
+        """
+        values = torch.cat([self.X, self.Y], dim=-1).float().cpu().numpy()
+        digest = hashlib.blake2b(values.tobytes(), digest_size=8).digest()
+        number = int.from_bytes(digest, "big", signed=True)
+        return torch.tensor(number, device=self.X.device)
 
     def rows(self, index: Tensor) -> TaskData:
         """The data of some rows."""
@@ -144,7 +155,8 @@ def check_training_data(
             infinite where it must not be, a variance is negative, or there are fewer than two
             observations.
     """
-    for name, tensor in (("train_X", X), ("train_Y", Y)):
+    tensors = {"train_X": X, "train_Y": Y} | ({} if Yvar is None else {"train_Yvar": Yvar})
+    for name, tensor in tensors.items():
         if not isinstance(tensor, Tensor):
             raise InputDataError(f"Expected {name} to be a tensor, got {type(tensor).__name__}.")
         if tensor.ndim != 2:
@@ -171,7 +183,6 @@ def check_training_data(
             f"Expected train_Yvar of the shape of train_Y, {tuple(Y.shape)}, got "
             f"{tuple(Yvar.shape)}."
         )
-    tensors = {"train_X": X, "train_Y": Y} | ({} if Yvar is None else {"train_Yvar": Yvar})
     for what in ("dtype", "device"):
         found = {name: getattr(tensor, what) for name, tensor in tensors.items()}
         if len(set(found.values())) > 1:
@@ -201,6 +212,6 @@ def check_training_data(
                 f"Expected no NaN in train_Yvar, got {int(Yvar.isnan().sum())}. Pass "
                 "missing='mask' if NaN stands for an unknown variance."
             )
-    count = int((~Y.isnan()).sum(0).max() if not long_format else (~Y.isnan()).sum())
+    count = int((~Y.isnan()).sum())
     if count < 2:
         raise InputDataError(f"Expected at least 2 observations, got {count}.")

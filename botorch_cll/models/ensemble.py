@@ -9,7 +9,6 @@ from typing import Any, ClassVar, Self
 
 import torch
 from botorch.exceptions.errors import (
-    BotorchTensorDimensionError,
     DeprecationError,
     ModelFittingError,
     UnsupportedError,
@@ -17,19 +16,21 @@ from botorch.exceptions.errors import (
 from botorch.models.model import FantasizeMixin
 from botorch.models.transforms.input import InputTransform
 from botorch.models.transforms.outcome import OutcomeTransform
+from botorch.models.utils import fantasize as fantasize_flag
 from botorch.sampling.base import MCSampler
 from botorch.utils.types import DEFAULT, _DefaultType
 from torch import Tensor
 
-from botorch_cll.models.blocks import TaskBlocks, weights_like
-from botorch_cll.models.conditioning import AddedRows
+from botorch_cll.models.blocks import TaskBlocks, noise_weights
+from botorch_cll.models.conditioning import AddedRows, rows_to_add
 from botorch_cll.models.left_out import (
     LeftOut,
     average_trusted,
     left_out_moments,
-    trusted_members,
+    predict_left_out,
 )
 from botorch_cll.models.multi_task import MultiTaskEnsembleModel
+from botorch_cll.models.tasks import whole_number
 from botorch_cll.nn import CorrelationLearningLayer, RBFNetwork
 from botorch_cll.nn.rbf import included_columns
 from botorch_cll.nn.ridge import EXCLUDED, RidgeSolution, solve_ridge
@@ -92,7 +93,8 @@ class RBFEnsembleModel(MultiTaskEnsembleModel, FantasizeMixin, ABC):
         num_centers: The number of centers of each network; fewer where there are fewer rows. If
             omitted, 40, or a tenth of the rows up to 80. More express more, at quadratic cost.
         missing: `"raise"`, or `"mask"` if NaN in `train_Y` stands for a task not observed there.
-        input_transform: A BoTorch input transform.
+        input_transform: A BoTorch input transform. No fit changes its parameters, such as those of
+            a `Warp`.
         outcome_transform: A BoTorch outcome transform; standardizes every task if omitted.
             `None` for none.
         seed: The seed of everything random in the fit.
@@ -130,6 +132,9 @@ class RBFEnsembleModel(MultiTaskEnsembleModel, FantasizeMixin, ABC):
         outcome_transform: OutcomeTransform | _DefaultType | None = DEFAULT,
         seed: int = 0,
     ) -> None:
+        num_restarts, seed = whole_number("num_restarts", num_restarts), whole_number("seed", seed)
+        if num_centers is not None:
+            num_centers = whole_number("num_centers", num_centers)
         for name, value in (("num_restarts", num_restarts), ("num_centers", num_centers)):
             if value is not None and value < 1:
                 raise UnsupportedError(f"Expected {name} of at least 1, got {value}.")
@@ -300,8 +305,9 @@ class RBFEnsembleModel(MultiTaskEnsembleModel, FantasizeMixin, ABC):
     def loo(self) -> LeftOut:
         """Predictions of the training observations by the members that have not seen them.
 
-        Every member is fitted to a share of the rows, so this takes no further fit. Where nearly
-        all members have seen a row, their closed-form leave-one-out predictions stand in.
+        Every member is fitted to a share of the rows, so this takes no further fit. Where fewer
+        than two members have not seen a row, all members' closed-form leave-one-out predictions
+        stand in. A fit by gradients has no closed form: there such rows are NaN.
 
         Returns:
             Means and variances in the order and scale of `train_Y`.
@@ -311,28 +317,13 @@ class RBFEnsembleModel(MultiTaskEnsembleModel, FantasizeMixin, ABC):
             UnsupportedError: If the model was conditioned on further observations.
         """
         self._check_fitted()
-        if self._added is not None:
-            raise UnsupportedError("Expected a model as it was fitted, got a conditioned one.")
+        self.check_not_conditioned()
         if self.bags is None or self.left_out is None:
             raise ModelFittingError(
                 "Expected a model fitted to its training data, got one whose state comes from "
                 "other data: call botorch_cll.fit.fit_rbf_ensemble(model) first."
             )
-        data = self.data
-        moments = data.Y.new_full((2, *data.Y.shape), torch.nan)
-        moments[:, self.left_out_rows] = self.left_out
-        rest = moments[0].isnan().all(-1).nonzero().squeeze(-1)
-        for rows in rest.split(max(1, _MAX_ELEMENTS // self.network.weight.numel())):
-            outputs, remote = self.mixed_outputs(data.X[rows])
-            trusted = trusted_members(data.observed[rows], self.bags[:, rows])
-            moments[:, rows] = torch.stack(self.calibrated_moments(outputs, remote, trusted))
-        mean, variance = moments
-        noise = self.noise.expand_as(mean)
-        if data.Yvar is not None:
-            noise = torch.where(data.Yvar.isnan(), noise, data.Yvar)
-        X = self.tasks.with_task(self._rows_X, self.output_tasks[0])
-        mean, std = self._untransform_moments(mean, (variance + noise).sqrt(), X)
-        return LeftOut(self._as_given(mean), self._as_given(std.square()))
+        return predict_left_out(self)
 
     def calibrated_moments(
         self, outputs: Tensor, remote: Tensor, trusted: Tensor
@@ -345,22 +336,41 @@ class RBFEnsembleModel(MultiTaskEnsembleModel, FantasizeMixin, ABC):
             trusted: A `S x n x T`-dim boolean tensor of the predictions to use.
 
         Returns:
-            Two `n x T`-dim tensors, in the scale of the transformed outcomes, without noise.
+            Two `n x T`-dim tensors, in the scale of the transformed outcomes, without noise; NaN
+            where there is no prediction to use.
         """
-        mean, variance, _ = left_out_moments(outputs, trusted)
+        mean, variance, used = left_out_moments(outputs, trusted)
         squared = average_trusted(remote.square(), trusted)
-        return mean, self.inflation * variance + self.remote_variance * squared
+        variance = self.inflation * variance + self.remote_variance * squared
+        return mean.where(used, torch.nan), variance.where(used, torch.nan)
 
-    def _as_given(self, values: Tensor) -> Tensor:
-        """Bring `n x T` values of canonical rows into the order and shape of `train_Y`."""
-        given = torch.full_like(self.train_Y, torch.nan)
-        if self.tasks.feature is None:
-            row, task = (~self.train_Y.isnan()).nonzero(as_tuple=True)
-            given[row, task] = values[self._row, task]
-            return given[:, list(self.tasks.outputs)]
-        keep = ~self.train_Y[:, 0].isnan()
-        given[keep, 0] = values[self._row, self.tasks.index(self.train_X[keep])]
-        return given
+    def out_of_sample_outputs(self, rows: Tensor, solution: RidgeSolution) -> tuple[Tensor, Tensor]:
+        """Preliminary outputs in training rows, each by a fit that has not seen the task's row.
+
+        Args:
+            rows: A tensor of row numbers.
+            solution: The solution that the members' output weights are.
+
+        Returns:
+            Two `S x len(rows) x T`-dim tensors: the outputs, and how remote the rows are.
+        """
+        data = self.data
+        weight = (noise_weights(data)[rows] * self.bags[:, rows]).movedim(-1, 1)
+        Y = data.Y[rows].nan_to_num(0.0).T.unsqueeze(-1)
+        at_a_time = max(1, _MAX_ELEMENTS // solution.weight.numel())
+        outputs, supports = [], []
+        for chosen in torch.arange(len(rows), device=rows.device).split(at_a_time):
+            phi = self.network.features(data.X[rows[chosen]])
+            supports.append(self.network.support(phi))
+            outputs.append(
+                solution.leave_one_out(
+                    phi, weight[..., chosen], Y[:, chosen].expand(*phi.shape[:2], -1, -1)
+                )
+            )
+        return (
+            torch.cat(outputs, dim=-2).squeeze(-1).movedim(1, -1),
+            remoteness(torch.cat(supports, dim=-1).movedim(1, -1)),
+        )
 
     # -- fantasies -----------------------------------------------------------------------------
 
@@ -369,9 +379,11 @@ class RBFEnsembleModel(MultiTaskEnsembleModel, FantasizeMixin, ABC):
 
         Every member takes all new rows into its output weights; centers, widths, ridge, correlation
         layer and calibration stay as they are. Without a correlation layer this is exactly what a
-        fit of these weights to the old and the new rows would do. With one, a task learns from its
-        own new observations by the weights of its own network, and from those of other tasks
-        through the layer; see `AddedRows.output_weights`. This model is not changed.
+        two-stage fit of these weights to the old and the new rows would do. (Weights that Adam
+        fitted are no closed form: there the step is the same, and its result is no such fit.) With
+        a layer, a task learns from its own new observations by the weights of its own network, and
+        from those of other tasks through the layer; see `AddedRows.output_weights`. This model is
+        not changed.
 
         Args:
             X: A `batch_shape x n' x d`-dim tensor of inputs in the scale of `train_X`; in the long
@@ -388,61 +400,19 @@ class RBFEnsembleModel(MultiTaskEnsembleModel, FantasizeMixin, ABC):
         Raises:
             ModelFittingError: If the model was not fitted to its training data.
             BotorchTensorDimensionError: If shapes do not fit together.
-            InputDataError: If `X` has another dtype than the model.
+            InputDataError: If `X` has another dtype than the model, or an observed target is
+                infinite or not in the domain of the outcome transform.
         """
         self._check_fitted()
-        task = self._check_inputs(X)
-        num_columns = self.num_outputs if task is None else 1
-        if Y.ndim < 2 or Y.shape[-2:] != (X.shape[-2], num_columns):
-            raise BotorchTensorDimensionError(
-                f"Expected Y of shape batch_shape x {X.shape[-2]} x {num_columns}, got "
-                f"{tuple(Y.shape)} for X of shape {tuple(X.shape)}."
-            )
-        try:
-            batch = torch.broadcast_shapes(X.shape[:-2], Y.shape[:-2], self.batch_shape)
-        except RuntimeError as error:
-            raise BotorchTensorDimensionError(
-                f"Expected batch shapes that broadcast, got {tuple(X.shape[:-2])} of X, "
-                f"{tuple(Y.shape[:-2])} of Y and {tuple(self.batch_shape)} of the model."
-            ) from error
-        self.eval()
-        X = self._transformed(X, with_task=task is not None)
-        Y = self._by_task(Y.expand(*batch, *Y.shape[-2:]), task)
-        if hasattr(self, "outcome_transform"):
-            Y = self._map_outcomes(self.outcome_transform, Y, X)
-        if noise is None:
-            Yvar = Y.new_full((X.shape[-2], self.num_tasks), torch.nan)
-        else:
-            Yvar = self._by_task(
-                noise.expand(*noise.shape[:-2], *Y.shape[-2:-1], num_columns), task
-            )
-        observed = ~Y.detach().isnan()
-        if bool(observed.all(-1).all()) or bool((observed == observed[(0,) * len(batch)]).all()):
-            observed = observed[(0,) * len(batch)]
-        added = AddedRows(
-            X=self._to_unit_cube(self.tasks.without_task(X)),
-            Y=Y,
-            row_weight=weights_like(self.data, Yvar) * observed,
-        )
+        added = rows_to_add(self, X, Y, noise)
         return self._conditioned(added if self._added is None else self._added.join(added))
-
-    def _by_task(self, values: Tensor, task: Tensor | None) -> Tensor:
-        """Spread values of outputs, or of the task of each row, over columns of all tasks."""
-        if task is None and self.tasks.outputs == tuple(range(self.num_tasks)):
-            return values
-        columns = values.new_full((*values.shape[:-1], self.num_tasks), torch.nan)
-        if task is None:
-            columns[..., list(self.tasks.outputs)] = values
-            return columns
-        return columns.scatter(-1, task.unsqueeze(-1).expand_as(values), values)
 
     def _conditioned(self, added: AddedRows) -> Self:
         if self._solution is None:
-            self._solution = self.solution()
-        model = copy.copy(self)
-        # Buffers stay what they are; modules would be moved along by `to`.
-        model._buffers = dict(self._buffers)
-        model._modules = {name: copy.deepcopy(module) for name, module in self._modules.items()}
+            # What is kept has to serve gradients later on too.
+            with torch.inference_mode(False), torch.no_grad():
+                self._solution = self.solution()
+        model = copy.deepcopy(self)
         model._added = added
         model._added_weight = added.output_weights(self.network, self._solution, self.correlation)
         return model
@@ -471,16 +441,30 @@ class RBFEnsembleModel(MultiTaskEnsembleModel, FantasizeMixin, ABC):
             DeprecationError: If `observation_noise` is a bool, as in BoTorch.
         """
         kwargs.pop("propagate_grads", None)
-        if observation_noise is None:
-            posterior = self.posterior(X, observation_noise=True)
-        elif isinstance(observation_noise, Tensor):
-            posterior = self.posterior(X, observation_noise=observation_noise)
+        if isinstance(observation_noise, Tensor):
             kwargs["noise"] = observation_noise
-        else:
+        elif observation_noise is not None:
             raise DeprecationError(
                 f"Expected observation_noise to be a tensor or None, got {observation_noise!r}."
             )
+        with fantasize_flag():
+            posterior = self.posterior(
+                X, observation_noise=True if observation_noise is None else observation_noise
+            )
         return self.condition_on_observations(X, sampler(posterior), **kwargs)
+
+    def check_not_conditioned(self) -> None:
+        """Refuse a model that knows more than its training data.
+
+        Raises:
+            UnsupportedError: If the model was conditioned on further observations.
+        """
+        if self._added is not None:
+            raise UnsupportedError(
+                "Expected a model as it was fitted, got one conditioned on further observations, "
+                "which can be predicted with and conditioned again only. Fit a new model to all "
+                "data, with warm_start=the model before it was conditioned."
+            )
 
     # -- state ---------------------------------------------------------------------------------
 
@@ -491,11 +475,7 @@ class RBFEnsembleModel(MultiTaskEnsembleModel, FantasizeMixin, ABC):
             UnsupportedError: If the model was conditioned on further observations, which no other
                 model's state could hold.
         """
-        if self._added is not None:
-            raise UnsupportedError(
-                "Expected a model as it was fitted, got one conditioned on further observations: "
-                "it has no state of its own. Fit a model to all data instead."
-            )
+        self.check_not_conditioned()
         return super().state_dict(*args, **kwargs)
 
     def load_state_dict(
@@ -503,8 +483,8 @@ class RBFEnsembleModel(MultiTaskEnsembleModel, FantasizeMixin, ABC):
     ) -> Any:
         """Load a state, also one of another number of training rows or centers.
 
-        What a state knows of the rows it was fitted to is left out where their number differs; then
-        `loo` and fantasies need a new fit.
+        What a state knows of the rows it was fitted to is left out where this model's are others;
+        then `loo` and fantasies need a new fit.
 
         Args:
             state_dict: The state of a model with as many restarts and tasks.
@@ -513,20 +493,36 @@ class RBFEnsembleModel(MultiTaskEnsembleModel, FantasizeMixin, ABC):
 
         Returns:
             The missing and unexpected keys.
+
+        Raises:
+            UnsupportedError: If the model was conditioned on further observations.
         """
+        self.check_not_conditioned()
         state = dict(state_dict)
         centers = state.get("network.centers")
         if centers is not None and centers.shape[-2] != self.network.centers.shape[-2]:
             self.allocate(centers.shape[-2])
-        bags = state.get("bags")
-        same_rows = bags is not None and bags.shape[1] == len(self._rows_X)
+        rows = state.get("rows_fingerprint")
+        same_rows = rows is not None and int(rows) == int(self.rows_fingerprint)
+        state["rows_fingerprint"] = self.rows_fingerprint
         for name in ("bags", "left_out", "left_out_rows"):
             if not same_rows:
                 state.pop(name, None)
             value = state.get(name)
-            setattr(self, name, None if value is None else torch.empty_like(value))
+            if value is not None:
+                dtype = self.train_X.dtype if value.is_floating_point() else value.dtype
+                value = torch.empty_like(value, dtype=dtype, device=self.train_X.device)
+            setattr(self, name, value)
         self._solution = None
         return super().load_state_dict(state, strict=strict, assign=assign)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        # These are never changed in place, and tensors with a gradient cannot be copied.
+        memo |= {id(kept): kept for kept in (self._solution, self._added, self._added_weight)}
+        model = type(self).__new__(type(self))
+        memo[id(self)] = model
+        model.__dict__.update(copy.deepcopy(self.__dict__, memo))
+        return model
 
     def _apply(self, fn: Any, recurse: bool = True) -> Self:
         """Move what is not a parameter or buffer along with `to` and the like."""

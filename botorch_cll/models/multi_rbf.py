@@ -12,6 +12,7 @@ from botorch.utils.types import DEFAULT, _DefaultType
 from torch import Tensor
 
 from botorch_cll.models.ensemble import DEFAULT_NUM_RESTARTS, RBFEnsembleModel
+from botorch_cll.models.tasks import whole_numbers
 from botorch_cll.nn import CorrelationLearningLayer
 from botorch_cll.nn.correlation import ACTIVATIONS
 
@@ -69,6 +70,8 @@ class MultiRBFCorrelationModel(RBFEnsembleModel):
         outcome_transform: OutcomeTransform | _DefaultType | None = DEFAULT,
         seed: int = 0,
     ) -> None:
+        if isinstance(correlation_layers, tuple):
+            correlation_layers = tuple(whole_numbers("correlation_layers", correlation_layers))
         is_tuple = isinstance(correlation_layers, tuple)
         if correlation_layers is not None and not (
             is_tuple and min(correlation_layers, default=1) > 0

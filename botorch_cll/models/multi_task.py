@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from abc import ABC, abstractmethod
 from functools import partial
 from typing import Any, Self
@@ -14,9 +15,11 @@ from botorch.exceptions.errors import (
     InputDataError,
     UnsupportedError,
 )
+from botorch.exceptions.warnings import InputDataWarning, UserInputWarning
 from botorch.models.model import Model
-from botorch.models.transforms.input import InputTransform
+from botorch.models.transforms.input import AppendFeatures, InputTransform
 from botorch.models.transforms.outcome import OutcomeTransform, Standardize
+from botorch.models.transforms.utils import nanstd
 from botorch.posteriors.gpytorch import GPyTorchPosterior
 from botorch.utils.datasets import MultiTaskDataset, SupervisedDataset
 from botorch.utils.types import DEFAULT, _DefaultType
@@ -25,6 +28,8 @@ from torch import Tensor, nn
 from botorch_cll.models.data import TaskData, check_training_data
 from botorch_cll.models.tasks import TaskLayout
 from botorch_cll.posteriors import MemberPosterior, TransformedMemberPosterior
+
+_MIN_STD = 1e-8
 
 
 class MultiTaskEnsembleModel(Model, ABC):
@@ -46,17 +51,20 @@ class MultiTaskEnsembleModel(Model, ABC):
         all_tasks: All task values (long format), those in `train_X` if omitted. Tasks without data
             are modelled through the others.
         missing: `"raise"`, or `"mask"` if NaN in `train_Y` stands for a task not observed there.
-        input_transform: A BoTorch input transform.
+        input_transform: A BoTorch input transform. No fit changes its parameters, such as those of
+            a `Warp`.
         outcome_transform: A BoTorch outcome transform; standardizes every task if omitted.
             `None` for none.
 
     Raises:
         BotorchTensorDimensionError: If a shape is not as above.
         InputDataError: If the data cannot be fitted; see `check_training_data`.
-        UnsupportedError: If task arguments contradict each other or the data.
+        UnsupportedError: If task arguments contradict each other or the data, or a transform is
+            not one of BoTorch.
     """
 
     noise: Tensor
+    _appends_features = False
 
     def __init__(
         self,
@@ -86,8 +94,14 @@ class MultiTaskEnsembleModel(Model, ABC):
             )
         else:
             self.tasks = TaskLayout.wide(train_Y.shape[-1])
+        for name, transform, kind in (
+            ("input_transform", input_transform, InputTransform),
+            ("outcome_transform", outcome_transform, (OutcomeTransform, _DefaultType)),
+        ):
+            if transform is not None and not isinstance(transform, kind):
+                raise UnsupportedError(f"Expected {name} to be one of BoTorch, got {transform!r}.")
         if input_transform is not None:
-            self.input_transform = input_transform.to(train_X)
+            self._set_input_transform(input_transform.to(train_X))
         self._set_outcome_transform(outcome_transform)
         for name, tensor in (("X", train_X), ("Y", train_Y), ("Yvar", train_Yvar)):
             copied = None if tensor is None else tensor.detach().clone()
@@ -157,6 +171,25 @@ class MultiTaskEnsembleModel(Model, ABC):
             }
         return inputs | options
 
+    def _set_input_transform(self, input_transform: InputTransform) -> None:
+        if any(parameter.requires_grad for parameter in input_transform.parameters()):
+            warnings.warn(
+                "Expected an input transform without parameters to learn, got a "
+                f"{type(input_transform).__name__}: no fit changes them, they stay as they are.",
+                UserInputWarning,
+                stacklevel=5,
+            )
+        # Such a transform adds columns to points that training inputs have already.
+        self._appends_features = any(
+            isinstance(module, AppendFeatures) and not module.transform_on_train
+            for module in input_transform.modules()
+        )
+        if self._appends_features and self.tasks.feature is not None:
+            raise UnsupportedError(
+                "Expected no AppendFeatures with a task_feature, got both: use the wide format."
+            )
+        self.input_transform = input_transform
+
     def _set_outcome_transform(
         self, outcome_transform: OutcomeTransform | _DefaultType | None
     ) -> None:
@@ -164,7 +197,7 @@ class MultiTaskEnsembleModel(Model, ABC):
         self._transform_is_long = self.tasks.feature is not None
         self.has_default_outcome_transform = outcome_transform is DEFAULT
         if outcome_transform is DEFAULT:
-            self.outcome_transform = Standardize(m=self.num_tasks)
+            self.outcome_transform = Standardize(m=self.num_tasks, min_stdv=_MIN_STD)
             self._transform_is_long = False
         elif outcome_transform is not None:
             self.outcome_transform = outcome_transform
@@ -198,6 +231,9 @@ class MultiTaskEnsembleModel(Model, ABC):
                     None if Yvar is None else Yvar[keep, 0],
                     self.num_tasks,
                 )
+            if self.has_default_outcome_transform:
+                self._warn_of_tiny_targets(data.Y)
+            self.register_buffer("rows_fingerprint", data.fingerprint())
             Y, Yvar = data.Y, data.Yvar
             if hasattr(self, "outcome_transform") and not self._transform_is_long:
                 Y, Yvar = self._learn_outcomes(Y, Yvar, data.X)
@@ -209,6 +245,19 @@ class MultiTaskEnsembleModel(Model, ABC):
         self.register_buffer("input_offset", low)
         self.register_buffer("input_scale", torch.where(high > low, high - low, 1.0))
 
+    def _warn_of_tiny_targets(self, Y: Tensor) -> None:
+        """Warn of tasks that vary too little for `Standardize` to scale them."""
+        varies = Y.nan_to_num(-torch.inf).amax(0) > Y.nan_to_num(torch.inf).amin(0)
+        tiny = (varies & (nanstd(Y, dim=0) < _MIN_STD)).nonzero().flatten().tolist()
+        if tiny:
+            warnings.warn(
+                f"Expected targets with a standard deviation of at least {_MIN_STD}, got less for "
+                f"tasks {[self.tasks.values[i] for i in tiny]}: they are not scaled. Give them in "
+                "a smaller unit.",
+                InputDataWarning,
+                stacklevel=6,
+            )
+
     def _learn_outcomes(
         self, Y: Tensor, Yvar: Tensor | None, X: Tensor
     ) -> tuple[Tensor, Tensor | None]:
@@ -219,12 +268,7 @@ class MultiTaskEnsembleModel(Model, ABC):
         self.outcome_transform.train()
         Y, Yvar = self.outcome_transform(Y, Yvar, X)
         self.outcome_transform.eval()
-        broken = ~Y.isfinite() & ~missing
-        if bool(broken.any()):
-            raise InputDataError(
-                "Expected finite targets from the outcome transform, got "
-                f"{int(broken.sum())} that are NaN or infinite."
-            )
+        check_finite(Y, missing)
         return Y.masked_fill(missing, torch.nan), Yvar
 
     # -- what BoTorch asks for -----------------------------------------------------------------
@@ -301,7 +345,7 @@ class MultiTaskEnsembleModel(Model, ABC):
             output_indices: The outputs wanted; all if omitted.
             observation_noise: Whether to add the observation noise; or a tensor of noise variances
                 in the scale of the transformed outcomes that broadcasts to
-                `batch_shape x q x m`.
+                `batch_shape x q x m`, with `m` = 1 where `X` holds the task column.
             posterior_transform: A posterior transform. It acts on the members where there is no
                 observation noise, on the Gaussian of the posterior where there is.
 
@@ -323,7 +367,7 @@ class MultiTaskEnsembleModel(Model, ABC):
         self.eval()
         X = self._transformed(X, with_task=task is not None)
         latent = self.forward(self.tasks.without_task(X))
-        noise_std = self._noise_std(observation_noise, latent)
+        noise_std = self._noise_std(observation_noise, latent, with_task=task is not None)
         values, noise = self._untransform(latent, noise_std, X)
         values = _choose(values, columns, None if task is None else task.unsqueeze(-2))
         noise = None if noise is None else _choose(noise, columns, task)
@@ -373,9 +417,12 @@ class MultiTaskEnsembleModel(Model, ABC):
 
     def _check_inputs(self, X: Tensor) -> Tensor | None:
         """Check inputs; return the positions of their tasks if they hold a task column."""
+        if not isinstance(X, Tensor):
+            raise InputDataError(f"Expected X to be a tensor, got {type(X).__name__}.")
         width = self.train_X.shape[-1]
         widths = [width] if self.tasks.feature is None else [width - 1, width]
-        if X.ndim < 2 or X.shape[-1] not in widths:
+        # What a transform appends is known once it has been applied.
+        if X.ndim < 2 or (X.shape[-1] not in widths and not self._appends_features):
             raise BotorchTensorDimensionError(
                 f"Expected X of shape batch_shape x q x d with d in {widths}, got {tuple(X.shape)}."
             )
@@ -387,28 +434,41 @@ class MultiTaskEnsembleModel(Model, ABC):
 
     def _transformed(self, X: Tensor, with_task: bool) -> Tensor:
         """Transformed inputs, in the long format with a task column."""
-        return self.transform_inputs(
+        X_tf = self.transform_inputs(
             X if with_task else self.tasks.with_task(X, self.output_tasks[0])
         )
+        if self._appends_features and X_tf.shape[-1] != self._rows_X.shape[-1]:
+            raise BotorchTensorDimensionError(
+                f"Expected X of shape batch_shape x q x d with d = {self._rows_X.shape[-1]} after "
+                f"the input transform, got {X_tf.shape[-1]} from shape {tuple(X.shape)}."
+            )
+        return X_tf
 
     def _to_unit_cube(self, X: Tensor) -> Tensor:
         return (X - self.input_offset) / self.input_scale
 
-    def _noise_std(self, observation_noise: bool | Tensor, values: Tensor) -> Tensor | None:
+    def _noise_std(
+        self, observation_noise: bool | Tensor, values: Tensor, with_task: bool
+    ) -> Tensor | None:
         """Noise standard deviations of all tasks in the scale of the transformed outcomes."""
         if isinstance(observation_noise, bool):
             if not observation_noise:
                 return None
             return self.noise.sqrt().expand(*values.shape[:-3], *values.shape[-2:])
-        if observation_noise.ndim > 0 and observation_noise.shape[-1] not in (1, self.num_outputs):
+        if not isinstance(observation_noise, Tensor):
+            raise UnsupportedError(
+                f"Expected observation_noise to be a bool or a tensor, got {observation_noise!r}."
+            )
+        num_columns = 1 if with_task else self.num_outputs
+        if observation_noise.ndim > 0 and observation_noise.shape[-1] not in (1, num_columns):
             raise BotorchTensorDimensionError(
-                f"Expected observation_noise with {self.num_outputs} columns, got shape "
+                f"Expected observation_noise with {num_columns} columns, got shape "
                 f"{tuple(observation_noise.shape)}."
             )
         std = values.new_zeros(*values.shape[:-3], *values.shape[-2:])
-        std[..., list(self.tasks.outputs)] = observation_noise.sqrt().expand(
-            *std.shape[:-1], self.num_outputs
-        )
+        # Where points hold their task, the noise of a point is in the column of its own task too.
+        columns = range(self.num_tasks) if with_task else self.tasks.outputs
+        std[..., list(columns)] = observation_noise.sqrt().expand(*std.shape[:-1], len(columns))
         return std
 
     def _untransform(
@@ -447,6 +507,24 @@ class MultiTaskEnsembleModel(Model, ABC):
             for i, task in enumerate(self.tasks.values)
         ]
         return torch.cat(columns, dim=-1)
+
+
+def check_finite(Y: Tensor, missing: Tensor) -> None:
+    """Raise an `InputDataError` if a transformed target that is not missing is no finite number.
+
+    Args:
+        Y: A tensor of transformed targets.
+        missing: A boolean tensor of that shape.
+
+    Raises:
+        InputDataError: If it is so.
+    """
+    broken = ~Y.isfinite() & ~missing
+    if bool(broken.any()):
+        raise InputDataError(
+            "Expected finite targets, also on the scale of the outcome transform, got "
+            f"{int(broken.sum())} that are NaN or infinite."
+        )
 
 
 def _choose(values: Tensor, columns: list[int], task: Tensor | None) -> Tensor:

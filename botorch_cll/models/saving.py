@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from botorch_cll.models.baselines import RegularizedMultiTaskRBFModel, SingleRBF
 from botorch_cll.models.ensemble import RBFEnsembleModel
 from botorch_cll.models.multi_rbf import MultiRBFCorrelationModel
 
-_FORMAT = 2
+_FORMAT = 3
 _CLASSES: dict[str, type[RBFEnsembleModel]] = {
     cls.__name__: cls
     for cls in (MultiRBFCorrelationModel, RegularizedMultiTaskRBFModel, SingleRBFModel)
@@ -86,7 +85,9 @@ def load_model(
     expected = f"Expected a file written by save_model (format {_FORMAT}): {path}."
     try:
         content = torch.load(path, weights_only=True, map_location=map_location)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+    except OSError:
+        raise
+    except Exception as error:  # of whatever kind: the file may hold anything
         raise InputDataError(expected) from error
     if not isinstance(content, dict) or content.get("format") != _FORMAT:
         raise InputDataError(expected)

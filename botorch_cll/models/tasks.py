@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Self
 
 import torch
 from botorch.exceptions.errors import (
@@ -12,6 +13,49 @@ from botorch.exceptions.errors import (
     UnsupportedError,
 )
 from torch import Tensor
+
+
+def whole_number(name: str, value: Any) -> int:
+    """A number given by a user as Python's integer, whatever library it comes from.
+
+    Args:
+        name: What it is, for the error message.
+        value: The number.
+
+    Returns:
+        The number.
+
+    Raises:
+        UnsupportedError: If it is no whole number.
+    """
+    try:
+        number = int(value)
+        if bool(number == value):
+            return number
+    except (TypeError, ValueError, OverflowError, RuntimeError):
+        pass
+    raise UnsupportedError(f"Expected a whole number for {name}, got {value!r}.")
+
+
+def whole_numbers(name: str, values: Iterable[Any]) -> list[int]:
+    """Numbers given by a user in a list, tensor or array as a list of Python's integers.
+
+    Args:
+        name: What they are, for the error message.
+        values: The numbers.
+
+    Returns:
+        The numbers.
+
+    Raises:
+        UnsupportedError: If there is one that is no whole number, or this is no list.
+    """
+    try:
+        return [whole_number(name, value) for value in values]
+    except TypeError as error:
+        raise UnsupportedError(
+            f"Expected {name} as a list of whole numbers, got {values!r}."
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -57,7 +101,7 @@ class TaskLayout:
             InputDataError: If a task value is not a whole number.
             UnsupportedError: If the arguments contradict each other or the data.
         """
-        width = X.shape[-1]
+        width, feature = X.shape[-1], whole_number("task_feature", feature)
         if not -width <= feature < width:
             raise UnsupportedError(
                 f"Expected task_feature between {-width} and {width - 1}, got {feature}."
@@ -69,18 +113,15 @@ class TaskLayout:
         column = X[:, feature]
         if bool((column != column.round()).any()):
             raise InputDataError("Expected whole numbers in the task column, got fractions.")
-        for name, given in (("all_tasks", all_tasks), ("output_tasks", output_tasks)):
-            if isinstance(given, int):
-                raise UnsupportedError(f"Expected {name} as a list of task values, got {given}.")
         found = sorted({int(value) for value in column.unique().tolist()})
-        values = sorted(found if all_tasks is None else {int(task) for task in all_tasks})
+        values = found if all_tasks is None else sorted(set(whole_numbers("all_tasks", all_tasks)))
         if not set(found) <= set(values):
             raise UnsupportedError(
                 f"Expected all_tasks to contain every task in train_X, {found}, got {values}."
             )
-        chosen = values if output_tasks is None else [int(task) for task in output_tasks]
+        chosen = values if output_tasks is None else whole_numbers("output_tasks", output_tasks)
         if not chosen or not set(chosen) <= set(values):
-            raise UnsupportedError(f"Expected output_tasks among {values}, got {output_tasks}.")
+            raise UnsupportedError(f"Expected output_tasks among {values}, got {chosen}.")
         return cls(tuple(values), tuple(values.index(task) for task in chosen), feature % width)
 
     def subset(self, indices: list[int] | None) -> Self:
@@ -97,7 +138,7 @@ class TaskLayout:
         """
         if indices is None:
             return self
-        size = len(self.outputs)
+        size, indices = len(self.outputs), whole_numbers("indices of outputs", indices)
         if not indices or any(not -size <= i < size for i in indices):
             raise UnsupportedError(f"Expected indices of {size} outputs, got {indices}.")
         return self.with_outputs([self.outputs[i] for i in indices])
@@ -118,6 +159,26 @@ class TaskLayout:
             return X
         column = X.new_full((*X.shape[:-1], 1), float(task))
         return torch.cat([X[..., : self.feature], column, X[..., self.feature :]], dim=-1)
+
+    def by_task(self, values: Tensor, task: Tensor | None) -> Tensor:
+        """Spread values of outputs, or of the task of each row, over columns of all tasks.
+
+        Args:
+            values: A `batch_shape x m`-dim tensor; with `task` a `batch_shape x 1`-dim one.
+            task: A tensor of positions in `values` of the rows' tasks that broadcasts to
+                `batch_shape`, or `None`.
+
+        Returns:
+            A `batch_shape x T`-dim tensor, NaN for other tasks.
+        """
+        num_tasks = len(self.values)
+        if task is None and self.outputs == tuple(range(num_tasks)):
+            return values
+        columns = values.new_full((*values.shape[:-1], num_tasks), torch.nan)
+        if task is None:
+            columns[..., list(self.outputs)] = values
+            return columns
+        return columns.scatter(-1, task.unsqueeze(-1).expand_as(values), values)
 
     def index(self, X: Tensor) -> Tensor:
         """Positions in `values` of the tasks in the task column of `X`.

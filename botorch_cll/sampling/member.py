@@ -7,7 +7,7 @@ from botorch.exceptions.errors import UnsupportedError
 from botorch.sampling.base import MCSampler
 from torch import Tensor
 
-from botorch_cll.posteriors import MemberPosterior
+from botorch_cll.posteriors import MemberPosterior, TransformedMemberPosterior
 
 
 class MemberSampler(MCSampler):
@@ -17,7 +17,7 @@ class MemberSampler(MCSampler):
     as many samples as members, each exactly once. Expectations are then those of the ensemble as it
     is, not of the Gaussian with its mean and covariance, at the cost of few samples. Without a
     sampler acquisition functions draw random combinations of the members instead, see
-    `MemberPosterior`.
+    `MemberPosterior`. Observation noise is added on the scale that was modelled.
 
     Args:
         sample_shape: The shape of the samples, usually `torch.Size([model.num_restarts])`.
@@ -45,6 +45,8 @@ class MemberSampler(MCSampler):
         """
         if not isinstance(posterior, MemberPosterior):
             raise UnsupportedError(f"Expected a MemberPosterior, got a {type(posterior).__name__}.")
+        if isinstance(posterior, TransformedMemberPosterior):
+            return posterior.untransform(self(posterior.latent))
         generator = torch.Generator().manual_seed(self.seed)
         order = torch.randperm(posterior.num_members, generator=generator)
         index = order.repeat(-(-self.sample_shape.numel() // len(order)))

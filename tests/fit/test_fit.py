@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from botorch.exceptions.errors import UnsupportedError
+from botorch.models import SingleTaskGP
 
 from botorch_cll.fit import GradientOptions, TwoStageOptions, fit_rbf_ensemble
 from botorch_cll.models import (
@@ -168,6 +169,20 @@ def test_refusals(method, options, message):
     with pytest.raises(UnsupportedError, match=message):
         fit_rbf_ensemble(model, method, options)
     assert not model.is_fitted
+
+
+@pytest.mark.parametrize(
+    ("model", "got"),
+    [
+        (lambda: SingleTaskGP(grid(5, 2), grid(5, 1)), "SingleTaskGP"),
+        (lambda: MultiRBFCorrelationModel, "ABCMeta"),
+        (lambda: grid(5, 2), "Tensor"),
+    ],
+    ids=["gp", "class", "data"],
+)
+def test_what_is_no_model_of_ours_is_refused(model, got):
+    with pytest.raises(UnsupportedError, match=f"Expected an RBFEnsembleModel, got {got}"):
+        fit_rbf_ensemble(model(), grid(5, 1))
 
 
 @pytest.mark.parametrize(

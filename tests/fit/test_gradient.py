@@ -2,11 +2,15 @@
 
 import pytest
 import torch
+from botorch.exceptions.warnings import InputDataWarning
 
 from botorch_cll.fit import GradientOptions, fit_rbf_ensemble
 from botorch_cll.models import MultiRBFCorrelationModel, SingleRBFModel
 
 NAN = float("nan")
+
+# Most tests train on all rows, which leaves nothing to calibrate by.
+pytestmark = pytest.mark.filterwarnings("ignore:Expected observations that at least two members")
 
 
 def rand(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -173,3 +177,36 @@ def test_a_shared_hidden_layer_is_trained_as_one():
     torch.testing.assert_close(shared.weight, weight.detach())
     own = fit(make_model(correlation_layers=None), 20).network
     assert not torch.allclose(own.centers[:, 0], own.centers[:, 1])
+
+
+def noisy_model(num_restarts: int = 8):
+    """Sixty observations of two tasks whose noise has ten times the variance of the signal."""
+    X = rand(60, 2)
+    noise = torch.randn(60, 2, generator=torch.Generator().manual_seed(1), dtype=torch.double)
+    signal = torch.stack([X[:, 0], X[:, 1]], dim=-1)
+    return MultiRBFCorrelationModel(X, signal + noise, num_restarts=num_restarts, num_centers=20)
+
+
+@pytest.mark.filterwarnings("error")
+def test_intervals_and_noise_are_those_of_rows_not_seen():
+    model = fit(noisy_model(), 300, sample_fraction=0.8)
+    assert (model.noise > 0.3).all()
+    at = rand(500, 2, seed=3)
+    noise = torch.randn(500, 2, generator=torch.Generator().manual_seed(2), dtype=torch.double)
+    posterior = model.posterior(at, observation_noise=True)
+    z = (at + noise - posterior.mean) / posterior.variance.sqrt()
+    assert (z.abs() < 1.96).double().mean() > 0.88
+    left_out = model.loo()
+    seen = (~model.bags).sum(0) < 2
+    assert torch.equal(left_out.mean.isnan(), seen[model._row.view(60, 2)[:, 0]])
+    error = (left_out.mean - model.train_Y).square()
+    assert (error.nanmean(0) > 0.7).all()
+
+
+def test_without_rows_not_seen_there_is_a_warning_and_the_usual_noise():
+    model = noisy_model()
+    with pytest.warns(InputDataWarning, match=r"got none of tasks \[0, 1\]"):
+        fit(model, 100, sample_fraction=1.0)
+    torch.testing.assert_close(model.noise, torch.ones(2).double())
+    torch.testing.assert_close(model.inflation, torch.ones(2).double())
+    assert model.loo().mean.isnan().all()

@@ -386,6 +386,11 @@ def test_conditioned_models_move_copy_and_refuse_to_have_a_state():
         model.state_dict()
     with pytest.raises(UnsupportedError, match="conditioned"):
         model.loo()
+    with pytest.raises(UnsupportedError, match="conditioned"):
+        model.load_state_dict(fitted("linear_layer").state_dict())
+    with pytest.raises(UnsupportedError, match="Fit a new model to all data, with warm_start"):
+        fit_rbf_ensemble(model)
+    assert torch.equal(moments(model, at), expected)
 
 
 def test_what_does_not_fit_is_refused():
@@ -404,3 +409,44 @@ def test_what_does_not_fit_is_refused():
     elsewhere.load_state_dict(model.state_dict())
     with pytest.raises(ModelFittingError, match="state comes from other data"):
         elsewhere.condition_on_observations(X, rand(2, 2))
+
+
+@pytest.mark.parametrize(
+    ("transform", "value"), [("log", -1.0), ("log", 0.0), ("default", float("inf"))], ids=str
+)
+def test_observations_that_a_transform_cannot_take_are_refused(transform, value):
+    X = rand(16, 2)
+    options = {"outcome_transform": Log()} if transform == "log" else {}
+    model = fit(MultiRBFCorrelationModel, X, tasks(X) + 100.0, **options)
+    Y = tasks(rand(2, 2, seed=5)) + 100.0
+    Y[1, 0] = value
+    with pytest.raises(InputDataError, match="finite targets.*got 1 that"):
+        model.condition_on_observations(rand(2, 2, seed=5), Y)
+    Y[1, 0] = NAN
+    conditioned = model.condition_on_observations(rand(2, 2, seed=5), Y)
+    assert moments(conditioned, rand(5, 2, seed=6)).isfinite().all()
+
+
+def test_inference_mode_leaves_no_trace():
+    model = fit(MultiRBFCorrelationModel, rand(16, 2), tasks(rand(16, 2)))
+    X = rand(1, 2, seed=5)
+    with torch.inference_mode():
+        model.condition_on_observations(X, tasks(X)).posterior(X)
+    X = X.requires_grad_()
+    value = model.condition_on_observations(X, tasks(X)).posterior(rand(4, 2, seed=6)).mean.sum()
+    (gradient,) = torch.autograd.grad(value, X)
+    assert gradient.isfinite().all()
+
+
+def test_fantasies_with_gradients_can_be_copied_and_subset():
+    model = fitted("linear_layer")
+    X = rand(2, 1, 2, seed=5).requires_grad_()
+    fantasy = model.fantasize(X, SobolQMCNormalSampler(torch.Size([3]), seed=0))
+    at = rand(4, 2, seed=6)
+    expected = fantasy.posterior(at).mean
+    torch.testing.assert_close(copy.deepcopy(fantasy).posterior(at).mean, expected)
+    subset = fantasy.subset_output([1]).posterior(at).mean
+    torch.testing.assert_close(subset, expected[..., [1]])
+    (gradient,) = torch.autograd.grad(subset.sum(), X)
+    assert gradient.isfinite().all()
+    assert (gradient != 0).any()

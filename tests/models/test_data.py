@@ -218,10 +218,10 @@ VALUES = {
     "Yvar-negative": ({"Yvar": rand(4, 2) - 1.0}, "non-negative, finite train_Yvar"),
     "Yvar-inf": ({"Yvar": torch.full((4, 2), INF).double()}, "non-negative, finite train_Yvar"),
     "Yvar-nan": ({"Yvar": torch.full((4, 2), NAN).double()}, "no NaN in train_Yvar, got 8"),
-    "one-row": ({"X": rand(1, 2), "Y": rand(1, 2)}, "at least 2 observations, got 1"),
+    "one-row": ({"X": rand(1, 2), "Y": rand(1, 1)}, "at least 2 observations, got 1"),
     "no-row": ({"X": rand(0, 2), "Y": rand(0, 2)}, "at least 2 observations, got 0"),
-    "one-each": (
-        {"X": rand(2, 2), "Y": tensor([1.0, NAN], [NAN, 2.0]), "missing": "mask"},
+    "only-one": (
+        {"X": rand(2, 2), "Y": tensor([1.0, NAN], [NAN, NAN]), "missing": "mask"},
         "at least 2 observations, got 1",
     ),
 }

@@ -3,25 +3,32 @@
 import copy
 import functools
 
+import numpy as np
 import pytest
 import torch
+from botorch.acquisition import qLogExpectedImprovement
 from botorch.acquisition.objective import (
     ExpectationPosteriorTransform,
     ScalarizedPosteriorTransform,
 )
+from botorch.acquisition.risk_measures import CVaR
 from botorch.exceptions.errors import (
     BotorchTensorDimensionError,
     InputDataError,
     ModelFittingError,
     UnsupportedError,
 )
+from botorch.exceptions.warnings import InputDataWarning, UserInputWarning
 from botorch.models.transforms.input import (
+    AppendFeatures,
     ChainedInputTransform,
     InputPerturbation,
     Log10,
     Normalize,
+    Warp,
 )
 from botorch.models.transforms.outcome import ChainedOutcomeTransform, Log, Standardize
+from botorch.sampling.normal import SobolQMCNormalSampler
 
 from botorch_cll.fit import fit_rbf_ensemble
 from botorch_cll.models import (
@@ -363,13 +370,22 @@ BAD = {
     "Y-inf": ({"train_Y": -Y_4 / 0.0}, InputDataError, "finite train_Y"),
     "Yvar-negative": ({"train_Yvar": -Y_4}, InputDataError, "non-negative"),
     "Yvar-nan": ({"train_Yvar": Y_4 * NAN}, InputDataError, "no NaN in train_Yvar"),
-    "one-point": ({"train_X": X_4[:1], "train_Y": Y_4[:1]}, InputDataError, "at least 2"),
+    "one-point": ({"train_X": X_4[:1], "train_Y": Y_4[:1, :1]}, InputDataError, "at least 2"),
+    "Yvar-number": ({"train_Yvar": 0.1}, InputDataError, "train_Yvar to be a tensor, got float"),
+    "input_transform": ({"input_transform": "a"}, UnsupportedError, "one of BoTorch, got 'a'"),
+    "outcome_transform": ({"outcome_transform": Log}, UnsupportedError, "outcome_transform to be"),
+    "seed": ({"seed": "a"}, UnsupportedError, "whole number for seed, got 'a'"),
+    "half a restart": ({"num_restarts": 1.5}, UnsupportedError, "for num_restarts, got 1.5"),
     "missing": ({"missing": "drop"}, UnsupportedError, "'raise' or 'mask', got 'drop'"),
     "restarts": ({"num_restarts": 0}, UnsupportedError, "num_restarts of at least 1, got 0"),
     "centers": ({"num_centers": 0}, UnsupportedError, "num_centers of at least 1, got 0"),
     "output_tasks-wide": ({"output_tasks": [0]}, UnsupportedError, "need a task_feature"),
     "all_tasks-wide": ({"all_tasks": [0, 1]}, UnsupportedError, "need a task_feature"),
     "task_feature": ({**LONG, "task_feature": 2}, UnsupportedError, "between -2 and 1, got 2"),
+    "task_feature-name": ({**LONG, "task_feature": "a"}, UnsupportedError, "task_feature, got 'a'"),
+    "task_feature-list": ({**LONG, "task_feature": [1]}, UnsupportedError, r"feature, got .1"),
+    "output_tasks-half": ({**LONG, "output_tasks": [0.5]}, UnsupportedError, "output_tasks, got 0"),
+    "output_tasks-text": ({**LONG, "output_tasks": "0"}, UnsupportedError, "output_tasks, got '0'"),
     "long-Y": ({**LONG, "train_Y": Y_4}, BotorchTensorDimensionError, "n x 1 with a task_feature"),
     "only-tasks": (
         {**LONG, "train_X": LONG_X[:, 1:], "task_feature": 0},
@@ -403,9 +419,77 @@ def test_posterior_of_wrong_width_is_refused(shape):
         fitted("linear_layer").posterior(torch.zeros(shape, dtype=torch.double))
 
 
+def test_posterior_at_what_is_no_tensor_is_refused():
+    model = fitted("linear_layer")
+    with pytest.raises(InputDataError, match="X to be a tensor, got ndarray"):
+        model.posterior(rand(3, 2).numpy())
+    with pytest.raises(UnsupportedError, match="observation_noise to be a bool .* got 0.1"):
+        model.posterior(rand(3, 2), observation_noise=0.1)
+    with pytest.raises(InputDataError, match="Y to be a tensor, got list"):
+        model.condition_on_observations(rand(1, 2), [[0.0, 1.0]])
+
+
+def test_indices_and_tasks_may_be_numbers_of_any_library():
+    model, X = fitted("linear_layer", 3), rand(5, 2, seed=3)
+    for indices in (torch.tensor([0]), np.array([2, 0]), (1,)):
+        some = moments(model, X, output_indices=indices)
+        torch.testing.assert_close(some, moments(model, X)[..., list(indices)])
+    for outputs in (np.array([4]), torch.tensor([4.0])):
+        long = MultiRBFCorrelationModel(**LONG, output_tasks=outputs)
+        assert long.output_tasks == [4]
+    assert MultiRBFCorrelationModel(**{**LONG, "task_feature": 1.0}).tasks.feature == 1
+
+
 def test_posterior_of_another_dtype_is_refused():
     with pytest.raises(InputDataError, match="X of dtype torch.float64, got torch.float32"):
         fitted("linear_layer").posterior(rand(3, 2).float())
+
+
+def test_features_appended_at_prediction():
+    X, at = rand(30, 3), rand(3, 2, seed=3)
+    features = rand(4, 1, seed=4)
+    model = fit(MultiRBFCorrelationModel, X, tasks(X), input_transform=AppendFeatures(features))
+    plain = fit(MultiRBFCorrelationModel, X, tasks(X))
+    everywhere = torch.cat([at.repeat_interleave(4, 0), features.repeat(3, 1)], dim=-1)
+    posterior = model.posterior(at)
+    assert posterior.mean.shape == (12, 2)
+    torch.testing.assert_close(posterior.values, plain.posterior(everywhere).values)
+    risk = CVaR(alpha=0.5, n_w=4, preprocessing_function=lambda Y: Y[..., 0])
+    sampler = SobolQMCNormalSampler(torch.Size([8]), seed=0)
+    acquisition = qLogExpectedImprovement(model, best_f=0.0, sampler=sampler, objective=risk)
+    assert acquisition(at.unsqueeze(-2)).shape == (3,)
+    # New observations are rows of all columns, as the training data are.
+    conditioned = model.condition_on_observations(X[:2], tasks(X[:2]) + 0.1)
+    expected = plain.condition_on_observations(X[:2], tasks(X[:2]) + 0.1)
+    torch.testing.assert_close(moments(conditioned, at), moments(expected, everywhere))
+    with pytest.raises(BotorchTensorDimensionError, match=r"d = 3 after .* got 4 from shape"):
+        model.posterior(rand(3, 3))
+    with pytest.raises(UnsupportedError, match="no AppendFeatures with a task_feature"):
+        MultiRBFCorrelationModel(**LONG, input_transform=AppendFeatures(features))
+
+
+def test_fantasies_are_not_perturbed():
+    X, Y = rand(18, 2), tasks(rand(18, 2))
+    shift = torch.tensor([[0.0, 0.0], [0.05, -0.05]], dtype=torch.double)
+    model = fit(MultiRBFCorrelationModel, X, Y, input_transform=InputPerturbation(shift))
+    plain = fit(MultiRBFCorrelationModel, X, Y)
+    at, new = rand(5, 2, seed=3), rand(2, 1, 2, seed=4)
+    found, expected = (
+        m.fantasize(new, SobolQMCNormalSampler(torch.Size([3]), seed=0)) for m in (model, plain)
+    )
+    perturbed = (at.unsqueeze(-2) + shift).flatten(0, 1)
+    torch.testing.assert_close(moments(found, at), moments(expected, perturbed))
+
+
+def test_an_input_transform_that_would_have_to_learn_is_warned_of():
+    with pytest.warns(UserInputWarning, match="without parameters to learn, got a Warp"):
+        MultiRBFCorrelationModel(X_4, Y_4, input_transform=Warp(d=2, indices=[0]))
+
+
+def test_targets_that_vary_too_little_to_be_scaled_are_warned_of():
+    Y = torch.cat([1e-9 * Y_4[:, :1], Y_4[:, 1:], torch.full((4, 1), 0.1).double()], dim=-1)
+    with pytest.warns(InputDataWarning, match=r"tasks \[0\]: they are not scaled"):
+        MultiRBFCorrelationModel(X_4, Y)
 
 
 def test_input_transform_that_adds_training_rows_is_refused():

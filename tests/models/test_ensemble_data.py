@@ -3,9 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from botorch.exceptions.errors import (
-    InputDataError,
-)
+from botorch.exceptions.errors import BotorchTensorDimensionError, InputDataError
 from botorch.models.transforms.input import (
     Normalize,
 )
@@ -228,6 +226,18 @@ def test_long_data_give_the_bits_of_wide_data(make, unequal, position):
         assert torch.equal(moments(long, at, observation_noise=True), expected)
 
 
+@EVERY_MODEL
+@pytest.mark.parametrize("num_points", [1, 2])
+def test_an_observation_of_each_of_two_tasks_will_do(make, num_points):
+    X, Y, at = rand(num_points, 2), torch.tensor([[1.0, 2.0]]).double(), rand(5, 2, seed=3)
+    if num_points == 2:
+        Y = torch.tensor([[1.0, NAN], [NAN, 2.0]]).double()
+    wide = fit(make, X, Y, missing="mask")
+    assert_sound(wide, at)
+    long = fit(make, *long_form(X, Y, [0, 1]), task_feature=2)
+    assert torch.equal(moments(long, at), moments(wide, at))
+
+
 def test_task_column_in_the_posterior_chooses_the_task_of_each_point():
     X, Y = rand(18, 2), tasks(rand(18, 2), 3)
     values = [7, -3, 100]
@@ -243,6 +253,20 @@ def test_task_column_in_the_posterior_chooses_the_task_of_each_point():
     # Outputs come in the order of the sorted task values.
     by_value = moments(model, torch.cat([X, torch.full((18, 1), 7.0).double()], dim=-1))[0]
     assert (by_value - Y[:, :1]).abs().mean() < 0.5 * Y[:, 0].std()
+
+
+def test_a_tensor_of_noise_is_that_of_points_of_any_task():
+    X, Y = rand(18, 2), tasks(rand(18, 2))
+    model = fit(
+        MultiRBFCorrelationModel, *long_form(X, Y, [0, 1]), task_feature=2, output_tasks=[0]
+    )
+    at = torch.cat([rand(4, 2, seed=3), torch.tensor([[0.0], [1.0], [1.0], [0.0]])], dim=-1)
+    noise = 0.1 + rand(4, 1, seed=4)
+    added = moments(model, at, observation_noise=noise) - moments(model, at)
+    unit = Y.var(0)[[0, 1, 1, 0]].unsqueeze(-1)
+    torch.testing.assert_close(added[1], noise * unit)
+    with pytest.raises(BotorchTensorDimensionError, match="observation_noise with 1 col"):
+        model.posterior(at, observation_noise=rand(4, 2))
 
 
 def test_points_of_different_tasks_are_correlated_as_the_members_say():

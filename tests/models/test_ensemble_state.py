@@ -1,10 +1,9 @@
-"""All surrogates: randomness, copies, and what acquisition functions make of them."""
+"""All surrogates: copies, states, and what acquisition functions make of them."""
 
 import copy
 import io
 import pickle
 
-import numpy as np
 import pytest
 import torch
 from botorch.acquisition import (
@@ -27,31 +26,9 @@ from botorch_cll.models import (
     MultiRBFCorrelationModel,
 )
 
-from support.ensembles import EVERY_MODEL, MODELS, fit, fitted, moments, rand, tasks
+from support.ensembles import MODELS, fit, fitted, moments, rand, tasks
 
-# -- randomness and state --------------------------------------------------------------------------
-
-
-@EVERY_MODEL
-def test_seed_decides(make):
-    X, Y, at = rand(18, 2), tasks(rand(18, 2)), rand(5, 2, seed=3)
-    first, again = fit(make, X, Y, seed=1), fit(make, X, Y, seed=1)
-    other = fit(make, X, Y, seed=2)
-    assert torch.equal(moments(first, at), moments(again, at))
-    assert not torch.allclose(moments(first, at), moments(other, at))
-
-
-@EVERY_MODEL
-def test_global_random_state_is_neither_read_nor_changed(make):
-    X, Y, at = rand(18, 2), tasks(rand(18, 2)), rand(5, 2, seed=3)
-    torch_state, numpy_state = torch.get_rng_state(), np.random.get_state()  # noqa: NPY002
-    first = moments(fit(make, X, Y), at)
-    assert torch.equal(torch.get_rng_state(), torch_state)
-    for before, after in zip(numpy_state, np.random.get_state(), strict=True):  # noqa: NPY002
-        assert np.array_equal(before, after)
-    with torch.random.fork_rng():
-        torch.manual_seed(12345)
-        assert torch.equal(moments(fit(make, X, Y), at), first)
+# -- state -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -6,11 +6,13 @@ import subprocess
 import sys
 import textwrap
 
+import numpy as np
 import pytest
 import torch
 from botorch.exceptions.errors import InputDataError, UnsupportedError
 from botorch.models.transforms import Log, Normalize
 
+from botorch_cll.fit import fit_rbf_ensemble
 from botorch_cll.models import (
     MultiRBFCorrelationModel,
     RegularizedMultiTaskRBFModel,
@@ -59,6 +61,20 @@ def test_long_data_and_chosen_outputs(tmp_path):
     assert torch.equal(moments(loaded, rand(4, 2)), moments(model, rand(4, 2)))
 
 
+def test_numbers_of_other_libraries_come_back_as_plain_ones(tmp_path):
+    numbers = {"num_restarts": np.int64(4), "num_centers": np.int64(5), "seed": np.int64(3)}
+    for model in (
+        MultiRBFCorrelationModel(
+            rand(9, 2), rand(9, 2), correlation_layers=(np.int64(4),), **numbers
+        ),
+        RegularizedMultiTaskRBFModel(rand(9, 2), rand(9, 2), lambda_1=np.float64(0.3), **numbers),
+    ):
+        save_model(fit_rbf_ensemble(model), tmp_path / "model.pt")
+        loaded = load_model(tmp_path / "model.pt")
+        assert loaded.options == model.options
+        assert torch.equal(moments(loaded, rand(4, 2)), moments(model, rand(4, 2)))
+
+
 def test_options_of_the_baseline(tmp_path):
     model = RegularizedMultiTaskRBFModel(rand(9, 2), rand(9, 2), lambda_1=0.3, num_restarts=3)
     save_model(model, tmp_path / "model.pt")
@@ -102,8 +118,13 @@ def test_what_cannot_be_saved_or_loaded(tmp_path):
         save_model(fitted("single"), tmp_path / "nowhere" / "model.pt")
     assert list(tmp_path.iterdir()) == []
     torch.save({"something": 1}, tmp_path / "other.pt")
-    with pytest.raises(InputDataError, match="written by save_model"):
-        load_model(tmp_path / "other.pt")
+    (tmp_path / "other.txt").write_text("hello, this is no model")
+    (tmp_path / "empty.pt").write_bytes(b"")
+    for name in ("other.pt", "other.txt", "empty.pt"):
+        with pytest.raises(InputDataError, match="written by save_model"):
+            load_model(tmp_path / name)
+    with pytest.raises(FileNotFoundError):
+        load_model(tmp_path / "nothing.pt")
 
 
 def test_a_killed_process_leaves_the_old_file(tmp_path):

@@ -2,6 +2,7 @@ import pytest
 import torch
 from botorch.acquisition import qExpectedImprovement
 from botorch.exceptions.errors import UnsupportedError
+from botorch.models.transforms import Log
 from botorch.posteriors.gpytorch import GPyTorchPosterior
 from gpytorch.distributions import MultivariateNormal
 
@@ -65,3 +66,25 @@ def test_other_posteriors_are_refused() -> None:
     posterior = GPyTorchPosterior(MultivariateNormal(torch.zeros(1), torch.eye(1)))
     with pytest.raises(UnsupportedError, match="Expected a MemberPosterior, got a GPyTorch"):
         MemberSampler(torch.Size([2]))(posterior)
+
+
+def test_noise_is_added_on_the_scale_that_was_modelled() -> None:
+    X = torch.rand(20, 2, dtype=torch.double, generator=torch.Generator().manual_seed(1))
+    noise = torch.randn(20, 2, generator=torch.Generator().manual_seed(2), dtype=torch.double)
+    Y = (2.0 * X + noise).exp()
+    model = fit_rbf_ensemble(
+        MultiRBFCorrelationModel(X, Y, num_restarts=8, outcome_transform=Log())
+    )
+    sampler = MemberSampler(torch.Size([100, 8]))
+    noisy = model.posterior(X, observation_noise=True)
+    samples = sampler(noisy)
+    assert samples.shape == (100, 8, 20, 2)
+    assert (samples > 0).all()
+    spread = (samples.log() - sampler(model.posterior(X)).log()).square().mean((0, 1, 2))
+    torch.testing.assert_close(spread, model.noise, rtol=0.1, atol=0.0)
+    one = model.subset_output([1]).posterior(X)
+    torch.testing.assert_close(
+        MemberSampler(torch.Size([8]))(one).sort(0).values, one.values.sort(0).values
+    )
+    fantasies = model.fantasize(X[:2], MemberSampler(torch.Size([8])))
+    assert fantasies.posterior(X).mean.isfinite().all()

@@ -10,7 +10,7 @@ PARTS = {
     "search": "_search",
     "centers": "_draw_centers",
     "output weights": "solution",
-    "left-out predictions": "_out_of_sample_outputs",
+    "left-out predictions": "out_of_sample_outputs",
     "correlation layer": "_fit_correlation_layer",
     "calibration": "calibrate",
 }
