@@ -146,7 +146,8 @@ def check_model_and_incumbents(
     Raises:
         InputDataError: If the bounds are of another dtype than the model, to which an acquisition
             function would cast itself and the model in it, or `best_f` is no tensor.
-        UnsupportedError: If `best_f` is needed and not given.
+        UnsupportedError: If `best_f` is needed and not given: for a model that is not of this
+            package, or one that was conditioned on further observations.
         BotorchTensorDimensionError: If `best_f` does not have one entry per output, or the bounds
             not one column per input.
     """
@@ -167,6 +168,8 @@ def check_model_and_incumbents(
                 "Expected best_f for a model that is not one of this package's, got None for a "
                 f"{type(model).__name__}."
             )
+        # Of further observations it knows what they change, not what they were.
+        model.check_not_conditioned()
         observed = model.train_Y
         if model.tasks.feature is None:
             observed = observed[:, model.output_tasks]

@@ -164,6 +164,10 @@ def test_refusals(model: MultiRBFCorrelationModel) -> None:
     gp = SingleTaskGP(model.train_X, model.train_Y, input_transform=Normalize(2))
     with pytest.raises(UnsupportedError, match="Expected best_f for a model .*SingleTaskGP"):
         optimize_acqf_any_task(gp, BOUNDS, 1)
+    conditioned = model.condition_on_observations(model.train_X[:1] + 0.1, model.train_Y[:1])
+    with pytest.raises(UnsupportedError, match="got one conditioned on further observations"):
+        optimize_acqf_any_task(conditioned, BOUNDS, 1)
+    assert optimize_acqf_any_task(conditioned, BOUNDS, 1, best_f)[0].shape == (1, 2)
     with pytest.raises(BotorchTensorDimensionError, match="one entry for each of 3 outputs"):
         optimize_acqf_any_task(model, BOUNDS, 1, best_f[:2])
     with pytest.raises(InputDataError, match="`q` to be at least 1, got 0"):
