@@ -10,7 +10,7 @@ import torch
 from botorch.exceptions.errors import UnsupportedError
 from torch import Tensor
 
-from botorch_cll.models.blocks import TaskBlocks
+from botorch_cll.models.blocks import MAX_ELEMENTS, TaskBlocks
 from botorch_cll.models.ensemble import RBFEnsembleModel
 from botorch_cll.nn import gaussian_rbf, polynomial_tail
 from botorch_cll.nn.rbf import included_columns, seen_dimensions
@@ -190,7 +190,7 @@ def score_settings(
     blocks: TaskBlocks,
     settings: Settings,
     centers: Tensor,
-    max_elements: int = 4_000_000,
+    max_elements: int = MAX_ELEMENTS,
 ) -> Tensor:
     """Squared leave-one-out errors of networks with given settings, fitted to all rows of a block.
 

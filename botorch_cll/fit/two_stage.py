@@ -21,7 +21,7 @@ from botorch_cll.fit.search import (
     score_settings,
     settings_of,
 )
-from botorch_cll.models.blocks import TaskBlocks, noise_weights
+from botorch_cll.models.blocks import MAX_ELEMENTS, TaskBlocks, noise_weights
 from botorch_cll.models.data import TaskData
 from botorch_cll.models.ensemble import RBFEnsembleModel, remoteness
 from botorch_cll.models.left_out import average_trusted, trusted_members
@@ -32,7 +32,6 @@ _MIN_SCORE_ROWS, _MAX_SCORE_ROWS = 150, 600
 _MIN_SCORE_CENTERS, _ROWS_PER_SCORE_CENTER = 40, 8
 _MAX_CENTER_ROWS = 2_000
 MAX_HONEST_ROWS = 2_000
-_MAX_ELEMENTS = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -297,7 +296,7 @@ def _out_of_sample_outputs(
     """
     weight = (noise_weights(data)[rows] * bags[:, rows]).movedim(-1, 1)
     Y = data.Y[rows].nan_to_num(0.0).T.unsqueeze(-1)
-    at_a_time = max(1, _MAX_ELEMENTS // solution.weight.numel())
+    at_a_time = max(1, MAX_ELEMENTS // solution.weight.numel())
     outputs, supports = [], []
     for chosen in torch.arange(len(rows), device=rows.device).split(at_a_time):
         phi = model.network.features(data.X[rows[chosen]])

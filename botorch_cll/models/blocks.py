@@ -9,6 +9,9 @@ from torch import Tensor
 
 from botorch_cll.models.data import TaskData
 
+MAX_ELEMENTS = 4_000_000
+"""How many values are held at a time where memory must not grow with the number of rows."""
+
 
 @dataclass(frozen=True)
 class TaskBlocks:

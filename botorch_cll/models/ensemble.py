@@ -21,7 +21,7 @@ from botorch.sampling.base import MCSampler
 from botorch.utils.types import DEFAULT, _DefaultType
 from torch import Tensor
 
-from botorch_cll.models.blocks import TaskBlocks, weights_like
+from botorch_cll.models.blocks import MAX_ELEMENTS, TaskBlocks, weights_like
 from botorch_cll.models.conditioning import AddedRows
 from botorch_cll.models.left_out import (
     LeftOut,
@@ -42,8 +42,6 @@ TAIL_RIDGE = 1e-2
 
 NEAR = 0.1
 """The support at which a point counts as half near the centers, half remote."""
-
-_MAX_ELEMENTS = 4_000_000
 
 
 def default_num_centers(num_rows: int) -> int:
@@ -222,7 +220,7 @@ class RBFEnsembleModel(MultiTaskEnsembleModel, FantasizeMixin, ABC):
         num_columns = self.network.weight.shape[-1]
         gram = data.X.new_zeros(*self.network.weight.shape, num_columns)
         moment = data.X.new_zeros(*self.network.weight.shape, 1)
-        at_a_time = max(1, _MAX_ELEMENTS // self.network.weight.numel())
+        at_a_time = max(1, MAX_ELEMENTS // self.network.weight.numel())
         for chosen in torch.arange(blocks.index.shape[1], device=data.X.device).split(at_a_time):
             index = blocks.index[:, chosen]
             phi = self.network.features(data.X[index])
@@ -322,7 +320,7 @@ class RBFEnsembleModel(MultiTaskEnsembleModel, FantasizeMixin, ABC):
         moments = data.Y.new_full((2, *data.Y.shape), torch.nan)
         moments[:, self.left_out_rows] = self.left_out
         rest = moments[0].isnan().all(-1).nonzero().squeeze(-1)
-        for rows in rest.split(max(1, _MAX_ELEMENTS // self.network.weight.numel())):
+        for rows in rest.split(max(1, MAX_ELEMENTS // self.network.weight.numel())):
             outputs, remote = self.mixed_outputs(data.X[rows])
             trusted = trusted_members(data.observed[rows], self.bags[:, rows])
             moments[:, rows] = torch.stack(self.calibrated_moments(outputs, remote, trusted))

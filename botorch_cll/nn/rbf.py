@@ -6,7 +6,9 @@ import torch
 from torch import Tensor, nn
 
 _MIN_INTERVAL = 1e-12
-_CACHED_ELEMENTS = 1 << 17
+
+CACHED_ELEMENTS = 1 << 17
+"""How many values stay in a processor's cache between two passes over them."""
 
 
 def gaussian_rbf(
@@ -150,7 +152,7 @@ def _radial_sums(X: Tensor, exponents: Tensor, weight: Tensor) -> tuple[Tensor, 
     """
     columns = _monomials(X).transpose(-1, -2)
     # As many networks at a time as have values that stay in the processor's cache until summed up.
-    at_a_time = max(1, _CACHED_ELEMENTS // max(1, len(X) * weight.shape[-1]))
+    at_a_time = max(1, CACHED_ELEMENTS // max(1, len(X) * weight.shape[-1]))
     weighted, squared = [], []
     for part, on_radial in zip(
         exponents.split(at_a_time), weight.unsqueeze(-2).split(at_a_time), strict=True
@@ -272,7 +274,7 @@ class RBFNetwork(nn.Module):
         on_radial, on_tail = self.weight.flatten(0, 1).tensor_split([num_centers], dim=-1)
         blocks = [
             _radial_sums(block, exponents, on_radial)
-            for block in points.split(max(1, _CACHED_ELEMENTS // num_centers))
+            for block in points.split(max(1, CACHED_ELEMENTS // num_centers))
         ]
         on_radial, support = (torch.cat(sums, dim=-1) for sums in zip(*blocks, strict=True))
         outputs = on_radial + on_tail @ polynomial_tail(points).transpose(-1, -2)
