@@ -128,15 +128,27 @@ def kmeans_centers(
     centers = X[key.topk(num_centers, dim=-1).indices]
     if int((weight > 0).sum(-1).max()) <= num_centers:
         return centers
-    half_norm = None
+    batch, dim = weight.shape[:-1], X.shape[-1]
+    with_one = torch.cat([X, torch.ones_like(X[:, :1])], dim=-1)
+    # Sums over the rows of a center are made on the CPU: elsewhere their order may vary.
+    weighted = (weight.unsqueeze(-1) * with_one).flatten(0, -2).cpu()
+    first = num_centers * torch.arange(batch.numel()).unsqueeze(-1)
+    at_a_time = max(1, CACHED_ELEMENTS // (len(X) * num_centers))
     for _ in range(num_iterations):
-        half_norm = 0.5 * (centers * centers).sum(-1)
-        nearest = (X @ centers.transpose(-1, -2) - half_norm.unsqueeze(-2)).argmax(-1)
-        member = nn.functional.one_hot(nearest, num_centers).to(X) * weight.unsqueeze(-1)
-        mass = member.sum(-2).unsqueeze(-1)
-        means = member.transpose(-1, -2) @ X / mass.clamp_min(_MIN_INTERVAL)
-        centers = torch.where(mass > 0, means, centers)
+        nearest = torch.cat(
+            [_nearest(X, some) for some in centers.view(-1, num_centers, dim).split(at_a_time)]
+        ).cpu()
+        sums = weighted.new_zeros(batch.numel() * num_centers, dim + 1)
+        sums.index_add_(0, (first + nearest).flatten(), weighted)
+        total, mass = sums.to(X).view(*batch, num_centers, -1).split([dim, 1], dim=-1)
+        centers = torch.where(mass > 0, total / mass.clamp_min(_MIN_INTERVAL), centers)
     return centers
+
+
+def _nearest(X: Tensor, centers: Tensor) -> Tensor:
+    """Which of `B x K x d` centers is nearest to each of `n x d` rows, a `B x n`-dim tensor."""
+    half_norm = 0.5 * (centers * centers).sum(-1)
+    return (X @ centers.transpose(-1, -2)).sub_(half_norm.unsqueeze(-2)).argmax(-1)
 
 
 def _radial_sums(X: Tensor, exponents: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
