@@ -102,11 +102,12 @@ _NOISE_FLOOR = 0.05
 def noise_weights(data: TaskData) -> Tensor:
     """Weights of observations whose noise variances are known, `1 / (floor + variance)`, relative.
 
-    The floor stands for what the network misses even without noise. The mean weight of a task is
-    one, an unknown variance counts like the mean of the known ones.
+    The floor, a share of the variance of the task's targets, stands for what the network misses
+    even without noise. The mean weight of a task is one, an unknown variance counts like the mean
+    of the known ones.
 
     Args:
-        data: The data, with standardized targets.
+        data: The data.
 
     Returns:
         A `n x T`-dim tensor.
@@ -120,7 +121,7 @@ def weights_like(data: TaskData, Yvar: Tensor) -> Tensor:
     """Weights of further observations, relative to those of the data.
 
     Args:
-        data: The data, with standardized targets.
+        data: The data.
         Yvar: A `batch_shape x T`-dim tensor of noise variances, NaN where they are not known.
 
     Returns:
@@ -129,7 +130,8 @@ def weights_like(data: TaskData, Yvar: Tensor) -> Tensor:
     known = torch.full_like(data.Y, torch.nan) if data.Yvar is None else data.Yvar
     known = known.where(data.observed, torch.nan)
     usual = known.nanmean(0).nan_to_num(0.0)
-    weight = 1.0 / (_NOISE_FLOOR + known.where(~known.isnan(), usual))
+    floor = _NOISE_FLOOR * data.variance
+    weight = 1.0 / (floor + known.where(~known.isnan(), usual))
     share = (weight * data.observed).sum(0) / data.num_observed.clamp_min(1)
     share = torch.where(data.num_observed > 0, share, 1.0)
-    return 1.0 / (_NOISE_FLOOR + Yvar.where(~Yvar.isnan(), usual)) / share
+    return 1.0 / (floor + Yvar.where(~Yvar.isnan(), usual)) / share
