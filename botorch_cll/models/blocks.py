@@ -62,13 +62,12 @@ class TaskBlocks:
             rows: A tensor of row numbers.
 
         Returns:
-            The blocks, with every task a group of its own.
+            The blocks: one group of all tasks if their weights are the same.
         """
-        return cls(
-            index=rows.expand(data.observed.shape[-1], -1),
-            Y=data.Y[rows].nan_to_num(0.0).T.unsqueeze(-1),
-            weight=(noise_weights(data) * data.observed)[rows].T,
-        )
+        Y, weight = data.Y[rows].nan_to_num(0.0), (noise_weights(data) * data.observed)[rows].T
+        if bool((weight == weight[:1]).all()):
+            return cls(index=rows.unsqueeze(0), Y=Y.unsqueeze(0), weight=weight[:1])
+        return cls(index=rows.expand(len(weight), -1), Y=Y.T.unsqueeze(-1), weight=weight)
 
     def sample(self, most: int, generator: torch.Generator) -> TaskBlocks:
         """A random choice of at most `most` rows of every group, shared where groups share rows."""

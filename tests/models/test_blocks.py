@@ -57,6 +57,18 @@ def test_tasks_in_the_same_rows_share_a_block():
     assert TaskBlocks.from_data(masked_data(12, 11), per_task=False).index.shape == (2, 12)
 
 
+def test_chosen_rows_are_one_group_of_all_tasks_of_equal_weights():
+    rows = torch.tensor([1, 4, 7])
+    data = masked_data(12, 12)
+    blocks = TaskBlocks.of_rows(data, rows)
+    assert torch.equal(blocks.Y, data.Y[rows].unsqueeze(0))
+    assert blocks.index.shape == blocks.weight.shape == (1, 3)
+    for other in (masked_data(12, 0), masked_data(12, 12, Yvar=True)):
+        blocks = TaskBlocks.of_rows(other, rows)
+        assert blocks.Y.shape == (2, 3, 1)
+        assert torch.equal(blocks.weight, (noise_weights(other) * other.observed)[rows].T)
+
+
 def test_sampled_rows_are_as_many_as_there_are_up_to_the_limit():
     data = masked_data(12, 5)
     blocks = TaskBlocks.from_data(data, per_task=True)
