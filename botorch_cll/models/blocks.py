@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor
 
 from botorch_cll.models.data import TaskData
 
-MAX_ELEMENTS = 4_000_000
+MAX_ELEMENTS = 1_500_000
 """How many values are held at a time where memory must not grow with the number of rows."""
 
 
@@ -93,6 +94,33 @@ class TaskBlocks:
             Y=self.Y.movedim(-1, 1).flatten(0, 1).unsqueeze(-1),
             weight=self.weight.unsqueeze(1).expand(*repeat).flatten(0, 1),
         )
+
+    def in_bags(self, bags: Tensor, most: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """The rows that restarts are fitted to, at most so many of a restart and task at a time.
+
+        Args:
+            bags: A `S x n x T`-dim boolean tensor; every task has to be a group of its own.
+            most: How many rows there are at a time.
+
+        Yields:
+            Row numbers, targets and weights, `S x T x b`-dim tensors; weights are zero for padding.
+        """
+        members = (len(bags), -1, -1)
+        by_task, Y = bags.movedim(-1, 1), self.Y.squeeze(-1)
+        at_a_time = max(1, MAX_ELEMENTS // by_task[..., 0].numel())
+        columns = (values.split(at_a_time, dim=-1) for values in (self.index, Y, self.weight))
+        for index, targets, row_weight in zip(*columns, strict=True):
+            index = index.expand(*members)
+            weight = by_task.gather(-1, index) * row_weight
+            # Restarts keep equal shares, so that little is left of the rows that weigh nothing.
+            length = int((weight > 0).sum(-1).max())
+            order = (weight == 0).to(torch.uint8).sort(dim=-1, stable=True).indices[..., :length]
+            for some in order.split(most, dim=-1):
+                yield (
+                    index.gather(-1, some),
+                    targets.expand(*members).gather(-1, some),
+                    weight.gather(-1, some),
+                )
 
 
 _NOISE_FLOOR = 0.05

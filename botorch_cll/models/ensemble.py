@@ -216,18 +216,15 @@ class RBFEnsembleModel(MultiTaskEnsembleModel, FantasizeMixin, ABC):
             )
         data = self.data
         blocks = TaskBlocks.from_data(data, per_task=True)
-        bags = self.bags.movedim(-1, 1)
         num_columns = self.network.weight.shape[-1]
         gram = data.X.new_zeros(*self.network.weight.shape, num_columns)
         moment = data.X.new_zeros(*self.network.weight.shape, 1)
         at_a_time = max(1, MAX_ELEMENTS // self.network.weight.numel())
-        for chosen in torch.arange(blocks.index.shape[1], device=data.X.device).split(at_a_time):
-            index = blocks.index[:, chosen]
+        for index, Y, weight in blocks.in_bags(self.bags, at_a_time):
             phi = self.network.features(data.X[index])
-            weight = bags.gather(-1, index.expand(len(bags), -1, -1)) * blocks.weight[:, chosen]
             weighted = (phi * weight.unsqueeze(-1)).transpose(-1, -2)
             gram += weighted @ phi
-            moment += weighted @ blocks.Y[:, chosen]
+            moment += weighted @ Y.unsqueeze(-1)
         included = included_columns(
             self.tail_degree, self.network.centers.shape[-2], data.X.shape[-1]
         )
