@@ -12,17 +12,20 @@ from torch import Tensor
 from botorch_cll.models.data import TaskData
 from botorch_cll.models.ensemble import RBFEnsembleModel
 from botorch_cll.models.left_out import average_trusted, left_out_moments
+from botorch_cll.nn.rbf import CACHED_ELEMENTS
 
 _NO_NOISE = 1e-6
 _USUAL_REMOTE = 0.3
-# Center, half width and number of points of the grids of log τ, log α and log σ^2.
+# Least and largest value and number of points, log-uniform, of the grids of τ, α and σ^2.
 _GRIDS = (
-    (0.5 * math.log(0.1 * 30.0), 0.5 * math.log(300.0), 7),
-    (math.log(_USUAL_REMOTE), math.log(10.0), 5),
-    (0.5 * math.log(3.0 * _NO_NOISE), 0.5 * math.log(3.0 / _NO_NOISE), 9),
+    (0.1, 30.0, 7),
+    (0.1 * _USUAL_REMOTE, 10.0 * _USUAL_REMOTE, 5),
+    (_NO_NOISE, 3.0, 9),
 )
 _NUM_ROUNDS = 3
 _REMOTE_STD = 1.0
+_LEAST_ERRORS = 4
+# Two tasks' signs have the correlation `exp(-(30 Δ)^2 / 2)` if their kurtosis differs by `Δ`.
 _SIGN_FREQUENCY = 30.0
 
 
@@ -83,10 +86,12 @@ def fit_variances(
 
     on grids that zoom in on the best; `α` and `σ^2` are in units of the variance of the task's
     targets; `σ_i^2` is the known noise variance of the observation where there is one. Variances
-    fitted to the very errors they describe come out too small: with `n` errors and three variances
-    they are multiplied by `(n + 1) / (n - 3)`, as in the predictive distribution of a linear model
-    with three coefficients. A task without predictions to fit to keeps `τ = 1`, `α_0` and a noise
-    variance of one unit, or the known one.
+    fitted to the very errors they describe come out too small: with `n` errors they are multiplied
+    by `(n + 1) / (n - 3)`, with fewer than four by what it is with four. So the mean squared
+    deviation of `n` numbers becomes the variance of a further one, a Student variable, if they are
+    normal with unknown mean and variance (Gelman et al. 2013, "Bayesian data analysis", section
+    3.2). A task without predictions to fit to keeps `τ = 1`, `α_0` and a noise variance of one
+    unit, or the known one.
 
     Args:
         mean: A `n x T`-dim tensor.
@@ -99,28 +104,35 @@ def fit_variances(
         Three `T`-dim tensors, `τ`, `α` and `σ^2`.
     """
     scale = data.variance
+    known = torch.full_like(data.Y, torch.nan) if data.Yvar is None else data.Yvar
     squared = (data.Y - mean).square().where(used, 0.0)
+    rows = (variance, remote, squared, used, known)
+    grid_size = math.prod(num for _, _, num in _GRIDS)
+    # As many rows at a time as have values that stay in the processor's cache until summed up.
+    at_a_time = max(1, CACHED_ELEMENTS // (grid_size * len(scale)))
+    blocks = list(zip(*(values.split(at_a_time) for values in rows), strict=True))
 
     def loss(log_values: list[Tensor]) -> Tensor:
         """The loss of grids of shapes `a x 1 x 1 x T`, `1 x b x 1 x T` and `1 x 1 x c x T`."""
         tau, alpha, noise = (values.exp().unsqueeze(-2) for values in log_values)
-        noise = noise * scale
-        if data.Yvar is not None:
-            noise = torch.where(data.Yvar.isnan(), noise, data.Yvar)
-        total = tau * variance + (alpha * scale * remote + noise)
-        total = torch.maximum(total, _NO_NOISE * scale)
-        errors = (total.log() + squared / total).where(used, 0.0).sum(-2)
+        errors = scale.new_zeros(())
+        for variance, remote, squared, used, known in blocks:
+            unexplained = torch.where(known.isnan(), noise * scale, known)
+            total = tau * variance + (alpha * scale * remote + unexplained)
+            total = torch.maximum(total, _NO_NOISE * scale)
+            error = total.log().addcdiv_(squared, total)
+            errors = errors + error.where(used, 0.0).sum(-2)
         remote_prior = (log_values[1] - math.log(_USUAL_REMOTE)) / _REMOTE_STD
         return 0.5 * (errors + log_values[0].square() + remote_prior.square())
 
-    best = [torch.full_like(scale, center) for center, _, _ in _GRIDS]
+    best = [torch.full_like(scale, 0.5 * math.log(low * high)) for low, high, _ in _GRIDS]
     for zoom in range(_NUM_ROUNDS):
         grids = []
-        for axis, (_, half_width, num) in enumerate(_GRIDS):
+        for axis, (low, high, num) in enumerate(_GRIDS):
             offsets = torch.linspace(-1.0, 1.0, num, dtype=scale.dtype, device=scale.device)
             # Each round looks one step of the last one to both sides.
-            step = half_width * math.prod(2.0 / (n - 1) for n in [num] * zoom)
-            grid = best[axis] + step * offsets.unsqueeze(-1)
+            half_width = 0.5 * math.log(high / low) * (2.0 / (num - 1)) ** zoom
+            grid = best[axis] + half_width * offsets.unsqueeze(-1)
             grids.append(grid.view([num if i == axis else 1 for i in range(3)] + [-1]))
         losses = loss(grids)
         index = losses.flatten(0, 2).argmin(0)
@@ -135,7 +147,8 @@ def fit_variances(
             for grid, at in zip(grids, position, strict=True)
         ]
     num_errors = used.sum(0).to(scale)
-    correction = (num_errors + 1) / (num_errors - 3).clamp_min(1)
+    counted = num_errors.clamp_min(_LEAST_ERRORS)
+    correction = torch.where(num_errors > 0, (counted + 1) / (counted - 3), 1.0)
     tau, alpha, noise = (correction * values.exp() for values in best)
     without = num_errors == 0
     noise = torch.where(without, 1.0, noise) * scale
@@ -153,7 +166,8 @@ def _draw_signs(data: TaskData, num_restarts: int, generator: torch.Generator) -
     """Numbers of mean 0 and variance 1 over the members, all but independent between tasks.
 
     They are random functions of the shape of a task's own targets, so that neither the order of the
-    tasks, nor other tasks' targets, nor the unit or sign of the task's own make a difference.
+    tasks, nor other tasks' targets, nor the unit or sign of the task's own make a difference:
+    random Fourier features (Rahimi and Recht 2007) of the kurtosis, with the sign of the skewness.
 
     Returns:
         A `S x T`-dim tensor.

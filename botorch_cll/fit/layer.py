@@ -8,11 +8,14 @@ from torch import Tensor
 from botorch_cll.nn import CorrelationLearningLayer
 from botorch_cll.nn.ridge import solve_ridge
 
-_RIDGES = (1 / 60, 1 / 15, 4 / 15, 16 / 15, 64 / 15)
+# From a layer that hardly costs anything to one that is all but the identity, by factors of four.
+_RIDGES = tuple(4.0**power / 60.0 for power in range(5))
+# How many rows' worth of say the layer as it is has in the share of it that is kept.
 _FULL_LAYER_ROWS = 10.0
 _NUM_STEPS = 150
 _LEARNING_RATE = 0.02
-_WEIGHT_DECAY = 1 / 15
+# The ridge that hidden layers make do with.
+_WEIGHT_DECAY = _RIDGES[1]
 
 
 def fit_linear_layer(
@@ -109,6 +112,7 @@ def fit_hidden_layers(
 
     The loss of a task is its weighted mean squared error plus a decay of the last layer's weights,
     so that, as in the linear layer, the identity is where it starts and what it is pulled toward.
+    Decay and learning rate are for targets of about unit variance.
 
     Args:
         layer: The layer; its parameters are set.

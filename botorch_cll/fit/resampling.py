@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-_MAX_ELEMENTS = 4_000_000
+from botorch_cll.models.blocks import MAX_ELEMENTS
 
 
 def draw_bags(
@@ -29,7 +29,7 @@ def draw_bags(
     count = observed.sum(0)
     keep = (fraction * count).round().long().clamp_min(2).minimum(count)
     bags = observed.new_zeros(num_restarts, *observed.shape)
-    at_a_time = max(1, _MAX_ELEMENTS // observed.numel())
+    at_a_time = max(1, MAX_ELEMENTS // observed.numel())
     for part in bags.split(at_a_time):
         key = torch.rand(len(part), n, generator=generator, dtype=torch.double)
         order = key.argsort(-1).to(observed.device)

@@ -10,7 +10,7 @@ import torch
 from botorch.exceptions.errors import UnsupportedError
 from torch import Tensor
 
-from botorch_cll.models.blocks import TaskBlocks
+from botorch_cll.models.blocks import MAX_ELEMENTS, TaskBlocks
 from botorch_cll.models.ensemble import RBFEnsembleModel
 from botorch_cll.nn import gaussian_rbf, polynomial_tail
 from botorch_cll.nn.rbf import included_columns, seen_dimensions
@@ -190,7 +190,7 @@ def score_settings(
     blocks: TaskBlocks,
     settings: Settings,
     centers: Tensor,
-    max_elements: int = 4_000_000,
+    max_elements: int = MAX_ELEMENTS,
 ) -> Tensor:
     """Squared leave-one-out errors of networks with given settings, fitted to all rows of a block.
 
@@ -239,11 +239,14 @@ def log_evidence(errors: Tensor, count: Tensor, pooling_rows: float, half_rows: 
 
     A task with `n` rows weighs its own mean squared error, relative to the best setting's, with `n`
     rows and the mean over all tasks with `pooling_rows`; with `r` the weighted mean the score is
-    `-n / 2 * log r`, a Gaussian predictive likelihood, times `n / (n + half_rows)`: errors of few
-    rows say little of the errors elsewhere, and the best of many settings is best by luck.
+    `-n / 2 * log r`, times `n / (n + half_rows)`. The first factor is the log-likelihood of `n`
+    normal errors at their own variance, which leave-one-out errors make a predictive one (Geisser
+    and Eddy 1979). Pooling and the second factor are our own: errors of few rows say little of the
+    errors elsewhere, and the best of many settings is best by luck.
 
     Args:
-        errors: A `batch_shape x C x T`-dim tensor of mean squared errors.
+        errors: A `batch_shape x C x T`-dim tensor of mean squared errors, in units of the variance
+            of the task's targets.
         count: A `batch_shape x T`-dim tensor: how many rows each task has in them.
         pooling_rows: The weight of the other tasks, in rows; may be infinite.
         half_rows: How many rows it takes for half the weight of the likelihood.

@@ -105,19 +105,24 @@ def fit_two_stage(
 def _fit_correlation_layer(
     model: RBFEnsembleModel, data: TaskData, bags: Tensor, rows: Tensor, outputs: Tensor
 ) -> Tensor:
-    """Train the layer on out-of-sample outputs; return what it adds to them, `S x rows x T`."""
+    """Train the layer on out-of-sample outputs; return what it adds to them, `S x rows x T`.
+
+    Penalties and steps take the tasks in units of their standard deviations, whatever theirs are.
+    """
     if model.correlation is None:
         return torch.zeros_like(outputs)
-    Y = data.Y[rows]
-    weight = noise_weights(data)[rows] * data.observed[rows]
-    if model.correlation.is_linear:
-        added = fit_linear_layer(model.correlation, outputs, Y, weight)
+    layer, weight = model.correlation, noise_weights(data)[rows] * data.observed[rows]
+    unit = data.variance.sqrt() if layer.can_rescale else torch.ones_like(data.variance)
+    outputs, Y = outputs / unit, data.Y[rows] / unit
+    if layer.is_linear:
+        added = fit_linear_layer(layer, outputs, Y, weight)
         trusted = trusted_members(data.observed[rows], bags[:, rows])
         residual = Y - average_trusted(outputs, trusted)
-        return added * shrink_layer(
-            model.correlation, residual, average_trusted(added, trusted), weight
-        )
-    return fit_hidden_layers(model.correlation, outputs, Y, weight * bags[:, rows])
+        added *= shrink_layer(layer, residual, average_trusted(added, trusted), weight)
+    else:
+        added = fit_hidden_layers(layer, outputs, Y, weight * bags[:, rows])
+    layer.rescale(unit)
+    return added * unit
 
 
 def score_size(num_rows: int, num_centers: int) -> tuple[int, int]:
@@ -170,7 +175,8 @@ def _search(
     """Score settings by leave-one-out over all restarts' rows at once.
 
     Returns:
-        The `C` settings tried, their squared errors (`C x T x b`) and the rows scored, per task.
+        The `C` settings tried, their squared errors (`C x T x b`, in units of the tasks' variances)
+        and the rows scored, per task.
     """
     num_rows, num_centers = score_size(len(data.X), model.num_centers)
     if model.solves_tasks_jointly:
@@ -181,11 +187,12 @@ def _search(
         blocks = blocks.sample(num_rows, generator)
     near = data.X[_choose_rows(data.observed, _MAX_CENTER_ROWS, generator)]
     count = (blocks.per_task().weight > 0).sum(-1).to(data.X)
+    unit = data.variance.unsqueeze(-1)
 
     def score(settings: Settings) -> Tensor:
         everywhere = near.new_ones(len(settings), len(near))
         centers = kmeans_centers(near, everywhere, num_centers, generator, num_iterations=0)
-        return score_settings(model, data.X, blocks, settings, centers)
+        return score_settings(model, data.X, blocks, settings, centers) / unit
 
     num_new, num_rounds = options.num_initial, options.num_rounds
     if known is not None:

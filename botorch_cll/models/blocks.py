@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from botorch_cll.models.data import TaskData
+
+MAX_ELEMENTS = 1_500_000
+"""How many values are held at a time where memory must not grow with the number of rows."""
 
 
 @dataclass(frozen=True)
@@ -59,13 +63,12 @@ class TaskBlocks:
             rows: A tensor of row numbers.
 
         Returns:
-            The blocks, with every task a group of its own.
+            The blocks: one group of all tasks if their weights are the same.
         """
-        return cls(
-            index=rows.expand(data.observed.shape[-1], -1),
-            Y=data.Y[rows].nan_to_num(0.0).T.unsqueeze(-1),
-            weight=(noise_weights(data) * data.observed)[rows].T,
-        )
+        Y, weight = data.Y[rows].nan_to_num(0.0), (noise_weights(data) * data.observed)[rows].T
+        if bool((weight == weight[:1]).all()):
+            return cls(index=rows.unsqueeze(0), Y=Y.unsqueeze(0), weight=weight[:1])
+        return cls(index=rows.expand(len(weight), -1), Y=Y.T.unsqueeze(-1), weight=weight)
 
     def sample(self, most: int, generator: torch.Generator) -> TaskBlocks:
         """A random choice of at most `most` rows of every group, shared where groups share rows."""
@@ -92,6 +95,33 @@ class TaskBlocks:
             weight=self.weight.unsqueeze(1).expand(*repeat).flatten(0, 1),
         )
 
+    def in_bags(self, bags: Tensor, most: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """The rows that restarts are fitted to, at most so many of a restart and task at a time.
+
+        Args:
+            bags: A `S x n x T`-dim boolean tensor; every task has to be a group of its own.
+            most: How many rows there are at a time.
+
+        Yields:
+            Row numbers, targets and weights, `S x T x b`-dim tensors; weights are zero for padding.
+        """
+        members = (len(bags), -1, -1)
+        by_task, Y = bags.movedim(-1, 1), self.Y.squeeze(-1)
+        at_a_time = max(1, MAX_ELEMENTS // by_task[..., 0].numel())
+        columns = (values.split(at_a_time, dim=-1) for values in (self.index, Y, self.weight))
+        for index, targets, row_weight in zip(*columns, strict=True):
+            index = index.expand(*members)
+            weight = by_task.gather(-1, index) * row_weight
+            # Restarts keep equal shares, so that little is left of the rows that weigh nothing.
+            length = int((weight > 0).sum(-1).max())
+            order = (weight == 0).to(torch.uint8).sort(dim=-1, stable=True).indices[..., :length]
+            for some in order.split(most, dim=-1):
+                yield (
+                    index.gather(-1, some),
+                    targets.expand(*members).gather(-1, some),
+                    weight.gather(-1, some),
+                )
+
 
 _NOISE_FLOOR = 0.05
 
@@ -99,11 +129,12 @@ _NOISE_FLOOR = 0.05
 def noise_weights(data: TaskData) -> Tensor:
     """Weights of observations whose noise variances are known, `1 / (floor + variance)`, relative.
 
-    The floor stands for what the network misses even without noise. The mean weight of a task is
-    one, an unknown variance counts like the mean of the known ones.
+    The floor, a share of the variance of the task's targets, stands for what the network misses
+    even without noise. The mean weight of a task is one, an unknown variance counts like the mean
+    of the known ones.
 
     Args:
-        data: The data, with standardized targets.
+        data: The data.
 
     Returns:
         A `n x T`-dim tensor.
@@ -117,7 +148,7 @@ def weights_like(data: TaskData, Yvar: Tensor) -> Tensor:
     """Weights of further observations, relative to those of the data.
 
     Args:
-        data: The data, with standardized targets.
+        data: The data.
         Yvar: A `batch_shape x T`-dim tensor of noise variances, NaN where they are not known.
 
     Returns:
@@ -126,7 +157,8 @@ def weights_like(data: TaskData, Yvar: Tensor) -> Tensor:
     known = torch.full_like(data.Y, torch.nan) if data.Yvar is None else data.Yvar
     known = known.where(data.observed, torch.nan)
     usual = known.nanmean(0).nan_to_num(0.0)
-    weight = 1.0 / (_NOISE_FLOOR + known.where(~known.isnan(), usual))
+    floor = _NOISE_FLOOR * data.variance
+    weight = 1.0 / (floor + known.where(~known.isnan(), usual))
     share = (weight * data.observed).sum(0) / data.num_observed.clamp_min(1)
     share = torch.where(data.num_observed > 0, share, 1.0)
-    return 1.0 / (_NOISE_FLOOR + Yvar.where(~Yvar.isnan(), usual)) / share
+    return 1.0 / (floor + Yvar.where(~Yvar.isnan(), usual)) / share

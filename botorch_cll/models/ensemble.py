@@ -21,7 +21,7 @@ from botorch.sampling.base import MCSampler
 from botorch.utils.types import DEFAULT, _DefaultType
 from torch import Tensor
 
-from botorch_cll.models.blocks import TaskBlocks, noise_weights
+from botorch_cll.models.blocks import MAX_ELEMENTS, TaskBlocks, noise_weights
 from botorch_cll.models.conditioning import AddedRows, rows_to_add
 from botorch_cll.models.left_out import (
     LeftOut,
@@ -43,8 +43,6 @@ TAIL_RIDGE = 1e-2
 
 NEAR = 0.1
 """The support at which a point counts as half near the centers, half remote."""
-
-_MAX_ELEMENTS = 4_000_000
 
 
 def default_num_centers(num_rows: int) -> int:
@@ -223,18 +221,15 @@ class RBFEnsembleModel(MultiTaskEnsembleModel, FantasizeMixin, ABC):
             )
         data = self.data
         blocks = TaskBlocks.from_data(data, per_task=True)
-        bags = self.bags.movedim(-1, 1)
         num_columns = self.network.weight.shape[-1]
         gram = data.X.new_zeros(*self.network.weight.shape, num_columns)
         moment = data.X.new_zeros(*self.network.weight.shape, 1)
-        at_a_time = max(1, _MAX_ELEMENTS // self.network.weight.numel())
-        for chosen in torch.arange(blocks.index.shape[1], device=data.X.device).split(at_a_time):
-            index = blocks.index[:, chosen]
+        at_a_time = max(1, MAX_ELEMENTS // self.network.weight.numel())
+        for index, Y, weight in blocks.in_bags(self.bags, at_a_time):
             phi = self.network.features(data.X[index])
-            weight = bags.gather(-1, index.expand(len(bags), -1, -1)) * blocks.weight[:, chosen]
             weighted = (phi * weight.unsqueeze(-1)).transpose(-1, -2)
             gram += weighted @ phi
-            moment += weighted @ blocks.Y[:, chosen]
+            moment += weighted @ Y.unsqueeze(-1)
         included = included_columns(
             self.tail_degree, self.network.centers.shape[-2], data.X.shape[-1]
         )
@@ -357,7 +352,7 @@ class RBFEnsembleModel(MultiTaskEnsembleModel, FantasizeMixin, ABC):
         data = self.data
         weight = (noise_weights(data)[rows] * self.bags[:, rows]).movedim(-1, 1)
         Y = data.Y[rows].nan_to_num(0.0).T.unsqueeze(-1)
-        at_a_time = max(1, _MAX_ELEMENTS // solution.weight.numel())
+        at_a_time = max(1, MAX_ELEMENTS // solution.weight.numel())
         outputs, supports = [], []
         for chosen in torch.arange(len(rows), device=rows.device).split(at_a_time):
             phi = self.network.features(data.X[rows[chosen]])

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from botorch_cll.models.blocks import MAX_ELEMENTS
+
 if TYPE_CHECKING:
     from botorch_cll.models.ensemble import RBFEnsembleModel
-
-_MAX_ELEMENTS = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def predict_left_out(model: RBFEnsembleModel) -> LeftOut:
     if bool(rest.any()):
         # The weights of a task without data are drawn, not solved for.
         solution = replace(model.solution(), weight=model.network.weight.unsqueeze(-1))
-        at_a_time = max(1, _MAX_ELEMENTS // (model.num_restarts * model.num_tasks))
+        at_a_time = max(1, MAX_ELEMENTS // (model.num_restarts * model.num_tasks))
         for rows in rest.nonzero().squeeze(-1).split(at_a_time):
             outputs, remote = model.out_of_sample_outputs(rows, solution)
             if model.correlation is not None:

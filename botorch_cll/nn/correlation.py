@@ -85,6 +85,21 @@ class CorrelationLearningLayer(nn.Module):
         """Whether the layer is one linear map, which a ridge regression can solve for exactly."""
         return len(self.weights) == 1 and self.activation == "identity"
 
+    @property
+    def can_rescale(self) -> bool:
+        """Whether `rescale` works: not if `tanh` bounds what the only layer adds."""
+        return len(self.weights) > 1 or self.activation != "tanh"
+
+    def rescale(self, unit: Tensor) -> None:
+        """Turn the layer of outputs measured in some units into that of the outputs themselves.
+
+        Args:
+            unit: A `T`-dim tensor of positive units of the tasks.
+        """
+        self.weights[0].data /= unit
+        self.weights[-1].data *= unit.unsqueeze(-1)
+        self.biases[-1].data *= unit
+
     def branch(self, outputs: Tensor) -> Tensor:
         """What the layer adds to the preliminary outputs.
 

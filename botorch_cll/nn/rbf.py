@@ -6,7 +6,9 @@ import torch
 from torch import Tensor, nn
 
 _MIN_INTERVAL = 1e-12
-_CACHED_ELEMENTS = 1 << 17
+
+CACHED_ELEMENTS = 1 << 17
+"""How many values stay in a processor's cache between two passes over them."""
 
 
 def gaussian_rbf(
@@ -27,17 +29,30 @@ def gaussian_rbf(
         A `batch_shape x n x K`-dim tensor of values between 0 and 1, up to rounding. Batch shapes
         broadcast.
     """
-    # -||x - c||^2 / 2 as one product of `(x, x^2, 1)`: neither a `n x K x d` intermediate nor a
-    # second pass over the exponents, which would cost as much as their exponentials.
+    columns = _exponents(centers, length_scale, sees).transpose(-1, -2)
+    return (_monomials(X) @ columns).exp_()
+
+
+def _exponents(centers: Tensor, length_scale: Tensor, sees: Tensor | None) -> Tensor:
+    """The coefficients of the exponents of `gaussian_rbf` as polynomials in `(x, x^2, 1)`.
+
+    So they are one product: neither a `n x K x d` intermediate nor a second pass over the
+    exponents, which would cost as much as their exponentials.
+
+    Returns:
+        A `batch_shape x K x (2 d + 1)`-dim tensor.
+    """
     precision = length_scale.unsqueeze(-2).square().reciprocal()
     if sees is not None:
         precision = precision * sees
     linear = centers * precision
     constant = -0.5 * (centers * linear).sum(-1, keepdim=True)
-    quadratic = (-0.5 * precision).expand_as(linear)
-    columns = torch.cat([linear, quadratic, constant], dim=-1).transpose(-1, -2)
-    rows = torch.cat([X, X * X, torch.ones_like(X[..., :1])], dim=-1)
-    return (rows @ columns).exp_()
+    return torch.cat([linear, (-0.5 * precision).expand_as(linear), constant], dim=-1)
+
+
+def _monomials(X: Tensor) -> Tensor:
+    """The columns `(x, x^2, 1)`, a `batch_shape x n x (2 d + 1)`-dim tensor."""
+    return torch.cat([X, X * X, torch.ones_like(X[..., :1])], dim=-1)
 
 
 def seen_dimensions(log_length_scale: Tensor, additive: Tensor, num_centers: int) -> Tensor:
@@ -56,8 +71,8 @@ def seen_dimensions(log_length_scale: Tensor, additive: Tensor, num_centers: int
     """
     share = (-log_length_scale).softmax(-1).cumsum(-1)
     place = (torch.arange(num_centers, device=share.device) + 0.5).to(share) / num_centers
-    before = (share[..., :-1].unsqueeze(-2) < place.unsqueeze(-1)).sum(-1)
-    one_each = nn.functional.one_hot(before, share.shape[-1]).bool()
+    before = (share[..., :-1].unsqueeze(-2) < place.unsqueeze(-1)).sum(-1, keepdim=True)
+    one_each = before == torch.arange(share.shape[-1], device=share.device)
     return one_each | ~additive[..., None, None]
 
 
@@ -113,15 +128,52 @@ def kmeans_centers(
     centers = X[key.topk(num_centers, dim=-1).indices]
     if int((weight > 0).sum(-1).max()) <= num_centers:
         return centers
-    half_norm = None
+    batch, dim = weight.shape[:-1], X.shape[-1]
+    with_one = torch.cat([X, torch.ones_like(X[:, :1])], dim=-1)
+    # Sums over the rows of a center are made on the CPU: elsewhere their order may vary.
+    weighted = (weight.unsqueeze(-1) * with_one).flatten(0, -2).cpu()
+    first = num_centers * torch.arange(batch.numel()).unsqueeze(-1)
+    at_a_time = max(1, CACHED_ELEMENTS // (len(X) * num_centers))
     for _ in range(num_iterations):
-        half_norm = 0.5 * (centers * centers).sum(-1)
-        nearest = (X @ centers.transpose(-1, -2) - half_norm.unsqueeze(-2)).argmax(-1)
-        member = nn.functional.one_hot(nearest, num_centers).to(X) * weight.unsqueeze(-1)
-        mass = member.sum(-2).unsqueeze(-1)
-        means = member.transpose(-1, -2) @ X / mass.clamp_min(_MIN_INTERVAL)
-        centers = torch.where(mass > 0, means, centers)
+        nearest = torch.cat(
+            [_nearest(X, some) for some in centers.view(-1, num_centers, dim).split(at_a_time)]
+        ).cpu()
+        sums = weighted.new_zeros(batch.numel() * num_centers, dim + 1)
+        sums.index_add_(0, (first + nearest).flatten(), weighted)
+        total, mass = sums.to(X).view(*batch, num_centers, -1).split([dim, 1], dim=-1)
+        centers = torch.where(mass > 0, total / mass.clamp_min(_MIN_INTERVAL), centers)
     return centers
+
+
+def _nearest(X: Tensor, centers: Tensor) -> Tensor:
+    """Which of `B x K x d` centers is nearest to each of `n x d` rows, a `B x n`-dim tensor."""
+    half_norm = 0.5 * (centers * centers).sum(-1)
+    return (X @ centers.transpose(-1, -2)).sub_(half_norm.unsqueeze(-2)).argmax(-1)
+
+
+def _radial_sums(X: Tensor, exponents: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Weighted sums of radial basis functions, and sums of their squares, for `B` networks.
+
+    Args:
+        X: A `n x d`-dim tensor of inputs.
+        exponents: A `B x K x (2 d + 1)`-dim tensor, as from `_exponents`.
+        weight: A `B x K`-dim tensor of output weights.
+
+    Returns:
+        Two `B x n`-dim tensors.
+    """
+    columns = _monomials(X).transpose(-1, -2)
+    # As many networks at a time as have values that stay in the processor's cache until summed up.
+    at_a_time = max(1, CACHED_ELEMENTS // max(1, len(X) * weight.shape[-1]))
+    weighted, squared = [], []
+    for part, on_radial in zip(
+        exponents.split(at_a_time), weight.unsqueeze(-2).split(at_a_time), strict=True
+    ):
+        # Centers by points: one matrix product for all networks.
+        radial = (part @ columns).exp_()
+        weighted.append((on_radial @ radial).squeeze(-2))
+        squared.append(radial.square().sum(-2))
+    return torch.cat(weighted), torch.cat(squared)
 
 
 class RBFNetwork(nn.Module):
@@ -228,19 +280,20 @@ class RBFNetwork(nn.Module):
         points = X.reshape(-1, X.shape[-1])
         if weight is not None:
             return self._with_weights(points, X.shape[:-1], weight)
+        num_centers = self.centers.shape[-2]
         length_scale, sees = self.log_length_scale.exp(), self.seen_dimensions()
-        on_radial, on_tail = self.weight.tensor_split([self.centers.shape[-2]], dim=-1)
-        on_radial = on_radial.unsqueeze(-1)
-        outputs, supports = [], []
-        # Blocks whose values stay in the processor's cache until they are summed up.
-        for block in points.split(max(1, _CACHED_ELEMENTS // self.centers[..., 0].numel())):
-            radial = gaussian_rbf(block, self.centers, length_scale, sees)
-            outputs.append((radial @ on_radial).squeeze(-1))
-            supports.append(torch.linalg.vecdot(radial, radial))
-        on_tail = on_tail @ polynomial_tail(points).transpose(-1, -2)
-        summed = torch.cat(outputs, dim=-1) + on_tail
-        return self._by_point(summed, X.shape[:-1]), self._by_point(
-            torch.cat(supports, dim=-1), X.shape[:-1]
+        exponents = _exponents(self.centers, length_scale, sees).flatten(0, 1)
+        on_radial, on_tail = self.weight.flatten(0, 1).tensor_split([num_centers], dim=-1)
+        blocks = [
+            _radial_sums(block, exponents, on_radial)
+            for block in points.split(max(1, CACHED_ELEMENTS // num_centers))
+        ]
+        on_radial, support = (torch.cat(sums, dim=-1) for sums in zip(*blocks, strict=True))
+        outputs = on_radial + on_tail @ polynomial_tail(points).transpose(-1, -2)
+        members = self.weight.shape[:2]
+        return (
+            self._by_point(outputs.unflatten(0, members), X.shape[:-1]),
+            self._by_point(support.unflatten(0, members), X.shape[:-1]),
         )
 
     def _with_weights(

@@ -134,9 +134,11 @@ def _by_columns(solve: Callable[[Tensor], Tensor], sets: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class RegularizedTasksSolution(RidgeSolution):
-    """The solution of `solve_regularized_tasks`; `weight` and `factor` are each task's.
+    """The solution of `solve_regularized_tasks`.
 
     Attributes:
+        weight: A `batch_shape x T x P x 1`-dim tensor, the weights of each task.
+        factor: A `batch_shape x G x P x P`-dim tensor, a factor for each group of tasks.
         own_penalty: A `batch_shape x 1 x P`-dim tensor, the penalty of the tasks' own weights.
         shared_factor: A `batch_shape x 1 x P x P`-dim tensor, the lower Cholesky factor of the
             system solved for the shared weights.
@@ -162,24 +164,27 @@ class RegularizedTasksSolution(RidgeSolution):
         and the tasks' weights `\Omega_i`, the residuals are `(I - H_i \Omega_i)^{-1} e_i`.
 
         Args:
-            phi: A `batch_shape x T x n x P`-dim tensor of features.
-            row_weight: A `batch_shape x T x n`-dim tensor of the weights the rows had in the fit.
-            Y: A `batch_shape x T x n x 1`-dim tensor of targets.
+            phi: A `batch_shape x G x n x P`-dim tensor of features of `G` groups of tasks.
+            row_weight: A `batch_shape x G x n`-dim tensor of the weights the rows had in the fit.
+            Y: A `batch_shape x G x n x m`-dim tensor of targets of the `m` tasks of each group.
 
         Returns:
-            A `batch_shape x T x n x 1`-dim tensor.
+            A `batch_shape x G x n x m`-dim tensor.
         """
-        own, shared = self.roots(phi).movedim(-1, -3).chunk(2, dim=-1)
-        block = shared @ shared.transpose(-1, -2) + torch.diag_embed(own.square().sum(-1))
-        root = row_weight.transpose(-1, -2).sqrt()
         fitted = (phi @ self.weight).squeeze(-1).transpose(-1, -2)
-        residual = torch.where(root > 0, Y.squeeze(-1).transpose(-1, -2) - fitted, 0.0)
+        own, shared = self.roots(phi).movedim(-1, -3).chunk(2, dim=-1)
+        # The tasks of one group have one leverage.
+        own_leverage = own.square().sum(-1).expand_as(fitted)
+        block = shared @ shared.transpose(-1, -2) + torch.diag_embed(own_leverage)
+        root = row_weight.transpose(-1, -2).sqrt().expand_as(fitted)
+        targets = Y.transpose(-3, -2).flatten(-2)
+        residual = torch.where(root > 0, targets - fitted, 0.0)
         slack = torch.diag_embed(torch.ones_like(root)) - (
             root.unsqueeze(-1) * block * root.unsqueeze(-2)
         )
         scaled = torch.cholesky_solve((root * residual).unsqueeze(-1), cholesky(slack))
         left_out = fitted - (block @ (root.unsqueeze(-1) * scaled)).squeeze(-1)
-        return left_out.transpose(-1, -2).unsqueeze(-1)
+        return left_out.unflatten(-1, (Y.shape[-3], -1)).transpose(-3, -2)
 
     def _through_roots(self, roots: Tensor, residual: Tensor) -> Tensor:
         """As in `RidgeSolution`, but a row of one task has a say in the weights of all."""
@@ -255,9 +260,11 @@ def solve_regularized_tasks(
     The leverage of a row of task `t` is the quadratic form of
     `(G_t + Λ_1)^{-1} + (G_t + Λ_1)^{-1} Λ_1 M^{-1} Λ_1 (G_t + Λ_1)^{-1}`.
 
+    Tasks that share their rows and weights, `m` in each of `G` groups, are factorized once.
+
     Args:
-        gram: A `batch_shape x T x P x P`-dim tensor, each task's weighted sums of `phi phi^T`.
-        moment: A `batch_shape x T x P x 1`-dim tensor, each task's weighted sums of `phi y`.
+        gram: A `batch_shape x G x P x P`-dim tensor, each group's weighted sums of `phi phi^T`.
+        moment: A `batch_shape x G x P x m`-dim tensor, each task's weighted sums of `phi y`.
         shared_penalty: A `batch_shape x P`-dim tensor, the diagonal of `Λ_2`: `λ_2` per column.
         own_penalty: A `batch_shape x P`-dim tensor, the diagonal of `Λ_1`: `λ_1 / T` per column.
 
@@ -265,12 +272,14 @@ def solve_regularized_tasks(
         The solution, with `weight` holding every task's `w_t = w_0 + v_t`.
     """
     like, own = gram, _above_rounding(own_penalty.unsqueeze(-2), gram)
-    shared_penalty = _above_rounding(shared_penalty, gram.sum(-3))
-    gram, moment = gram.double(), moment.double()
+    per_group = moment.shape[-1]
+    shared_penalty = _above_rounding(shared_penalty, per_group * gram.sum(-3))
+    moment = moment.double().transpose(-1, -2).flatten(-3, -2).unsqueeze(-1)
+    gram = gram.double()
     factor = cholesky(gram + torch.diag_embed(own))
     shrunk_gram = own.unsqueeze(-1) * torch.cholesky_solve(gram, factor)
     solved = torch.cholesky_solve(moment, factor)
-    system = torch.diag_embed(shared_penalty) + shrunk_gram.sum(-3)
+    system = torch.diag_embed(shared_penalty) + per_group * shrunk_gram.sum(-3)
     shared_factor = cholesky(0.5 * (system + system.transpose(-1, -2)))
     w_0 = torch.cholesky_solve((own.unsqueeze(-1) * solved).sum(-3), shared_factor)
     v = solved - torch.cholesky_solve(gram @ w_0.unsqueeze(-3), factor)

@@ -197,3 +197,27 @@ def test_few_errors_are_taken_for_too_small():
     ]
     # The noise alone is 0.3; eight errors give more on average, not less.
     assert np.mean(total) > many[0].item() + many[2].item()
+
+
+def test_the_fewer_the_errors_the_more_the_variances_grow():
+    Y = torch.tensor([1.0, -1.0], dtype=torch.double).repeat(10).unsqueeze(-1)
+    data, zero = TaskData(X=Y, Y=Y, Yvar=None), torch.zeros_like(Y)
+    noise = {
+        # All errors are one, so that all fits are the same but for their number.
+        n: fit_variances(zero, zero, zero, torch.arange(20).unsqueeze(-1) < n, data)[2].item()
+        for n in range(1, 21)
+    }
+    for n in range(1, 20):
+        assert noise[n] >= noise[n + 1]
+    for n in range(4, 20):
+        expected = (n + 1) / (n - 3) / (21 / 17)
+        assert noise[n] / noise[20] == pytest.approx(expected)
+
+
+def test_rows_may_be_worked_on_in_blocks(monkeypatch):
+    problem = synthetic([2.0, 0.7], [0.1, 0.5], n=30, S=12)
+    Yvar = torch.full_like(problem[2], NAN)
+    Yvar[:7, 1] = 0.3
+    expected = torch.stack(fit(*problem, Yvar))
+    monkeypatch.setattr("botorch_cll.fit.calibration.CACHED_ELEMENTS", 4 * 2 * 7 * 5 * 9)
+    torch.testing.assert_close(torch.stack(fit(*problem, Yvar)), expected)

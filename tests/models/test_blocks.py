@@ -57,6 +57,18 @@ def test_tasks_in_the_same_rows_share_a_block():
     assert TaskBlocks.from_data(masked_data(12, 11), per_task=False).index.shape == (2, 12)
 
 
+def test_chosen_rows_are_one_group_of_all_tasks_of_equal_weights():
+    rows = torch.tensor([1, 4, 7])
+    data = masked_data(12, 12)
+    blocks = TaskBlocks.of_rows(data, rows)
+    assert torch.equal(blocks.Y, data.Y[rows].unsqueeze(0))
+    assert blocks.index.shape == blocks.weight.shape == (1, 3)
+    for other in (masked_data(12, 0), masked_data(12, 12, Yvar=True)):
+        blocks = TaskBlocks.of_rows(other, rows)
+        assert blocks.Y.shape == (2, 3, 1)
+        assert torch.equal(blocks.weight, (noise_weights(other) * other.observed)[rows].T)
+
+
 def test_sampled_rows_are_as_many_as_there_are_up_to_the_limit():
     data = masked_data(12, 5)
     blocks = TaskBlocks.from_data(data, per_task=True)
@@ -73,6 +85,23 @@ def test_sampled_rows_are_shared_by_tasks_that_share_their_rows():
     data = masked_data(12, 12)
     some = TaskBlocks.from_data(data, per_task=True).sample(5, torch.Generator().manual_seed(1))
     assert torch.equal(some.index[0], some.index[1])
+
+
+@pytest.mark.parametrize("most", [2, 100])
+def test_rows_in_bags_are_those_of_the_bags(most, monkeypatch):
+    # Three rows are looked at together.
+    monkeypatch.setattr("botorch_cll.models.blocks.MAX_ELEMENTS", 3 * 4 * 2)
+    data = masked_data(12, 5, Yvar=True)
+    bags = (rand(4, 12, 2, seed=5) < 0.6) & data.observed
+    found = torch.zeros(2, *bags.shape, dtype=torch.double)
+    for index, Y, weight in TaskBlocks.from_data(data, per_task=True).in_bags(bags, most):
+        assert index.shape == Y.shape == weight.shape
+        assert index.shape[-1] <= min(most, 3)
+        for values, table in zip((weight * Y, weight), found, strict=True):
+            table.movedim(-1, 1).scatter_add_(-1, index, values)
+    expected = noise_weights(data) * bags
+    torch.testing.assert_close(found[1], expected)
+    torch.testing.assert_close(found[0], expected * data.Y.nan_to_num(0.0))
 
 
 def test_weights_are_one_without_known_noise():

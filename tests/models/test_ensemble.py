@@ -226,6 +226,30 @@ def test_units_of_inputs_and_targets_do_not_matter(name, sign):
     assert ((ratio - 1).abs() < tolerance).all()
 
 
+@pytest.mark.parametrize("unit", [1e-3, 1e3])
+@pytest.mark.parametrize("name", MODELS)
+def test_the_unit_of_targets_does_not_matter_without_outcome_transform(name, unit):
+    X, at = rand(18, 2), rand(7, 2, seed=3)
+    Y = tasks(X) - tasks(X).mean(0)
+    Yvar = 0.1 * rand(18, 2, seed=1) * Y.var(0)
+    plain, scaled = (
+        fit(MODELS[name], X, k * Y, train_Yvar=k**2 * Yvar, outcome_transform=None)
+        for k in (1.0, unit)
+    )
+    expected = moments(plain, at, observation_noise=True)
+    found = moments(scaled, at, observation_noise=True)
+    # Gradient steps magnify differences of rounding.
+    tolerance = 0.03 if name == "two_layers" else 1e-5
+    error = found[0] / unit - expected[0]
+    assert (error.abs() < tolerance * expected[1].sqrt()).all()
+    assert ((found[1] / unit**2 / expected[1] - 1).abs() < tolerance).all()
+    new_X, new_Y = rand(3, 2, seed=4), rand(3, 2, seed=5)
+    expected = moments(plain.condition_on_observations(new_X, new_Y, Yvar[:3]), at)
+    conditioned = scaled.condition_on_observations(new_X, unit * new_Y, unit**2 * Yvar[:3])
+    found = moments(conditioned, at)
+    assert ((found[0] / unit - expected[0]).abs() < tolerance * expected[1].sqrt()).all()
+
+
 def test_targets_in_any_unit_get_an_honest_noise_without_outcome_transform():
     X = rand(60, 2)
     generator = torch.Generator().manual_seed(0)

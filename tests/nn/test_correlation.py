@@ -52,6 +52,16 @@ def test_layer_starts_as_the_identity(hidden, activation):
 
 
 @EVERY_CONFIGURATION
+def test_rescaled_layer_is_the_same_in_other_units(hidden, activation):
+    P, unit = randn(4, 6, 3), torch.tensor([0.01, 3.0, 500.0]).double()
+    layer = randomize(make_layer(hidden, activation))
+    expected = unit * layer(P)
+    layer.rescale(unit)
+    same = np.allclose(layer(unit * P).detach(), expected.detach())
+    assert same == layer.can_rescale
+
+
+@EVERY_CONFIGURATION
 def test_training_can_leave_the_identity(hidden, activation):
     P, Y = randn(4, 6, 3), randn(4, 6, 3, seed=1)
     layer = make_layer(hidden, activation)

@@ -283,3 +283,18 @@ def test_cholesky_gives_up_with_a_reason(value):
     matrix = torch.diag(torch.tensor([1.0, value, 1.0], dtype=torch.double))
     with pytest.raises(RuntimeError, match="Expected positive definite normal equations"):
         cholesky(matrix)
+
+
+def test_tasks_in_one_group_are_solved_as_they_are_in_groups_of_their_own():
+    phi, weight, Y = randn(4, 1, 9, 5), randn(1, 9, seed=1).abs(), randn(1, 9, 3, seed=2)
+    weight[:, 2] = 0.0
+    penalties = torch.full((4, 5), 0.3, dtype=torch.double)
+    group = solve_regularized_tasks(*normal_equations(phi, weight, Y), penalties, 2 * penalties)
+    phi_t, weight_t, Y_t = phi.expand(-1, 3, -1, -1), weight.expand(3, -1), Y.permute(2, 1, 0)
+    own = solve_regularized_tasks(*normal_equations(phi_t, weight_t, Y_t), penalties, 2 * penalties)
+    assert group.factor.shape[1] == 1
+    torch.testing.assert_close(group.weight, own.weight)
+    torch.testing.assert_close(
+        group.leave_one_out(phi, weight, Y),
+        own.leave_one_out(phi_t, weight_t, Y_t).movedim(1, -1).squeeze(-2).unsqueeze(1),
+    )
