@@ -167,11 +167,12 @@ def _radial_sums(X: Tensor, exponents: Tensor, weight: Tensor) -> tuple[Tensor, 
     at_a_time = max(1, CACHED_ELEMENTS // max(1, len(X) * weight.shape[-1]))
     weighted, squared = [], []
     for part, on_radial in zip(
-        exponents.split(at_a_time), weight.unsqueeze(-2).split(at_a_time), strict=True
+        exponents.split(at_a_time), weight.unsqueeze(-1).split(at_a_time), strict=True
     ):
         # Centers by points: one matrix product for all networks.
         radial = (part @ columns).exp_()
-        weighted.append((on_radial @ radial).squeeze(-2))
+        # Elementwise: the gradient of a matrix product is a slow outer product for each network.
+        weighted.append((on_radial * radial).sum(-2))
         squared.append(radial.square().sum(-2))
     return torch.cat(weighted), torch.cat(squared)
 
