@@ -118,8 +118,9 @@ class RegularizedMultiTaskRBFModel(RBFEnsembleModel):
         """The joint solution of all tasks; `ridge` holds `λ_1` and `λ_2`.
 
         Args:
-            gram: A `batch_shape x T x P x P`-dim tensor.
-            moment: A `batch_shape x T x P x 1`-dim tensor.
+            gram: A `batch_shape x G x P x P`-dim tensor: of every task, or of one group of tasks
+                that share their rows and weights.
+            moment: A `batch_shape x G x P x m`-dim tensor of the `m` tasks of each group.
             ridge: A `batch_shape x T x 2`-dim tensor, the same for all tasks.
             included: A `batch_shape x T x P`-dim boolean tensor of the columns that take part, the
                 same for all tasks.
