@@ -144,7 +144,8 @@ def optimize_acqf_any_task(
 
     Raises:
         InputDataError: If the bounds are upside down or of another dtype than the model, `best_f`
-            is no tensor or has no number in it, or `q` or `num_restarts` is below one.
+            is no tensor or has no number in it, points are no tensor or not finite, or `q` or
+            `num_restarts` is below one.
         UnsupportedError: If `best_f` is needed and not given, or there is more than one candidate,
             pending ones included, and a `MultiTaskGP`, `KroneckerMultiTaskGP` or `ModelListGP`,
             which is not conditioned on points of all tasks.
@@ -162,6 +163,8 @@ def optimize_acqf_any_task(
     if best_f.isnan().all():
         raise InputDataError("Expected an incumbent of at least one task in best_f, got NaN only.")
     pending = bounds[:0] if X_pending is None else X_pending
+    if not isinstance(pending, Tensor) or not bool(pending.isfinite().all()):
+        raise InputDataError(f"Expected `X_pending` as a tensor of finite numbers, got {pending}.")
     if pending.ndim != 2 or pending.shape[-1] != bounds.shape[-1]:
         raise BotorchTensorDimensionError(
             f"Expected `X_pending` of shape m x {bounds.shape[-1]}, got {tuple(pending.shape)}."
@@ -174,6 +177,7 @@ def optimize_acqf_any_task(
         )
     unit = task_units(model, bounds)
     avoided = points_to_avoid(model, bounds, X_avoid)
+    best, better = (torch.amax, torch.fmax) if maximize else (torch.amin, torch.fmin)
     believed = pending
     candidates: list[Tensor] = []
     values: list[Tensor] = []
@@ -183,11 +187,7 @@ def optimize_acqf_any_task(
                 expected = model.posterior(believed).mean
                 model = model.condition_on_observations(believed, expected)
             # Not `maximum`: a task without incumbent has one from now on.
-            best_f = (
-                torch.fmax(best_f, expected.amax(0).to(best_f))
-                if maximize
-                else torch.fmin(best_f, expected.amin(0).to(best_f))
-            )
+            best_f = better(best_f, best(expected, dim=0).to(best_f))
             avoided = torch.cat([avoided, believed])
         known = (~best_f.isnan()).nonzero().squeeze(-1)
         candidate, value = optimize_acqf_pso(

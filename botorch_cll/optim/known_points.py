@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from botorch.exceptions.errors import BotorchTensorDimensionError
+from botorch.exceptions.errors import BotorchTensorDimensionError, InputDataError
 from botorch.models.model import Model
 from torch import Tensor
 
@@ -27,10 +27,13 @@ class KnownPoints:
         q: The number of points of a candidate that have to differ: the first ones.
 
     Raises:
+        InputDataError: If `X` is no tensor or not finite.
         BotorchTensorDimensionError: If `X` is not of shape `n x d`.
     """
 
     def __init__(self, X: Tensor, bounds: Tensor, q: int = 1) -> None:
+        if not isinstance(X, Tensor) or not bool(X.isfinite().all()):
+            raise InputDataError(f"Expected `X_avoid` as a tensor of finite numbers, got {X!r}.")
         if X.ndim != 2 or X.shape[-1] != bounds.shape[-1]:
             raise BotorchTensorDimensionError(
                 f"Expected `X_avoid` of shape n x {bounds.shape[-1]}, got {tuple(X.shape)}."
@@ -53,7 +56,7 @@ class KnownPoints:
         points = X[..., : self.q, :] / self.width
         if len(self.X) == 0:
             return points.new_full(X.shape[:-2], torch.inf)
-        return (points.unsqueeze(-2) - self.X).abs().amax(dim=-1).amin(dim=(-2, -1))
+        return torch.cdist(points, self.X, p=torch.inf).amin(dim=(-2, -1))
 
     def are_new(self, X: Tensor) -> Tensor:
         """Which `batch_shape x q x d`-dim candidates differ; a `batch_shape`-dim tensor."""

@@ -65,8 +65,8 @@ def propose_by_swarm(
 
     With one of our models each is where any task gains most, `optimize_acqf_any_task`. Other models
     differ in how they are conditioned: with these each task has a candidate of its own. Points that
-    have been evaluated are not proposed again as long as there are others. The
-    incumbents are the best values that the model expects, see `expected_best_by_task`.
+    have been evaluated are not proposed again as long as there are others. The incumbents are the
+    best values that the model expects, see `expected_best_by_task`.
     """
     assert model is not None
     best_f, options = expected_best_by_task(model, X, Y), {"seed": seed}
@@ -164,11 +164,17 @@ def run_bay_mrbfcor(
 
 def _check_start(X: Tensor, Y: Tensor, bounds: Tensor) -> tuple[Tensor, Tensor]:
     """Refuse points that are none of the box's space, and values that do not belong to them."""
+    if not isinstance(X, Tensor) or X.dtype != bounds.dtype:
+        found = X.dtype if isinstance(X, Tensor) else type(X).__name__
+        raise InputDataError(
+            f"Expected points to start from as a tensor of {bounds.dtype}, as the bounds, got "
+            f"{found}."
+        )
     if X.ndim != 2 or X.shape[-1] != bounds.shape[-1]:
         raise BotorchTensorDimensionError(
             f"Expected points to start from of shape n x {bounds.shape[-1]}, got {tuple(X.shape)}."
         )
-    return X.to(bounds), _check_values("start to hold", Y, X.to(bounds), None)
+    return X, _check_values("start to hold", Y, X, None)
 
 
 def _failures_as_worst(gains: Tensor) -> Tensor:

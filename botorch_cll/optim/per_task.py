@@ -126,9 +126,10 @@ def optimize_acqf_per_task(
 
     Raises:
         InputDataError: If the bounds are upside down or of another dtype than the model, `best_f`
-            is no tensor, or `num_restarts` is below one.
+            is no tensor, `X_avoid` is none or not finite, or `num_restarts` is below one.
         UnsupportedError: If `best_f` is needed and not given.
-        BotorchTensorDimensionError: If `best_f` does not have one entry per output.
+        BotorchTensorDimensionError: If `best_f` does not have one entry per output, or `X_avoid` is
+            not of shape `n x d`.
         CandidateGenerationError: If for some task no swarm found a feasible point.
 
     Example:

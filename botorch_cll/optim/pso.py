@@ -179,8 +179,8 @@ def optimize_acqf_pso(
         if count < 1:
             raise InputDataError(f"Expected `{name}` to be at least 1, got {count}.")
     check_sequence(acq_function, acq_function_sequence, q=q, sequential=sequential)
-
     check_constraint_tuples(inequality_constraints, nonlinear_inequality_constraints)
+
     parsed = SearchOptions.parse(options)
     fixed = FixedFeatures(fixed_features, bounds.shape[-1])
     all_fixed = len(fixed.scalars) == bounds.shape[-1]
@@ -340,7 +340,9 @@ def gen_candidates_pso(
 
 
 def _optimize_sequentially(
-    optimize: Callable[..., tuple[Tensor, Tensor]],
+    optimize: Callable[
+        [AcquisitionFunction, int, int, float | None, Tensor | None], tuple[Tensor, Tensor]
+    ],
     acq_functions: Sequence[AcquisitionFunction],
     q: int,
     seed: int,

@@ -2,7 +2,7 @@ import pytest
 import torch
 from botorch.acquisition import qLogExpectedImprovement
 from botorch.acquisition.analytic import PosteriorMean
-from botorch.exceptions.errors import BotorchTensorDimensionError
+from botorch.exceptions.errors import BotorchTensorDimensionError, InputDataError
 from torch import Tensor
 
 from botorch_cll.fit import fit_rbf_ensemble
@@ -47,6 +47,9 @@ def test_distance_is_that_of_the_input_that_differs_most_in_fractions_of_the_box
     assert KnownPoints(BOUNDS[:0], BOUNDS).are_new(X).all()
     with pytest.raises(BotorchTensorDimensionError, match=r"n x 2, got \(3, 1\)"):
         KnownPoints(torch.zeros(3, 1), BOUNDS)
+    for wrong in ([[0.5, 0.0]], CORNER.log().neg().sqrt()):
+        with pytest.raises(InputDataError, match="`X_avoid` as a tensor of finite numbers, got"):
+            KnownPoints(wrong, BOUNDS)
 
 
 @pytest.mark.parametrize("polish", [True, False])
@@ -121,6 +124,9 @@ def test_candidates_for_any_task_differ_from_earlier_and_pending_ones(
     torch.testing.assert_close(after[0], alone[1])
     with pytest.raises(BotorchTensorDimensionError, match=r"`X_pending` of shape m x 2, got \(2,"):
         optimize_acqf_any_task(corner_model, BOUNDS, 1, X_pending=pending[0])
+    for wrong in (pending.numpy(), pending.where(pending < 1.0, torch.nan)):
+        with pytest.raises(InputDataError, match="`X_pending` as a tensor of finite numbers, got"):
+            optimize_acqf_any_task(corner_model, BOUNDS, 1, X_pending=wrong)
 
 
 def test_the_loop_does_not_spend_its_budget_in_a_corner() -> None:

@@ -95,6 +95,9 @@ def test_a_run_goes_on_from_what_the_callback_got() -> None:
     ):
         with pytest.raises(BotorchTensorDimensionError, match=error):
             run_bay_mrbfcor(two_bowls, BOUNDS, budget=16, start=start)
+    for wrong, found in ((X.numpy(), "ndarray"), (X.float(), "torch.float32")):
+        with pytest.raises(InputDataError, match=f"to start from as a tensor .* got {found}"):
+            run_bay_mrbfcor(two_bowls, BOUNDS, budget=16, start=(wrong, Y))
     with pytest.raises(InputDataError, match="num_initial=12 and budget=9"):
         run_bay_mrbfcor(two_bowls, BOUNDS, budget=9, start=(X, Y))
 
