@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeVar
 
+import torch
 from botorch.exceptions.errors import UnsupportedError
 from torch import Tensor
 
@@ -51,9 +52,9 @@ def fit_rbf_ensemble(
         The model, fitted and in evaluation mode.
 
     Raises:
-        UnsupportedError: If the model is not of this package or was conditioned on further
-            observations, the method is not known, the options are not its own, or there is no
-            starting from `warm_start`.
+        UnsupportedError: If the model is not of this package, was conditioned on further
+            observations or belongs to `torch.inference_mode`, the method is not known, the options
+            are not its own, or there is no starting from `warm_start`.
 
     Example:
         >>> model = fit_rbf_ensemble(MultiRBFCorrelationModel(train_X, train_Y))
@@ -61,6 +62,11 @@ def fit_rbf_ensemble(
     if not isinstance(model, RBFEnsembleModel):
         raise UnsupportedError(f"Expected an RBFEnsembleModel, got {type(model).__name__}.")
     model.check_not_conditioned()
+    if torch.is_inference_mode_enabled() or model.train_X.is_inference():
+        raise UnsupportedError(
+            "Expected a model that is made and fitted outside of torch.inference_mode, whose "
+            "tensors have no gradients, got one within. torch.no_grad makes no difference."
+        )
     if not isinstance(warm_start, RBFEnsembleModel | Mapping | None):
         raise UnsupportedError(
             "Expected warm_start to be an RBFEnsembleModel or its state_dict, got "

@@ -12,7 +12,7 @@ from botorch.models.utils import fantasize as fantasize_flag
 from torch import Tensor
 
 from botorch_cll.models.blocks import weights_like
-from botorch_cll.models.multi_task import check_finite
+from botorch_cll.models.multi_task import check_finite, check_noise
 from botorch_cll.nn import CorrelationLearningLayer, RBFNetwork, gaussian_rbf
 from botorch_cll.nn.ridge import RidgeSolution
 
@@ -156,13 +156,18 @@ def rows_to_add(model: RBFEnsembleModel, X: Tensor, Y: Tensor, noise: Tensor | N
 
     Raises:
         BotorchTensorDimensionError: If shapes do not fit together.
-        InputDataError: If a dtype is not that of the model, or a target has no finite value on the
-            scale of the outcome transform.
+        InputDataError: If a dtype is not that of the model, an input is not finite, a variance is
+            negative or infinite, or a target has no finite value on the scale of the outcome
+            transform.
     """
     for name, tensor in (("Y", Y), ("noise", noise)):
         if tensor is not None and not isinstance(tensor, Tensor):
             raise InputDataError(f"Expected {name} to be a tensor, got {type(tensor).__name__}.")
     task = model._check_inputs(X)
+    if not bool(X.isfinite().all()):
+        raise InputDataError(
+            f"Expected finite X, got {int((~X.isfinite()).sum())} entries that are NaN or infinite."
+        )
     num_columns = model.num_outputs if task is None else 1
     if Y.ndim < 2 or Y.shape[-2:] != (X.shape[-2], num_columns):
         raise BotorchTensorDimensionError(
@@ -176,6 +181,13 @@ def rows_to_add(model: RBFEnsembleModel, X: Tensor, Y: Tensor, noise: Tensor | N
             f"Expected batch shapes that broadcast, got {tuple(X.shape[:-2])} of X, "
             f"{tuple(Y.shape[:-2])} of Y and {tuple(model.batch_shape)} of the model."
         ) from error
+    if noise is not None:
+        if not _broadcasts_to(noise.shape, (*batch, *Y.shape[-2:])):
+            raise BotorchTensorDimensionError(
+                f"Expected noise that broadcasts to shape {(*batch, *Y.shape[-2:])}, got "
+                f"{tuple(noise.shape)}."
+            )
+        check_noise("noise", noise)
     model.eval()
     with fantasize_flag():
         X = model._transformed(X, with_task=task is not None)
@@ -216,6 +228,13 @@ def _share_left(preliminary: Tensor, final: Tensor) -> Tensor:
     tiny = torch.finfo(final.dtype).tiny
     share = (final.var(1) + tiny) / (preliminary.var(1) + tiny)
     return share.clamp(_LEAST_SHARE, 1.0)
+
+
+def _broadcasts_to(shape: torch.Size, target: tuple[int, ...]) -> bool:
+    try:
+        return torch.broadcast_shapes(shape, target) == target
+    except RuntimeError:
+        return False
 
 
 def _cat_rows(first: Tensor, second: Tensor) -> Tensor:

@@ -51,7 +51,9 @@ class TaskData:
         """
         deviation = (self.Y - self.Y.nanmean(0)).square().nansum(0)
         variance = deviation / (self.num_observed - 1).clamp_min(1)
-        known = variance > 0
+        # Deviations from the mean of equal targets are rounding errors.
+        varies = self.Y.nan_to_num(-torch.inf).amax(0) > self.Y.nan_to_num(torch.inf).amin(0)
+        known = varies & (variance > 0)
         usual = variance[known].mean() if bool(known.any()) else torch.ones_like(variance[0])
         return torch.where(known, variance, usual)
 

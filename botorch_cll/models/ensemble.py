@@ -395,8 +395,9 @@ class RBFEnsembleModel(MultiTaskEnsembleModel, FantasizeMixin, ABC):
         Raises:
             ModelFittingError: If the model was not fitted to its training data.
             BotorchTensorDimensionError: If shapes do not fit together.
-            InputDataError: If `X` has another dtype than the model, or an observed target is
-                infinite or not in the domain of the outcome transform.
+            InputDataError: If `X` has another dtype than the model or is not finite, an observed
+                target is infinite or not in the domain of the outcome transform, or a noise
+                variance is negative or infinite.
         """
         self._check_fitted()
         added = rows_to_add(self, X, Y, noise)

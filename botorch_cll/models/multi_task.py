@@ -355,7 +355,8 @@ class MultiTaskEnsembleModel(Model, ABC):
         Raises:
             ModelFittingError: If the model has not been fitted.
             BotorchTensorDimensionError: If `X` has the wrong number of columns.
-            InputDataError: If `X` has another dtype than the model.
+            InputDataError: If `X` has another dtype than the model, or a noise variance is negative
+                or infinite.
         """
         self._check_fitted()
         task = self._check_inputs(X)
@@ -465,6 +466,7 @@ class MultiTaskEnsembleModel(Model, ABC):
                 f"Expected observation_noise with {num_columns} columns, got shape "
                 f"{tuple(observation_noise.shape)}."
             )
+        check_noise("observation_noise", observation_noise)
         std = values.new_zeros(*values.shape[:-3], *values.shape[-2:])
         # Where points hold their task, the noise of a point is in the column of its own task too.
         columns = range(self.num_tasks) if with_task else self.tasks.outputs
@@ -524,6 +526,23 @@ def check_finite(Y: Tensor, missing: Tensor) -> None:
         raise InputDataError(
             "Expected finite targets, also on the scale of the outcome transform, got "
             f"{int(broken.sum())} that are NaN or infinite."
+        )
+
+
+def check_noise(name: str, variance: Tensor) -> None:
+    """Raise an `InputDataError` if a noise variance is negative or infinite; NaN may be unknown.
+
+    Args:
+        name: What to call it in the message.
+        variance: A tensor of noise variances.
+
+    Raises:
+        InputDataError: If it is so.
+    """
+    broken = (variance < 0) | variance.isinf()
+    if bool(broken.any()):
+        raise InputDataError(
+            f"Expected non-negative, finite {name}, got {variance[broken][0].item():g}."
         )
 
 

@@ -161,7 +161,8 @@ def _to_csv(frame: pd.DataFrame) -> str:
 
 
 def _read(path: Path) -> pd.DataFrame:
-    return _rounded(pd.read_csv(path))
+    # A level may be called "None".
+    return _rounded(pd.read_csv(path, keep_default_na=False, na_values=[""]))
 
 
 def _read_wide(path: Path) -> pd.DataFrame:

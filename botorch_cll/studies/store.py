@@ -59,7 +59,7 @@ class RunStore:
         config = json.loads(json.dumps(study.config))
         if (folder / "study.json").exists():
             found = cls(folder)
-            _check_same(found, study.name, config)
+            _check_same(found, study.name, config, list(levels))
             levels = {
                 factor: [*found.levels[factor], *(x for x in new if x not in found.levels[factor])]
                 for factor, new in levels.items()
@@ -92,9 +92,14 @@ class RunStore:
         return {factor: row[factor] if text[factor] else float(row[factor]) for factor in text}
 
 
-def _check_same(found: RunStore, name: str, config: dict[str, Any]) -> None:
+def _check_same(found: RunStore, name: str, config: dict[str, Any], factors: list[str]) -> None:
     if found.name != name:
         raise StudyError(f"Expected {name} in {found.folder}, got a study {found.name}.")
+    if sorted(found.levels) != sorted(factors):
+        raise StudyError(
+            f"Expected the factors {factors} in {found.folder}, got {list(found.levels)}: the "
+            "study was started by another version. Choose another folder."
+        )
     changed = _differences(found.config, config)
     if changed:
         raise StudyError(

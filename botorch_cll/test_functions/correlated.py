@@ -94,7 +94,9 @@ class CorrelatedTasks(MultiTaskTestProblem):
             )
         if not c > 0:
             raise InputDataError(f"Expected a positive scale `c`, got {c}.")
-        directions = random_orthonormal(dim, rank, self._parameter_generator)
+        # Drawn whatever the rank, so that the first task is the same at every correlation.
+        drawn = random_orthonormal(dim, min(dim, num_tasks), self._parameter_generator)
+        directions = drawn[:, :rank]
         a, b = self._draw_shape(num_sines, alphas, betas)
         self.c = c
         self.register_buffer("weights", (c * factor @ directions.T).to(dtype))

@@ -129,6 +129,16 @@ def test_fit_does_not_depend_on_the_gradient_mode(make, method, options):
     assert fingerprint(model) == first
 
 
+@EVERY_FIT
+def test_inference_mode_is_refused(make, method, options):
+    with torch.inference_mode():
+        made_within = make_model(make)
+        with pytest.raises(UnsupportedError, match=r"outside of torch\.inference_mode"):
+            fit_rbf_ensemble(made_within, method, options)
+    with pytest.raises(UnsupportedError, match=r"outside of torch\.inference_mode"):
+        fit_rbf_ensemble(made_within, method, options)
+
+
 def test_fit_leaves_the_default_dtype_alone_and_does_not_depend_on_it():
     first = fingerprint(fit_rbf_ensemble(make_model(MultiRBFCorrelationModel)))
     default = torch.get_default_dtype()

@@ -336,6 +336,47 @@ def test_transforms_apply_to_new_rows():
     torch.testing.assert_close(first.values.log(), second.posterior(scale(at)).values)
 
 
+def test_outputs_in_another_order_are_those_of_their_tasks():
+    model, X, at = fitted("linear_layer", 3), rand(2, 2, seed=5), rand(5, 2, seed=6)
+    Y = tasks(X, 3) + 0.1
+    Y[:, 1] = NAN
+    whole = moments(model.condition_on_observations(X, Y), at)[..., [2, 0]]
+    subset = model.subset_output([2, 0]).condition_on_observations(X, Y[:, [2, 0]])
+    torch.testing.assert_close(moments(subset, at), whole)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_row_supports_its_surroundings_as_a_center_does(name):
+    model, X, at = fitted(name), rand(1, 2, seed=5), rand(8, 2, seed=6)
+    conditioned = model.condition_on_observations(X, tasks(X))
+    center, in_cube = ((x - model.input_offset) / model.input_scale for x in (X, at))
+    length_scale = model.network.log_length_scale.exp().unsqueeze(-2)
+    radial = (-0.5 * ((in_cube - center) / length_scale).square().sum(-1)).exp().movedim(1, -1)
+    before, after = (0.1 / m.mixed_outputs(in_cube)[1] for m in (model, conditioned))
+    torch.testing.assert_close(after - before, radial.square())
+
+
+@pytest.mark.parametrize("change", ["state", "refit", "dtype"])
+def test_a_model_that_has_changed_forgets_its_solution(change):
+    X, new, at = rand(18, 2), rand(2, 2, seed=5), rand(5, 2, seed=6)
+    model, other = (fit(MODELS["no_layer"], X, tasks(X), seed=seed) for seed in (0, 5))
+    model.condition_on_observations(new, tasks(new))
+    if change == "state":
+        model.load_state_dict(other.state_dict())
+    elif change == "refit":
+        model.seed = 5
+        fit_rbf_ensemble(model)
+    else:
+        model.load_state_dict(other.state_dict())
+        model.condition_on_observations(new, tasks(new))
+        model, other, new, at = model.float(), other.float(), new.float(), at.float()
+        assert moments(model.condition_on_observations(new, tasks(new)), at).dtype == torch.float
+    changed, expected = (
+        moments(m.condition_on_observations(new, tasks(new)), at) for m in (model, other)
+    )
+    torch.testing.assert_close(changed, expected)
+
+
 def test_outputs_that_are_not_modelled_are_not_observed():
     model = fitted("linear_layer")
     X, Y, at = rand(2, 2, seed=5), tasks(rand(2, 2, seed=5)), rand(5, 2, seed=6)
@@ -401,6 +442,12 @@ def test_what_does_not_fit_is_refused():
         model.condition_on_observations(rand(3, 2, 2), rand(4, 2, 2))
     with pytest.raises(InputDataError, match="dtype"):
         model.condition_on_observations(X.float(), rand(2, 2).float())
+    with pytest.raises(InputDataError, match="finite X, got 2 entries"):
+        model.condition_on_observations(NAN * X[:1], rand(1, 2))
+    with pytest.raises(BotorchTensorDimensionError, match="noise that broadcasts to shape"):
+        model.condition_on_observations(X, rand(2, 2), noise=rand(3, 2, 2))
+    with pytest.raises(InputDataError, match="non-negative, finite noise, got -1"):
+        model.condition_on_observations(X, rand(2, 2), noise=-torch.ones(2, 2).double())
     with pytest.raises(DeprecationError, match="tensor or None"):
         model.fantasize(X, SobolQMCNormalSampler(torch.Size([2])), observation_noise=True)
     elsewhere = MultiRBFCorrelationModel(rand(9, 2), rand(9, 2), num_restarts=6, num_centers=10)

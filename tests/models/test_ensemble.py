@@ -188,6 +188,30 @@ def test_observation_noise_of_other_widths_is_refused():
         fitted("linear_layer").posterior(rand(5, 2), observation_noise=rand(5, 3))
 
 
+def test_observation_noise_that_is_no_variance_is_refused():
+    with pytest.raises(InputDataError, match="non-negative, finite observation_noise, got -1"):
+        fitted("linear_layer").posterior(rand(5, 2), observation_noise=-torch.ones(2).double())
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_members_are_those_of_the_formula(name):
+    X = rand(18, 2)
+    model = fit(MODELS[name], X, tasks(X), outcome_transform=None)
+    model.inflation.copy_(torch.tensor([4.0, 0.3]))
+    at = 2 * rand(7, 2, seed=3) - 0.5
+    in_cube = (at - model.input_offset) / model.input_scale
+    values, _ = model.mixed_outputs(in_cube)
+    radial = model.network.features(in_cube)[..., : model.network.centers.shape[-2]]
+    remoteness = (0.1 / (0.1 + radial.square().sum(-1))).movedim(1, -1)
+    apart = model.remote_sign.unsqueeze(1) * remoteness
+    expected = (
+        values.mean(0)
+        + model.inflation.sqrt() * (values - values.mean(0))
+        + model.remote_variance.sqrt() * (apart - apart.mean(0))
+    )
+    torch.testing.assert_close(model.posterior(at).values, expected)
+
+
 def test_observation_noise_goes_with_the_outputs_of_a_subset():
     model, X = fitted("linear_layer", 3), rand(5, 2, seed=3)
     subset = model.subset_output([2, 0])

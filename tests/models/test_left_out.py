@@ -114,9 +114,45 @@ def test_known_noise_is_part_of_the_variance():
     X = rand(30, 2)
     Yvar = torch.full((30, 2), 0.01).double()
     Yvar[4, 0] = 25.0
-    left_out = fit(MODELS["no_layer"], X, tasks(X), train_Yvar=Yvar).loo()
+    Yvar[5, 0] = NAN
+    model = fit(MODELS["no_layer"], X, tasks(X), train_Yvar=Yvar, missing="mask")
+    left_out = model.loo()
     assert 25.0 <= left_out.variance[4, 0] < 26.0
-    assert math.isclose(left_out.variance[5:, 0].min().item(), 0.01, abs_tol=0.5)
+    assert math.isclose(left_out.variance[6:, 0].min().item(), 0.01, abs_tol=0.5)
+    # Where it is not known it is the task's own.
+    unknown = model.noise[0] * model.outcome_transform.stdvs[0, 0] ** 2
+    assert unknown < left_out.variance[5, 0] < unknown + 1.0
+
+
+def test_variance_is_the_calibrated_spread_of_the_members_trusted():
+    model = fit(MODELS["no_layer"], rand(18, 2), tasks(rand(18, 2)))
+    model.inflation.copy_(torch.tensor([4.0, 0.3]))
+    model.remote_variance.copy_(torch.tensor([2.0, 5.0]))
+    outputs, remote = rand(6, 4, 2, seed=1), rand(6, 4, 2, seed=2)
+    trusted = rand(6, 4, 2, seed=3) < 0.7
+    trusted[:2] = True
+    mean, variance = model.calibrated_moments(outputs, remote, trusted)
+    for row in range(4):
+        for task in range(2):
+            some = trusted[:, row, task]
+            values, distant = outputs[some, row, task], remote[some, row, task]
+            expected = (
+                model.inflation[task] * values.var()
+                + model.remote_variance[task] * distant.square().mean()
+            )
+            torch.testing.assert_close(mean[row, task], values.mean())
+            torch.testing.assert_close(variance[row, task], expected)
+
+
+def test_rows_that_all_members_saw_pass_through_the_layer():
+    X = rand(24, 2)
+    model = fit(MODELS["linear_layer"], X, tasks(X))
+    model.left_out, model.left_out_rows = model.left_out[:, :0], model.left_out_rows[:0]
+    before = model.loo().mean
+    # A layer that adds one standard deviation to all that goes through it.
+    model.correlation.biases[-1].data += 1.0
+    after = model.loo().mean
+    torch.testing.assert_close(after - before, model.outcome_transform.stdvs.expand(24, 2))
 
 
 def test_a_state_from_other_data_has_none():

@@ -50,6 +50,14 @@ def test_merged_files_say_the_same_as_the_runs(folder):
     assert (folder / "results.csv").read_bytes() == before
 
 
+def test_a_level_may_have_a_name_that_looks_like_no_value(tmp_path):
+    run_study(tiny_study(tmp_path, seeds=2, problem=("None", "NA", "x")), tmp_path)
+    write_merged(load_results(tmp_path), tmp_path)
+    for path in (tmp_path / "runs").iterdir():
+        path.unlink()
+    assert set(load_results(tmp_path).rows.problem) == {"None", "NA", "x"}
+
+
 def test_a_study_goes_on_from_merged_files(folder):
     write_merged(load_results(folder), folder)
     for path in (folder / "runs").iterdir():

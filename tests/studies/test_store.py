@@ -19,6 +19,8 @@ def test_another_configuration_is_refused_and_named(tmp_path):
         RunStore.create(tmp_path, changed)
     with pytest.raises(StudyError, match="Expected other in .* got a study tiny"):
         RunStore.create(tmp_path, replace(study, name="other"))
+    with pytest.raises(StudyError, match="Expected the factors .*problem.* got .*seed"):
+        RunStore.create(tmp_path, tiny_study(tmp_path, problem=("x",)))
     assert RunStore(tmp_path).config["budget"] == 60
 
 

@@ -27,6 +27,13 @@ def test_directions_follow_a_full_correlation_matrix():
     assert torch.allclose(torch.corrcoef((X @ problem.weights.T).T), R, atol=0.02)
 
 
+def test_the_first_task_is_the_same_at_every_correlation():
+    first, *others = (CorrelatedTasks(4, 2, p, seed=3) for p in (0.5, -0.9, 0.0, 1.0, -1.0))
+    X = torch.rand(9, 4, generator=torch.Generator().manual_seed(0), dtype=torch.double)
+    for other in others:
+        torch.testing.assert_close(other.evaluate_true(X)[:, 0], first.evaluate_true(X)[:, 0])
+
+
 def test_values_follow_the_formula():
     problem = CorrelatedTasks(dim=3, num_tasks=2, alphas=[0.5, -1.5], betas=[0.1, 0.7])
     X = torch.rand(7, 3, dtype=torch.double)
