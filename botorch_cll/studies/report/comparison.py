@@ -7,10 +7,14 @@ import pandas as pd
 
 from botorch_cll.studies.methods import REFERENCE_METHOD
 from botorch_cll.studies.report import ReportTable
-from botorch_cll.studies.report.statistics import holm, mean_interval, paired_test, ranks
+from botorch_cll.studies.report.statistics import (
+    SIGNIFICANCE,
+    holm,
+    mean_interval,
+    paired_test,
+    ranks,
+)
 from botorch_cll.studies.results import Results
-
-SIGNIFICANCE = 0.05
 
 
 def cell_columns(results: Results) -> list[str]:
@@ -132,8 +136,8 @@ def summary_table(blocks: pd.DataFrame, name: str, title: str, quantity: str) ->
     rank = ranks(blocks).mean()
     by_seed = blocks.groupby(level="seed").mean()
     others = [method for method in blocks.columns if method != reference]
-    tests = {method: paired_test(by_seed[method], by_seed[reference]) for method in others}
-    adjusted = dict(zip(others, holm(list(tests.values())), strict=True))
+    p_values = [paired_test(by_seed[m], by_seed[reference]).p_value for m in others]
+    adjusted = dict(zip(others, holm(p_values), strict=True))
     records = []
     for method in blocks.columns:
         interval = mean_interval(by_seed[method])
@@ -154,13 +158,15 @@ def summary_table(blocks: pd.DataFrame, name: str, title: str, quantity: str) ->
                 "p": adjusted.get(method, np.nan),
             }
         )
-    num_seeds = len(by_seed)
+    seeds = f"{len(by_seed)} seed{'s' * (len(by_seed) != 1)}"
+    least = min(1.0, len(others) * 2.0 ** (1 - len(by_seed)))
     caption = (
-        f"Lower is better. Means over {len(means)} cells and {num_seeds} seeds; 'best in': cells "
-        f"with the lowest mean; 'better/worse in': cells in which the method differs from "
-        f"{reference} at the 5 % level by Wilcoxon's signed-rank test over seeds; 'p': the same "
-        f"test of the means over all cells, adjusted for all comparisons made here (Holm). "
-        f"{num_seeds} seeds allow no p-value below {2.0 ** (1 - num_seeds):.2g}."
+        f"Lower is better. Means over {len(means)} cells and {seeds}, with Student's 95 % interval "
+        "over the seeds; the median is that of all cells and seeds. 'best in': cells with the "
+        "lowest mean; 'better/worse in': cells in which the method differs from "
+        f"{reference} at the 5 % level by Wilcoxon's signed-rank test over seeds, each cell by "
+        "itself; 'p': the same test of the means over all cells, adjusted for all comparisons made "
+        f"here (Holm): with {seeds} it cannot be below {least:.2g}."
     )
     formats = {"mean rank": ".2f", "best in": "d", "better in": ".0f", "worse in": ".0f"}
     formats |= dict.fromkeys((quantity, "± 95 %", "median", "p"), ".3f")
@@ -169,9 +175,8 @@ def summary_table(blocks: pd.DataFrame, name: str, title: str, quantity: str) ->
 
 def _differs(group: pd.DataFrame, method: str, reference: str) -> int:
     """1 where a method is significantly lower than the reference, -1 where higher, else 0."""
-    if method == reference or paired_test(group[method], group[reference]) >= SIGNIFICANCE:
-        return 0
-    return 1 if (group[method] - group[reference]).median() < 0 else -1
+    test = paired_test(group[method], group[reference])
+    return -test.sign if test.p_value < SIGNIFICANCE else 0
 
 
 def cells_table(blocks: pd.DataFrame, name: str, quantity: str) -> ReportTable:

@@ -41,7 +41,8 @@ def iteration_tables(courses: pd.DataFrame, results: Results, quantity: str) -> 
     table = summary_table(blocks, "iterations", title, quantity)
     caption = (
         f"{' and '.join(alone)} after {kept:g} evaluations of each task, the others after "
-        f"{budget}: all have then chosen {iterations} candidates per task, and the joint "
-        f"methods have evaluated each task at those of the others too. {table.caption}"
+        f"{budget}. A joint method has then chosen {iterations} candidates per task on average, "
+        "and has evaluated each task at those of the others too. "
+        f"{table.caption}"
     )
     return [replace(table, caption=caption)]

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _LEAST = 1e-4
-"""Regrets below are drawn as this; the certified optima are not more accurate."""
+"""Normalized regrets below count as this: neither optima nor kept values are more accurate."""
 
 
 def with_known_optima(results: Results) -> pd.DataFrame:
@@ -45,14 +45,17 @@ def with_known_optima(results: Results) -> pd.DataFrame:
         results: The results of an optimisation study.
 
     Returns:
-        The rows, with `optimum`, `regret` and `normalized_regret` filled in.
+        The rows, with `optimum`, `regret` and `normalized_regret` filled in, the last at least
+        `_LEAST`.
     """
     rows = results.rows.copy()
     best = rows.groupby([*cell_columns(results), "seed"])["true_best"].transform("min")
     rows["optimum"] = rows["optimum"].astype(float).fillna(best)
-    rows["regret"] = rows["true_best"] - rows["optimum"]
-    rows["normalized_regret"] = rows["regret"] / (rows["random_median"] - rows["optimum"])
-    return rows
+    # Where optima are known, regrets are kept as they were before values were rounded.
+    regret = rows["regret"].astype(float).fillna(rows["true_best"] - rows["optimum"])
+    scaled = regret / (rows["random_median"] - rows["optimum"])
+    normalized = rows["normalized_regret"].astype(float).fillna(scaled)
+    return rows.assign(regret=regret, normalized_regret=normalized.clip(lower=_LEAST))
 
 
 def report_optimization(results: Results) -> Report:
@@ -73,7 +76,7 @@ def report_optimization(results: Results) -> Report:
     report.notes += state_notes(results, blocks)
     report.notes.append(
         "Normalized regret: 0 is the optimum (the best value of any method where the optimum is "
-        "not known), 1 the median of random points."
+        f"not known), 1 the median of random points. What is below {_LEAST:g} counts as {_LEAST:g}."
     )
     report.notes.append(BANDS)
     value, quantity = "normalized_regret", "normalized regret"
@@ -125,6 +128,7 @@ def _regret_courses(results: Results, rows: pd.DataFrame, blocks: pd.DataFrame) 
     curves = results.curves.merge(scale, on=[*index, "method"])
     distance = curves["random_median"] - curves["optimum"]
     curves["regret"] = (curves["y"] - curves["optimum"]) / distance
+    curves["regret"] = curves["regret"].clip(lower=_LEAST)
     wide = curves.pivot(index=[*index, "x"], columns="method", values="regret")
     return wide[list(blocks.columns)].dropna()
 
@@ -158,6 +162,8 @@ def _cell_curves(courses: pd.DataFrame, blocks: pd.DataFrame) -> Figure:
         title = ", ".join(f"{name} {value}" for name, value in zip(others, values, strict=True))
         panel.set_title(f"{problem}\n{title}", fontsize=8)
         panel.tick_params(labelsize=7)
+    for panel in axes.flat:
+        panel.set_visible(bool(panel.lines))
     figure.supxlabel("evaluations of each task", fontsize=9)
     figure.supylabel("normalized regret (geometric mean)", fontsize=9)
     shared_legend(figure)
@@ -166,7 +172,7 @@ def _cell_curves(courses: pd.DataFrame, blocks: pd.DataFrame) -> Figure:
 
 def _draw(panel: Axes, courses: pd.DataFrame, log: bool) -> None:
     colors = method_colors(list(courses.columns))
-    values = courses.clip(lower=_LEAST).transform(np.log) if log else courses
+    values = courses.transform(np.log) if log else courses
     by_seed = values.groupby(level=["x", "seed"]).mean()
     draw_methods(panel, by_seed, colors, log)
     fit_to_lines(panel)

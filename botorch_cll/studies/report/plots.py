@@ -9,22 +9,23 @@ import numpy as np
 import pandas as pd
 
 from botorch_cll.plots import make_figure
-from botorch_cll.studies.report.statistics import mean_interval, without_common_variation
+from botorch_cll.studies.report.statistics import mean_interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 BANDS = (
-    "Bands in figures are 95 % confidence intervals over the seeds, without the variation that all "
-    "methods of a seed have in common (Cousineau-Morey), as suits paired comparisons."
+    "Bands in figures are 95 % confidence intervals (Student's) of each mean over the seeds. "
+    "Methods of a seed share its data, so that they may differ clearly where bands overlap: tables "
+    "compare them by seed."
 )
 
 _LEGEND_INCHES = 2.2
 
 
 def draw_methods(axes: Axes, values: pd.DataFrame, colors: Mapping[str, str], log: bool) -> None:
-    """Draw the methods' means over seeds with 95 % confidence bands for comparing them.
+    """Draw the methods' means over seeds with 95 % confidence bands.
 
     Args:
         axes: Where to draw.
@@ -36,12 +37,14 @@ def draw_methods(axes: Axes, values: pd.DataFrame, colors: Mapping[str, str], lo
     """
     if log:
         axes.set_yscale("log")
-    paired = values.groupby(level=0, group_keys=False).apply(without_common_variation)
     for method in values.columns:
-        table = paired[method].unstack(1)
+        table = values[method].unstack(1)
         intervals = np.array([mean_interval(row) for row in table.to_numpy()])
         mean, low, high = (np.exp(intervals) if log else intervals).T
-        axes.plot(table.index, mean, label=method, color=colors[method], linewidth=1.4)
+        marker = "o" if len(table) == 1 else None
+        axes.plot(
+            table.index, mean, label=method, color=colors[method], linewidth=1.4, marker=marker
+        )
         axes.fill_between(table.index, low, high, color=colors[method], alpha=0.15)
 
 

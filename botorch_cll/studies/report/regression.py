@@ -18,6 +18,7 @@ from botorch_cll.studies.report.layer import layer_tables
 from botorch_cll.studies.report.plots import (
     BANDS,
     draw_methods,
+    fit_to_lines,
     method_colors,
     shared_legend,
 )
@@ -78,6 +79,7 @@ def _against_correlation(blocks: pd.DataFrame, title: str) -> Figure:
     for panel, problem in zip(axes[0], problems, strict=True):
         group = blocks.xs(problem, level="problem").groupby(level=["correlation", "seed"]).mean()
         draw_methods(panel, group, colors, log=False)
+        fit_to_lines(panel)
         panel.set(title=problem, xlabel="correlation p")
     axes[0, 0].set_ylabel(f"{title} of the poor task")
     shared_legend(figure)

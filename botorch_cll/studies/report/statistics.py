@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -11,6 +12,9 @@ from scipy import stats
 
 Array = npt.NDArray[np.float64]
 Verdict = Literal["confirmed", "refuted", "undecided"]
+
+SIGNIFICANCE = 0.05
+"""The probability of a wrong statement that reports allow themselves."""
 
 
 class Interval(NamedTuple):
@@ -38,31 +42,21 @@ def mean_interval(values: npt.ArrayLike, level: float = 0.95) -> Interval:
     return Interval(float(x.mean()), float(x.mean() - half), float(x.mean() + half))
 
 
-def without_common_variation(values: pd.DataFrame) -> pd.DataFrame:
-    r"""Values without what their rows have in common, for intervals that suit paired comparisons.
+class PairedTest(NamedTuple):
+    """What a test of paired values says.
 
-    .. math:: z_{sm} = \bar y_m + \sqrt{\tfrac{M}{M - 1}}\, \big((y_{sm} - \bar y_s) -
-        (\bar y_m - \bar y)\big)
-
-    with one row per seed `s` and one column per method `m`, `M` methods in all: the columns keep
-    their means, and their spread is that of the methods' differences (Cousineau 2005; Morey 2008,
-    "Confidence intervals from normalized data: a correction to Cousineau (2005)").
-
-    Args:
-        values: The values, at least one column.
-
-    Returns:
-        A table of the same shape.
+    Attributes:
+        p_value: The two-sided p-value.
+        sign: -1 where the first values are the lower ones by their signed ranks, 1 where they are
+            the higher ones, else 0.
     """
-    count = values.shape[1]
-    if count == 1:
-        return values
-    centered = values.sub(values.mean(axis=1), axis=0)
-    return values.mean() + (count / (count - 1)) ** 0.5 * (centered - centered.mean())
+
+    p_value: float
+    sign: int
 
 
-def paired_test(first: npt.ArrayLike, second: npt.ArrayLike) -> float:
-    """The two-sided p-value of Wilcoxon's signed-rank test (Wilcoxon 1945) of paired values.
+def paired_test(first: npt.ArrayLike, second: npt.ArrayLike) -> PairedTest:
+    """Wilcoxon's signed-rank test (Wilcoxon 1945) of paired values.
 
     Pairs without a difference are left out; if there are no others, the p-value is 1. It is exact
     for few pairs.
@@ -72,13 +66,14 @@ def paired_test(first: npt.ArrayLike, second: npt.ArrayLike) -> float:
         second: The second values, as many.
 
     Returns:
-        The p-value.
+        The p-value, and which values are the lower ones.
     """
     difference = np.asarray(first, dtype=np.float64) - np.asarray(second, dtype=np.float64)
     difference = difference[difference != 0.0]
     if len(difference) == 0:
-        return 1.0
-    return float(stats.wilcoxon(difference).pvalue)
+        return PairedTest(1.0, 0)
+    rank_sum = (np.sign(difference) * stats.rankdata(np.abs(difference))).sum()
+    return PairedTest(float(stats.wilcoxon(difference).pvalue), int(np.sign(rank_sum)))
 
 
 def holm(p_values: npt.ArrayLike) -> Array:
@@ -96,8 +91,29 @@ def ranks(blocks: pd.DataFrame) -> pd.DataFrame:
     return blocks.rank(axis=1)
 
 
-def verdict(interval: Interval) -> Verdict:
-    """What an interval says of the claim that a quantity is positive."""
-    if interval.low > 0.0:
-        return "confirmed"
-    return "refuted" if interval.high < 0.0 else "undecided"
+def verdicts(samples: Sequence[npt.ArrayLike], level: float = SIGNIFICANCE) -> list[Verdict]:
+    """What samples say of the claims that their means are positive.
+
+    Args:
+        samples: The independent values of each claim.
+        level: The probability of any wrong verdict: the p-values of Student's tests are adjusted
+            for being several (`holm`).
+
+    Returns:
+        One verdict per claim; `"undecided"` where there are fewer than two values.
+    """
+    intervals = [mean_interval(x) for x in samples]
+    adjusted = holm([_student_p_value(x) for x in samples])
+    return [
+        "undecided" if not p < level else "confirmed" if interval.mean > 0.0 else "refuted"
+        for interval, p in zip(intervals, adjusted, strict=True)
+    ]
+
+
+def _student_p_value(values: npt.ArrayLike) -> float:
+    """The two-sided p-value of Student's test of mean zero."""
+    x = np.asarray(values, dtype=np.float64)
+    if len(x) < 2 or not x.any():
+        return 1.0
+    error = x.std(ddof=1) / np.sqrt(len(x))
+    return float(2.0 * stats.t.sf(abs(x.mean()) / error, len(x) - 1)) if error > 0.0 else 0.0

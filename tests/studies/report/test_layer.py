@@ -49,6 +49,26 @@ def test_a_gain_of_the_ensemble_without_layer_is_called_what_it_is():
     assert table.frame.set_index("problem").loc["z", "the layer"] == "hurts"
 
 
+def test_cells_and_correlations_are_summed_up_and_adjusted_each_for_themselves():
+    given = results()
+    parts = [given.rows.assign(correlation=p) for p in (0.9, 0.5)]
+    # At 0.5 nothing but the seed matters.
+    parts[1]["value"] = 1.0 + 0.01 * parts[1]["seed"] * (parts[1]["method"] == WITHOUT)
+    rows = pd.concat(parts, ignore_index=True)
+    levels = {"seed": [0, 1, 2, 3], "problem": ["z", "a"], "correlation": [0.9, 0.5]}
+    given = Results("x", {}, levels, rows, given.curves, given.failures)
+    (table,) = layer_tables(rows, given, "value", "regret")
+    frame = table.frame.set_index(["problem", "correlation"])
+    assert frame.index.tolist()[:4] == [("z", 0.9), ("z", 0.5), ("a", 0.9), ("a", 0.5)]
+    assert frame.index.tolist()[4:] == [("all", 0.9), ("all", 0.5), ("all", "all")]
+    cells = frame["difference"].iloc[:4]
+    assert frame.loc[("all", 0.5), "difference"] == pytest.approx(-0.015)
+    # Beyond noise by itself (p = 0.014), not as one of four.
+    assert frame.loc[("z", 0.9), "high"] < 0.0
+    assert frame.loc[("z", 0.9), "the layer"] == "undecided"
+    assert cells[("z", 0.9)] == pytest.approx(-0.15)
+
+
 def test_nothing_without_the_ensemble_to_compare_with():
     given = results((LAYER, "RMLA"))
     assert layer_tables(given.rows, given, "value", "regret") == []

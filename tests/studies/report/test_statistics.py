@@ -7,13 +7,11 @@ import pandas as pd
 import pytest
 
 from botorch_cll.studies.report.statistics import (
-    Interval,
     holm,
     mean_interval,
     paired_test,
     ranks,
-    verdict,
-    without_common_variation,
+    verdicts,
 )
 
 
@@ -40,13 +38,13 @@ def test_paired_test_is_wilcoxons(n):
     generator = np.random.default_rng(n)
     for shift in (0.0, 0.5, 2.0):
         first, second = generator.normal(size=n) + shift, generator.normal(size=n)
-        assert paired_test(first, second) == pytest.approx(exact_p(first - second))
-        assert paired_test(second, first) == pytest.approx(exact_p(first - second))
+        expected = exact_p(first - second)
+        assert paired_test(first, second).p_value == pytest.approx(expected)
+        assert paired_test(second, first).p_value == pytest.approx(expected)
 
 
 def test_equal_pairs_do_not_count():
-    assert paired_test([1.0, 2.0], [1.0, 2.0]) == 1.0
-    assert paired_test([], []) == 1.0
+    assert paired_test([1.0, 2.0], [1.0, 2.0]) == paired_test([], []) == (1.0, 0)
     generator = np.random.default_rng(0)
     first, second = generator.normal(size=(2, 7))
     expected = paired_test(first, second)
@@ -64,29 +62,25 @@ def test_ties_share_a_rank():
     assert ranks(table).to_numpy().tolist() == [[2.5, 2.5, 1.0], [2.0, 3.0, 1.0]]
 
 
-@pytest.mark.parametrize(
-    ("low", "high", "expected"),
-    [
-        (0.1, 1, "confirmed"),
-        (-1, -0.1, "refuted"),
-        (-1, 1, "undecided"),
-        (np.nan,) * 2 + ("undecided",),
-    ],
-)
-def test_verdict(low, high, expected):
-    assert verdict(Interval(0.0, low, high)) == expected
+def test_verdicts_are_adjusted_for_each_other():
+    # Student's tests: the mean is 3 and 2 standard errors of five values from zero, p = 0.040 and
+    # 0.116; 6 of them are p = 0.0039.
+    unit = np.array([-2.0, -1.0, 0.0, 1.0, 2.0])
+    error = unit.std(ddof=1) / 5**0.5
+    high, middle = unit + 6.0 * error, unit + 3.0 * error
+    assert verdicts([high, -high, middle]) == ["confirmed", "refuted", "confirmed"]
+    assert verdicts([middle]) == ["confirmed"]
+    assert verdicts([middle, unit]) == ["undecided", "undecided"]
+    assert verdicts([middle, [1.0], []]) == ["undecided"] * 3
+    assert verdicts([[1.0, 1.0], [0.0, 0.0], [-1.0, -1.0]]) == ["confirmed", "undecided", "refuted"]
+    assert verdicts([]) == []
 
 
-def test_intervals_for_paired_comparisons_are_those_of_the_differences():
-    generator = np.random.default_rng(0)
-    common = 100.0 * generator.normal(size=(8, 1))
-    values = pd.DataFrame(common + generator.normal(size=(8, 2)), columns=["a", "b"])
-    found = without_common_variation(values)
-    assert found.mean().tolist() == pytest.approx(values.mean().tolist())
-    # Of two methods, both get the interval of the difference, divided by the root of two.
-    difference = mean_interval(values["a"] - values["b"])
-    half = (difference.high - difference.mean) / 2**0.5
-    for name in ("a", "b"):
-        interval = mean_interval(found[name])
-        assert interval.high - interval.mean == pytest.approx(half)
-    pd.testing.assert_frame_equal(without_common_variation(values[["a"]]), values[["a"]])
+def test_the_sign_of_a_test_is_that_of_its_ranks():
+    # Few large differences of one sign and many equal pairs: the median is zero.
+    first = np.array([0.0] * 9 + [-1.0, -2.0, -3.0, -4.0, -5.0, -6.0])
+    test = paired_test(first, np.zeros(15))
+    assert test.p_value == pytest.approx(2.0 / 2**6)
+    assert test.sign == -1
+    assert paired_test(-first, np.zeros(15)).sign == 1
+    assert paired_test([1.0, -1.0], [0.0, 0.0]).sign == 0
