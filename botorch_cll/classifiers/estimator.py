@@ -37,7 +37,7 @@ class MultiTaskClassifier(ClassifierMixin, BaseEstimator):
 
     Example:
         >>> classifier = MultiTaskClassifier(num_epochs=5).fit(X, y)  # n x h x w, n x T
-        >>> probabilities = classifier.predict_proba(X)  # n x T x C
+        >>> probabilities = classifier.predict_proba(X)  # T arrays of n x C
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class MultiTaskClassifier(ClassifierMixin, BaseEstimator):
         """Train the network.
 
         Args:
-            X: `n x h x w` or `n x c x h x w` pictures, bytes or finite numbers.
+            X: `n x h x w` or `n x c x h x w` pictures, integers from 0 to 255 or finite floats.
             y: `n x T` labels.
 
         Returns:
@@ -92,25 +92,26 @@ class MultiTaskClassifier(ClassifierMixin, BaseEstimator):
         )
         return self
 
-    def predict_proba(self, X: np.ndarray) -> np.ndarray:
-        """The `n x T x C` class probabilities."""
+    def predict_proba(self, X: np.ndarray) -> list[np.ndarray]:
+        """The class probabilities: a `n x C` array per task, as in scikit-learn."""
         check_is_fitted(self)
         like = next(self.network_.parameters())
         with torch.inference_mode():
             scores = [self.network_(part.to(like)) for part in _to_images(X).split(1000)]
-            return torch.cat(scores).softmax(-1).cpu().numpy()
+            return list(torch.cat(scores).softmax(-1).movedim(1, 0).cpu().numpy())
 
     def predict(self, X: np.ndarray) -> np.ndarray:
         """The `n x T` most probable classes."""
-        most_probable = self.predict_proba(X).argmax(-1)
+        most_probable = np.stack([task.argmax(-1) for task in self.predict_proba(X)], axis=-1)
         return self.classes_[most_probable]
 
-    def score(self, X: np.ndarray, y: np.ndarray) -> float:
+    def score(self, X: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None = None) -> float:
         """The share of correct labels, mean over the tasks.
 
         Args:
             X: `n x h x w` or `n x c x h x w` pictures.
             y: `n x T` labels.
+            sample_weight: `n` weights of the pictures, all alike if omitted.
 
         Returns:
             The share.
@@ -119,15 +120,22 @@ class MultiTaskClassifier(ClassifierMixin, BaseEstimator):
             InputDataError: If the shapes do not fit, a number is not finite or a label is missing.
         """
         predicted = self.predict(X)
-        return float((predicted == _to_labels(y, *predicted.shape)).mean())
+        correct = (predicted == _to_labels(y, *predicted.shape)).mean(-1)
+        return float(np.average(correct, weights=sample_weight))
 
 
 def _to_images(X: np.ndarray) -> Tensor:
-    """Pictures as `n x c x h x w` floats; bytes are scaled to `[0, 1]`."""
+    """Pictures as `n x c x h x w` floats; integers are bytes and scaled to `[0, 1]`."""
     X = np.asarray(X)
     if X.ndim not in (3, 4):
         raise InputDataError(f"Expected n x h x w or n x c x h x w pictures, got shape {X.shape}.")
-    images = torch.from_numpy(X.astype(np.float32) / (255.0 if X.dtype == np.uint8 else 1.0))
+    scale = 255.0 if np.issubdtype(X.dtype, np.integer) else 1.0
+    if scale != 1.0 and X.size and not (X.min() >= 0 and X.max() <= 255):
+        raise InputDataError(
+            f"Expected integer pictures from 0 to 255, got {X.min()} to {X.max()}: give other "
+            "scales as floats."
+        )
+    images = torch.from_numpy(X.astype(np.float32) / scale)
     not_finite = images.numel() - int(images.isfinite().sum())
     if not_finite:
         raise InputDataError(f"Expected finite pictures, got {not_finite} numbers that are not.")
@@ -141,9 +149,11 @@ def _to_labels(y: np.ndarray, n: int, num_tasks: int | None = None) -> np.ndarra
         expected = "T" if num_tasks is None else num_tasks
         raise InputDataError(f"Expected {n} x {expected} labels, got shape {labels.shape}.")
     # NaN is the one label that differs from itself, whatever the type of the labels.
-    missing = int((labels != labels).sum())
+    missing = sum(label is None or label != label for label in labels.flat)
     if missing:
-        raise InputDataError(f"Expected a label for each picture and task, got {missing} NaN.")
+        raise InputDataError(
+            f"Expected a label for each picture and task, got {missing} that are NaN or None."
+        )
     return labels
 
 

@@ -32,11 +32,14 @@ def test_learns_labels_of_any_kind(options):
     assert classifier.epochs_[-1].train_loss < classifier.epochs_[0].train_loss
     new_X, new_y = make_pictures(seed=1)
     probabilities = classifier.predict_proba(new_X)
-    assert probabilities.shape == (90, 2, 3)
-    np.testing.assert_allclose(probabilities.sum(-1), 1.0, rtol=1e-5)
+    assert [task.shape for task in probabilities] == [(90, 3), (90, 3)]
+    np.testing.assert_allclose(np.stack(probabilities).sum(-1), 1.0, rtol=1e-5)
     predicted = classifier.predict(new_X)
     assert predicted.shape == new_y.shape
     assert classifier.score(new_X, new_y) == np.mean(predicted == new_y) > 0.9
+    first, weight = predicted[:3] == new_y[:3], [2.0, 1.0, 1.0]
+    expected = (first.mean(-1) * weight).sum() / 4.0
+    assert classifier.score(new_X[:3], new_y[:3], sample_weight=weight) == expected
 
 
 def test_bytes_and_channels_are_the_same_pictures():
@@ -46,6 +49,9 @@ def test_bytes_and_channels_are_the_same_pictures():
     expected = classifier.predict_proba(as_bytes)
     np.testing.assert_array_equal(classifier.predict_proba(as_bytes[:, None]), expected)
     np.testing.assert_allclose(classifier.predict_proba(as_bytes / 255.0), expected, atol=1e-6)
+    np.testing.assert_array_equal(classifier.predict_proba(as_bytes.astype(int)), expected)
+    with pytest.raises(InputDataError, match="integer pictures from 0 to 255, got 0 to 458"):
+        classifier.predict(2 * as_bytes.astype(int))
     color = MultiTaskClassifier(num_epochs=1).fit(np.stack([X, X], axis=1), y)
     assert color.predict(np.stack([X, X], axis=1)).shape == y.shape
 
@@ -104,6 +110,8 @@ def test_what_is_missing_is_refused():
     codes = np.unique(y, return_inverse=True)[1].reshape(y.shape).astype(float)
     unlabeled = codes.copy()
     unlabeled[2, 1] = np.nan
+    without = y.astype(object)
+    without[2, 1] = None
     classifier = MultiTaskClassifier(num_epochs=1).fit(X, codes)
     for call in (classifier.predict, classifier.predict_proba):
         with pytest.raises(InputDataError, match="finite pictures, got 2 numbers that are not"):
@@ -111,7 +119,8 @@ def test_what_is_missing_is_refused():
     for call in (classifier.fit, classifier.score):
         with pytest.raises(InputDataError, match="finite pictures, got 2 numbers that are not"):
             call(holed, codes)
-        with pytest.raises(InputDataError, match="a label for each picture and task, got 1 NaN"):
+        with pytest.raises(InputDataError, match="a label for each picture and task, got 1 that"):
             call(X, unlabeled)
-        with pytest.raises(InputDataError, match="got 1 NaN"):
-            call(X, unlabeled.astype(object))
+        for labels in (unlabeled.astype(object), without):
+            with pytest.raises(InputDataError, match="got 1 that are NaN or None"):
+                call(X, labels)
