@@ -18,6 +18,8 @@ from rich.text import Text
 from botorch_cll.studies.grid import Key, Study, StudyError, execute, run_name
 from botorch_cll.studies.store import RunStore
 
+_IDLE_SECONDS = 10
+
 
 class StudyState(NamedTuple):
     """How far a study has come.
@@ -61,6 +63,12 @@ def run_study(
         StudyError: If the folder holds something else, the cluster cannot be used, or a process
             that was doing a run died.
     """
+    if jobs < 1:
+        raise StudyError(f"Expected at least one job, got {jobs}.")
+    if scheduler is not None and "://" not in scheduler:
+        raise StudyError(
+            f"Expected the address of a Dask scheduler, like tcp://host:8786, got {scheduler!r}."
+        )
     store = RunStore.create(folder, study)
     names = {run_name(key): key for key in study.runs()}
     finished = store.merged_names() & names.keys()
@@ -106,9 +114,9 @@ def _records(study: Study, keys: Sequence[Key]) -> Iterator[dict[str, Any]]:
 def _backend(jobs: int, scheduler: str | None) -> Iterator[int]:
     """Choose what runs joblib's work while inside; yields the number of workers."""
     if scheduler is None:
-        if jobs < 1:
-            raise StudyError(f"Expected at least one job, got {jobs}.")
-        with joblib.parallel_config(backend="loky", n_jobs=jobs, inner_max_num_threads=1):
+        # Processes whose parent was killed end when they have been idle for so long.
+        loky = {"inner_max_num_threads": 1, "idle_worker_timeout": _IDLE_SECONDS}
+        with joblib.parallel_config(backend="loky", n_jobs=jobs, **loky):
             yield jobs
         return
     try:

@@ -35,11 +35,16 @@ class RunStore:
         self._runs = folder / "runs"
         try:
             content = json.loads((folder / "study.json").read_text(encoding="utf-8"))
-        except FileNotFoundError:
+            self.name: str = content["study"]
+            self.config: dict[str, Any] = content["config"]
+            self.levels: dict[str, list[Level]] = content["levels"]
+        except (FileNotFoundError, NotADirectoryError):
             raise StudyError(f"Expected a study in {folder}, got no file study.json.") from None
-        self.name: str = content["study"]
-        self.config: dict[str, Any] = content["config"]
-        self.levels: dict[str, list[Level]] = content["levels"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise StudyError(
+                f"Expected {folder / 'study.json'} as a study has written it, got one that cannot "
+                f"be read: {type(error).__name__}: {error}"
+            ) from error
 
     @classmethod
     def create(cls, folder: Path, study: Study) -> RunStore:
@@ -53,8 +58,11 @@ class RunStore:
             The store.
 
         Raises:
-            StudyError: If the folder holds another study, or this one in another configuration.
+            StudyError: If the folder holds another study, or this one in another configuration, or
+                is a file.
         """
+        if folder.exists() and not folder.is_dir():
+            raise StudyError(f"Expected a folder, got the file {folder}.")
         levels = {factor: list(known) for factor, known in study.factors.items()}
         config = json.loads(json.dumps(study.config))
         if (folder / "study.json").exists():

@@ -233,8 +233,8 @@ def report(
 ) -> None:
     """Draw the tables and figures of a study.
 
-    They are printed and written, and the study's runs are merged into CSV files. The study may be
-    unfinished.
+    They are printed and written, and the study's runs, if they have files of their own, are merged
+    into CSV files. The study may be unfinished.
     """
     from rich.console import Console
 
@@ -246,7 +246,10 @@ def report(
         results = load_results(folder)
     except StudyError as error:
         raise typer.BadParameter(str(error)) from error
-    write_merged(results, folder)
+    if results.study not in STUDIES:
+        raise typer.BadParameter(f"Expected one of {', '.join(STUDIES)}, got {results.study}.")
+    if (folder / "runs").exists():
+        write_merged(results, folder)
     drawn = STUDIES[results.study].report(results)
     drawn.write(out or folder / "report")
     drawn.print(Console())
@@ -289,6 +292,8 @@ def _run(
 
     if (backend is Backend.DASK) != (scheduler is not None):
         raise typer.BadParameter("--backend dask and --scheduler ADDRESS go together.")
+    if backend is Backend.DASK and jobs != 1:
+        raise typer.BadParameter("--jobs is for local processes: a cluster has its own workers.")
     folder = out or Path("results") / study.name
     console = Console()
     try:

@@ -111,7 +111,10 @@ def test_a_cluster_gives_the_same_table_also_when_a_worker_is_killed(tmp_path):
     quick = tiny_study(tmp_path, seeds=30)
     run_study(quick, tmp_path / "local")
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=60
+        dashboard_address=":0",
+        n_workers=2,
+        threads_per_worker=1,
+        silence_logs=60,
     ) as cluster:
 
         def kill_one() -> None:
@@ -130,7 +133,10 @@ def test_workers_of_several_threads_are_refused(tmp_path):
     distributed = pytest.importorskip("distributed")
     with (
         distributed.LocalCluster(
-            n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None
+            dashboard_address=":0",
+            n_workers=1,
+            threads_per_worker=2,
+            processes=False,
         ) as cluster,
         pytest.raises(StudyError, match="one thread each"),
     ):

@@ -1,5 +1,6 @@
 """The commands that run studies and draw reports."""
 
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -58,6 +59,14 @@ def test_another_configuration_is_refused(tmp_path: Path) -> None:
         (["transfer", "--methods", "Sobol"], "got Sobol"),
         (["table2", "--backend", "dask"], "go together"),
         (["table2", "--scheduler", "tcp://127.0.0.1:1"], "go together"),
+        (
+            ["table2", "--backend", "dask", "--scheduler", "here"],
+            "got 'here'",
+        ),
+        (
+            ["table2", "--backend", "dask", "--scheduler", "tcp://127.0.0.1:1", "--jobs", "2"],
+            "a cluster has its own workers",
+        ),
     ],
 )
 def test_what_makes_no_sense_is_refused(options: list[str], message: str, tmp_path: Path) -> None:
@@ -82,6 +91,33 @@ def test_a_folder_without_a_study_has_no_report(tmp_path: Path) -> None:
     code, text = run("report", str(tmp_path))
     assert code == 2
     assert "no file study.json" in text
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('{"study": "table2"', "cannot be read: JSONDecodeError"),
+        ("[]", "cannot be read: TypeError"),
+        ('{"study": "table2", "config": {}}', "cannot be read: KeyError"),
+        ('{"study": "x", "config": {}, "levels": {"seed": [0]}}', "Expected one of table1.*got x"),
+    ],
+)
+def test_a_broken_study_has_no_report(content: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "study.json").write_text(content)
+    code, text = run("report", str(tmp_path))
+    assert code == 2
+    assert re.search(message, text)
+    assert [path.name for path in tmp_path.iterdir()] == ["study.json"]
+
+
+def test_a_file_is_no_folder_for_a_study(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    sobol = ["study", "table2", "--methods", "Sobol", "--repeats", "1", *CHEAP]
+    code, text = run(*sobol, "--out", str(file))
+    assert code == 2
+    assert "Expected a folder, got the file" in text
+    assert run("report", str(file))[0] == 2
 
 
 def test_every_study_has_a_command() -> None:
