@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -42,16 +41,10 @@ def layer_tables(
     means = rows.groupby([*cells, "seed", "method"])[value].mean().unstack()
     if set(_METHODS) - set(means.columns) or (both := in_order(means.dropna(), results)).empty:
         return []
-    groups = dict(iter(both.groupby(level=cells, sort=False)))
-    records = _records(cells, groups)
-    if "correlation" in cells and len(cells) > 1:
-        by_correlation = both.groupby(level=["correlation", "seed"], sort=False).mean()
-        groups = dict(iter(by_correlation.groupby(level="correlation", sort=False)))
-        records += [
-            dict.fromkeys(cells, "all") | record for record in _records(["correlation"], groups)
-        ]
-    everywhere = {"all": both.groupby(level="seed").mean()}
-    records += [dict.fromkeys(cells, "all") | _records([], everywhere)[0]]
+    kinds = [cells, *([["correlation"]] if "correlation" in cells and len(cells) > 1 else []), []]
+    records = [
+        dict.fromkeys(cells, "all") | record for kept in kinds for record in _records(both, kept)
+    ]
     caption = (
         f"{quantity}, lower is better. The difference is that of {REFERENCE_METHOD} and the "
         "identical ensemble without correlation layer, paired by seed, the tasks averaged, with "
@@ -65,17 +58,18 @@ def layer_tables(
     return [ReportTable(f"{value}_layer", title, caption, frame, formats)]
 
 
-def _records(cells: list[str], groups: Mapping[Any, pd.DataFrame]) -> list[dict[str, Any]]:
-    """One row per group of values, whose verdicts are adjusted for each other."""
-    gains = [(group[NO_LAYER] - group[REFERENCE_METHOD]).to_numpy() for group in groups.values()]
+def _records(both: pd.DataFrame, kept: list[str]) -> list[dict[str, Any]]:
+    """A row per level of the factors kept, averaged over the others; verdicts are adjusted."""
+    values = both.groupby(level=[*kept, "seed"], sort=False).mean()
+    groups = list(values.groupby(level=kept, sort=False)) if kept else [((), values)]
+    gains = [(group[NO_LAYER] - group[REFERENCE_METHOD]).to_numpy() for _, group in groups]
     records = []
-    for (cell, group), gain, verdict in zip(groups.items(), gains, verdicts(gains), strict=True):
-        levels = cell if isinstance(cell, tuple) else (cell,)
+    for (level, group), gain, verdict in zip(groups, gains, verdicts(gains), strict=True):
         interval = mean_interval(-gain)
         records.append(
-            dict(zip(cells, levels, strict=False))
+            dict(zip(kept, level if isinstance(level, tuple) else (level,), strict=True))
             | {
-                "seeds": group.index.get_level_values("seed").nunique(),
+                "seeds": len(group),
                 "with layer": group[REFERENCE_METHOD].mean(),
                 "without": group[NO_LAYER].mean(),
                 "difference": interval.mean,
