@@ -12,7 +12,7 @@ from botorch.models.utils import fantasize as fantasize_flag
 from torch import Tensor
 
 from botorch_cll.models.blocks import weights_like
-from botorch_cll.models.multi_task import check_finite, check_noise
+from botorch_cll.models.data import check_finite, check_noise
 from botorch_cll.nn import CorrelationLearningLayer, RBFNetwork, gaussian_rbf
 from botorch_cll.nn.ridge import RidgeSolution
 

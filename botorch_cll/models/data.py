@@ -44,6 +44,11 @@ class TaskData:
         return self.observed.sum(0)
 
     @property
+    def varies(self) -> Tensor:
+        """A `T`-dim boolean tensor: which tasks have two distinct targets at least."""
+        return self.Y.nan_to_num(-torch.inf).amax(0) > self.Y.nan_to_num(torch.inf).amin(0)
+
+    @property
     def variance(self) -> Tensor:
         """A `T`-dim tensor: the variance of each task's targets.
 
@@ -52,8 +57,7 @@ class TaskData:
         deviation = (self.Y - self.Y.nanmean(0)).square().nansum(0)
         variance = deviation / (self.num_observed - 1).clamp_min(1)
         # Deviations from the mean of equal targets are rounding errors.
-        varies = self.Y.nan_to_num(-torch.inf).amax(0) > self.Y.nan_to_num(torch.inf).amin(0)
-        known = varies & (variance > 0)
+        known = self.varies & (variance > 0)
         usual = variance[known].mean() if bool(known.any()) else torch.ones_like(variance[0])
         return torch.where(known, variance, usual)
 
@@ -204,11 +208,7 @@ def check_training_data(
             "stands for a task that was not observed at that point."
         )
     if Yvar is not None:
-        if bool((Yvar < 0).any()) or bool(Yvar.isinf().any()):
-            raise InputDataError(
-                "Expected non-negative, finite train_Yvar, got values from "
-                f"{Yvar.nan_to_num(0.0).min().item():g} to {Yvar.nan_to_num(0.0).max().item():g}."
-            )
+        check_noise("train_Yvar", Yvar)
         if missing == "raise" and bool(Yvar.isnan().any()):
             raise InputDataError(
                 f"Expected no NaN in train_Yvar, got {int(Yvar.isnan().sum())}. Pass "
@@ -217,3 +217,38 @@ def check_training_data(
     count = int((~Y.isnan()).sum())
     if count < 2:
         raise InputDataError(f"Expected at least 2 observations, got {count}.")
+
+
+def check_finite(Y: Tensor, missing: Tensor) -> None:
+    """Raise an `InputDataError` if a transformed target that is not missing is no finite number.
+
+    Args:
+        Y: A tensor of transformed targets.
+        missing: A boolean tensor of that shape.
+
+    Raises:
+        InputDataError: If it is so.
+    """
+    broken = ~Y.isfinite() & ~missing
+    if bool(broken.any()):
+        raise InputDataError(
+            "Expected finite targets, also on the scale of the outcome transform, got "
+            f"{int(broken.sum())} that are NaN or infinite."
+        )
+
+
+def check_noise(name: str, variance: Tensor) -> None:
+    """Raise an `InputDataError` if a noise variance is negative or infinite; NaN may be unknown.
+
+    Args:
+        name: What to call it in the message.
+        variance: A tensor of noise variances.
+
+    Raises:
+        InputDataError: If it is so.
+    """
+    broken = (variance < 0) | variance.isinf()
+    if bool(broken.any()):
+        raise InputDataError(
+            f"Expected non-negative, finite {name}, got {variance[broken][0].item():g}."
+        )

@@ -25,7 +25,7 @@ from botorch.utils.datasets import MultiTaskDataset, SupervisedDataset
 from botorch.utils.types import DEFAULT, _DefaultType
 from torch import Tensor, nn
 
-from botorch_cll.models.data import TaskData, check_training_data
+from botorch_cll.models.data import TaskData, check_finite, check_noise, check_training_data
 from botorch_cll.models.tasks import TaskLayout
 from botorch_cll.posteriors import MemberPosterior, TransformedMemberPosterior
 
@@ -232,7 +232,7 @@ class MultiTaskEnsembleModel(Model, ABC):
                     self.num_tasks,
                 )
             if self.has_default_outcome_transform:
-                self._warn_of_tiny_targets(data.Y)
+                self._warn_of_tiny_targets(data)
             self.register_buffer("rows_fingerprint", data.fingerprint())
             Y, Yvar = data.Y, data.Yvar
             if hasattr(self, "outcome_transform") and not self._transform_is_long:
@@ -245,10 +245,9 @@ class MultiTaskEnsembleModel(Model, ABC):
         self.register_buffer("input_offset", low)
         self.register_buffer("input_scale", torch.where(high > low, high - low, 1.0))
 
-    def _warn_of_tiny_targets(self, Y: Tensor) -> None:
+    def _warn_of_tiny_targets(self, data: TaskData) -> None:
         """Warn of tasks that vary too little for `Standardize` to scale them."""
-        varies = Y.nan_to_num(-torch.inf).amax(0) > Y.nan_to_num(torch.inf).amin(0)
-        tiny = (varies & (nanstd(Y, dim=0) < _MIN_STD)).nonzero().flatten().tolist()
+        tiny = (data.varies & (nanstd(data.Y, dim=0) < _MIN_STD)).nonzero().flatten().tolist()
         if tiny:
             warnings.warn(
                 f"Expected targets with a standard deviation of at least {_MIN_STD}, got less for "
@@ -509,41 +508,6 @@ class MultiTaskEnsembleModel(Model, ABC):
             for i, task in enumerate(self.tasks.values)
         ]
         return torch.cat(columns, dim=-1)
-
-
-def check_finite(Y: Tensor, missing: Tensor) -> None:
-    """Raise an `InputDataError` if a transformed target that is not missing is no finite number.
-
-    Args:
-        Y: A tensor of transformed targets.
-        missing: A boolean tensor of that shape.
-
-    Raises:
-        InputDataError: If it is so.
-    """
-    broken = ~Y.isfinite() & ~missing
-    if bool(broken.any()):
-        raise InputDataError(
-            "Expected finite targets, also on the scale of the outcome transform, got "
-            f"{int(broken.sum())} that are NaN or infinite."
-        )
-
-
-def check_noise(name: str, variance: Tensor) -> None:
-    """Raise an `InputDataError` if a noise variance is negative or infinite; NaN may be unknown.
-
-    Args:
-        name: What to call it in the message.
-        variance: A tensor of noise variances.
-
-    Raises:
-        InputDataError: If it is so.
-    """
-    broken = (variance < 0) | variance.isinf()
-    if bool(broken.any()):
-        raise InputDataError(
-            f"Expected non-negative, finite {name}, got {variance[broken][0].item():g}."
-        )
 
 
 def _choose(values: Tensor, columns: list[int], task: Tensor | None) -> Tensor:

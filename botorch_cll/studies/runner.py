@@ -115,8 +115,12 @@ def _backend(jobs: int, scheduler: str | None) -> Iterator[int]:
     """Choose what runs joblib's work while inside; yields the number of workers."""
     if scheduler is None:
         # Processes whose parent was killed end when they have been idle for so long.
-        loky = {"inner_max_num_threads": 1, "idle_worker_timeout": _IDLE_SECONDS}
-        with joblib.parallel_config(backend="loky", n_jobs=jobs, **loky):
+        with joblib.parallel_config(
+            backend="loky",
+            n_jobs=jobs,
+            inner_max_num_threads=1,
+            idle_worker_timeout=_IDLE_SECONDS,
+        ):
             yield jobs
         return
     try:

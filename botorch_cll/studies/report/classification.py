@@ -162,8 +162,8 @@ def claims_table(results: Results, data: str) -> ReportTable:
         "Gain: test accuracy of the first network minus the second's, paired by seed, mean with "
         "its 95 % confidence interval (Student's), each claim by itself. Confirmed: above 0 by "
         "Student's test at the 5 % level, adjusted for all rows (Holm); refuted: below; else "
-        "undecided. The pictures are the same for all seeds, so "
-        "intervals speak of other first weights and orders of pictures, not of other pictures."
+        "undecided. The pictures are the same for all seeds, so intervals speak of other first "
+        "weights and orders of pictures, not of other pictures."
     )
     frame = pd.DataFrame(
         records, columns=["task", "claim", "seeds", "gain", "from", "to", "verdict"]

@@ -159,7 +159,7 @@ def summary_table(blocks: pd.DataFrame, name: str, title: str, quantity: str) ->
             }
         )
     seeds = f"{len(by_seed)} seed{'s' * (len(by_seed) != 1)}"
-    least = min(1.0, len(others) * 2.0 ** (1 - len(by_seed)))
+    least = min(1.0, max(1, len(others)) * 2.0 ** (1 - len(by_seed)))
     caption = (
         f"Lower is better. Means over {len(means)} cells and {seeds}, with Student's 95 % interval "
         "over the seeds; the median is that of all cells and seeds. 'best in': cells with the "

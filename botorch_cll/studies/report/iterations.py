@@ -42,7 +42,6 @@ def iteration_tables(courses: pd.DataFrame, results: Results, quantity: str) -> 
     caption = (
         f"{' and '.join(alone)} after {kept:g} evaluations of each task, the others after "
         f"{budget}. A joint method has then chosen {iterations} candidates per task on average, "
-        "and has evaluated each task at those of the others too. "
-        f"{table.caption}"
+        f"and has evaluated each task at those of the others too. {table.caption}"
     )
     return [replace(table, caption=caption)]

@@ -127,8 +127,7 @@ def _regret_courses(results: Results, rows: pd.DataFrame, blocks: pd.DataFrame) 
     scale = rows[[*index, "method", "optimum", "random_median"]]
     curves = results.curves.merge(scale, on=[*index, "method"])
     distance = curves["random_median"] - curves["optimum"]
-    curves["regret"] = (curves["y"] - curves["optimum"]) / distance
-    curves["regret"] = curves["regret"].clip(lower=_LEAST)
+    curves["regret"] = ((curves["y"] - curves["optimum"]) / distance).clip(lower=_LEAST)
     wide = curves.pivot(index=[*index, "x"], columns="method", values="regret")
     return wide[list(blocks.columns)].dropna()
 

@@ -61,12 +61,11 @@ def test_cells_and_correlations_are_summed_up_and_adjusted_each_for_themselves()
     frame = table.frame.set_index(["problem", "correlation"])
     assert frame.index.tolist()[:4] == [("z", 0.9), ("z", 0.5), ("a", 0.9), ("a", 0.5)]
     assert frame.index.tolist()[4:] == [("all", 0.9), ("all", 0.5), ("all", "all")]
-    cells = frame["difference"].iloc[:4]
     assert frame.loc[("all", 0.5), "difference"] == pytest.approx(-0.015)
     # Beyond noise by itself (p = 0.014), not as one of four.
     assert frame.loc[("z", 0.9), "high"] < 0.0
     assert frame.loc[("z", 0.9), "the layer"] == "undecided"
-    assert cells[("z", 0.9)] == pytest.approx(-0.15)
+    assert frame.loc[("z", 0.9), "difference"] == pytest.approx(-0.15)
 
 
 def test_nothing_without_the_ensemble_to_compare_with():

@@ -63,8 +63,7 @@ def test_ties_share_a_rank():
 
 
 def test_verdicts_are_adjusted_for_each_other():
-    # Student's tests: the mean is 3 and 2 standard errors of five values from zero, p = 0.040 and
-    # 0.116; 6 of them are p = 0.0039.
+    # Student's tests of five values: a mean of 3 standard errors is p = 0.040, of 6 p = 0.0039.
     unit = np.array([-2.0, -1.0, 0.0, 1.0, 2.0])
     error = unit.std(ddof=1) / 5**0.5
     high, middle = unit + 6.0 * error, unit + 3.0 * error
