@@ -86,8 +86,7 @@ class Study:
 
     def runs(self) -> Iterator[Key]:
         """The keys of all runs."""
-        for levels in itertools.product(*self.factors.values()):
-            yield dict(zip(self.factors, levels, strict=True))
+        return product_keys(self.factors)
 
     def __len__(self) -> int:
         return math.prod(len(levels) for levels in self.factors.values())
@@ -118,6 +117,12 @@ class Study:
             )
         kept = tuple(level for level in known if level in levels)
         return replace(self, factors={**self.factors, factor: kept})
+
+
+def product_keys(factors: Mapping[str, Sequence[Level]]) -> Iterator[Key]:
+    """The keys of the product of factors, the first of which varies slowest."""
+    for levels in itertools.product(*factors.values()):
+        yield dict(zip(factors, levels, strict=True))
 
 
 def run_name(key: Key) -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,12 +11,14 @@ import numpy as np
 import pandas as pd
 
 from botorch_cll.files import write_atomically
-from botorch_cll.studies.grid import run_name
+from botorch_cll.studies.grid import product_keys, run_name
 from botorch_cll.studies.store import (
     CURVES_CSV,
     FAILURES_CSV,
     RESULTS_CSV,
+    Piece,
     RunStore,
+    merged_levels,
 )
 
 MAX_CURVE_POINTS = 25
@@ -31,7 +32,7 @@ class Results:
     Attributes:
         study: The name of the study.
         config: Its configuration.
-        levels: The levels of every factor that were asked for.
+        pieces: The pieces of the grid that were asked for.
         rows: One row per run and task: the study, the key, the values, the seconds, the versions.
         curves: One row per run, task, quantity (`curve`) and point (`x`, `y`).
         failures: One row per run that raised an error.
@@ -39,20 +40,25 @@ class Results:
 
     study: str
     config: Mapping[str, Any]
-    levels: Mapping[str, list[Any]]
+    pieces: Sequence[Piece]
     rows: pd.DataFrame
     curves: pd.DataFrame
     failures: pd.DataFrame
 
     @property
+    def levels(self) -> dict[str, list[Any]]:
+        """All levels of every factor, in the order in which they were asked for."""
+        return merged_levels(self.pieces)
+
+    @property
     def factors(self) -> list[str]:
         """The columns that make up the key of a run."""
-        return list(self.levels)
+        return list(self.pieces[0])
 
     @property
     def num_requested(self) -> int:
-        """The number of runs in the product of all levels that were asked for."""
-        return math.prod(len(known) for known in self.levels.values())
+        """The number of runs that were asked for."""
+        return len({run_name(key) for piece in self.pieces for key in product_keys(piece)})
 
     @property
     def num_finished(self) -> int:
@@ -62,10 +68,12 @@ class Results:
     @property
     def state(self) -> str:
         """How complete the results are, in words."""
+        requested, finished = self.num_requested, self.num_finished
+        if finished == requested:
+            return f"All {requested} runs asked for are finished."
         return (
-            f"{self.num_finished} of {self.num_requested} runs asked for are finished, "
-            f"{self.num_requested - self.num_finished} are missing, {len(self.failures)} of these "
-            "raised an error."
+            f"{finished} of {requested} runs asked for are finished, {requested - finished} are "
+            f"missing, {len(self.failures)} of these raised an error."
         )
 
 
@@ -109,7 +117,7 @@ def load_results(folder: Path) -> Results:
     return Results(
         study=store.name,
         config=store.config,
-        levels=store.levels,
+        pieces=store.pieces,
         rows=_sorted(tables[0], [*factors, "task"]),
         curves=_sorted(tables[1], [*factors, "task", "curve", "x"]),
         failures=_sorted(pd.DataFrame(failures), factors),

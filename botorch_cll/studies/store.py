@@ -8,8 +8,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from botorch_cll.files import write_atomically
 from botorch_cll.studies.grid import Key, Level, Study, StudyError, run_name
+
+Piece = dict[str, list[Level]]
+"""The levels of every factor that one call asked for: the runs of their product."""
 
 RESULTS_CSV = "results.csv"
 CURVES_CSV = "curves.csv"
@@ -19,9 +24,10 @@ FAILURES_CSV = "failures.csv"
 class RunStore:
     """The finished runs of one study in one folder.
 
-    `study.json` holds the study's name, its configuration, and all levels that were ever asked for;
-    `runs/` one file per run, whose name is the key; the CSV files hold the same merged, and runs
-    found only there count as finished too.
+    `study.json` holds the study's name, its configuration, and the pieces of the grid that were
+    ever asked for; `runs/` one file per run, whose name is the key; the CSV files hold the same
+    merged, and runs found only there count as finished too. Several processes may work on pieces
+    without common runs.
 
     Args:
         folder: The folder.
@@ -37,10 +43,11 @@ class RunStore:
             content = json.loads((folder / "study.json").read_text(encoding="utf-8"))
             self.name: str = content["study"]
             self.config: dict[str, Any] = content["config"]
-            self.levels: dict[str, list[Level]] = content["levels"]
+            self.pieces: list[Piece] = content["pieces"]
+            self.levels = merged_levels(self.pieces)
         except (FileNotFoundError, NotADirectoryError):
             raise StudyError(f"Expected a study in {folder}, got no file study.json.") from None
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
             raise StudyError(
                 f"Expected {folder / 'study.json'} as a study has written it, got one that cannot "
                 f"be read: {type(error).__name__}: {error}"
@@ -52,7 +59,7 @@ class RunStore:
 
         Args:
             folder: The folder; made if it is not there.
-            study: The study. Its levels are added to those already asked for.
+            study: The study, or the piece of it to do now.
 
         Returns:
             The store.
@@ -63,18 +70,17 @@ class RunStore:
         """
         if folder.exists() and not folder.is_dir():
             raise StudyError(f"Expected a folder, got the file {folder}.")
-        levels = {factor: list(known) for factor, known in study.factors.items()}
+        piece = {factor: list(levels) for factor, levels in study.factors.items()}
         config = json.loads(json.dumps(study.config))
-        if (folder / "study.json").exists():
-            found = cls(folder)
-            _check_same(found, study.name, config, list(levels))
-            levels = {
-                factor: [*found.levels[factor], *(x for x in new if x not in found.levels[factor])]
-                for factor, new in levels.items()
-            }
         (folder / "runs").mkdir(parents=True, exist_ok=True)
-        content = {"study": study.name, "config": config, "levels": levels}
-        write_atomically(folder / "study.json", json.dumps(content, indent=1) + "\n")
+        with FileLock(folder / ".study.json.lock"):
+            pieces = [piece]
+            if (folder / "study.json").exists():
+                found = cls(folder)
+                _check_same(found, study.name, config, list(piece))
+                pieces = _with_piece(found.pieces, piece)
+            content = {"study": study.name, "config": config, "pieces": pieces}
+            write_atomically(folder / "study.json", json.dumps(content, indent=1) + "\n")
         return cls(folder)
 
     def write(self, record: dict[str, Any]) -> None:
@@ -98,6 +104,25 @@ class RunStore:
     def _key(self, row: dict[str, str]) -> Key:
         text = {factor: isinstance(x[0], str) for factor, x in self.levels.items()}
         return {factor: row[factor] if text[factor] else float(row[factor]) for factor in text}
+
+
+def merged_levels(pieces: Sequence[Piece]) -> Piece:
+    """All levels of every factor, in the order in which they were asked for."""
+    return {
+        factor: list(dict.fromkeys(level for piece in pieces for level in piece[factor]))
+        for factor in pieces[0]
+    }
+
+
+def _with_piece(pieces: Sequence[Piece], new: Piece) -> list[Piece]:
+    """Pieces with a further one, without those that are part of another."""
+    if any(_contains(piece, new) for piece in pieces):
+        return list(pieces)
+    return [*(piece for piece in pieces if not _contains(new, piece)), new]
+
+
+def _contains(piece: Piece, other: Piece) -> bool:
+    return all(set(other[factor]) <= set(levels) for factor, levels in piece.items())
 
 
 def _check_same(found: RunStore, name: str, config: dict[str, Any], factors: list[str]) -> None:

@@ -146,7 +146,7 @@ def test_loss_of_every_network_on_every_data_set_falls(finished):
 def test_the_report_of_stand_ins_has_no_numbers_of_the_paper(finished):
     code, text = invoke("report", str(finished))
     assert code == 0
-    assert "15 of 15 runs asked for are finished" in text
+    assert "All 15 runs asked for are finished." in text
     report = finished / "report"
     written = (report / "report.md").read_text()
     for data in MULTI_MNIST:

@@ -1,11 +1,13 @@
-"""The folder of a study: atomic files, configurations, levels."""
+"""The folder of a study: atomic files, configurations, pieces."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
 
 from botorch_cll.studies.grid import StudyError, execute
+from botorch_cll.studies.results import load_results
 from botorch_cll.studies.store import RunStore
 
 from support.tiny_study import tiny_study
@@ -24,10 +26,25 @@ def test_another_configuration_is_refused_and_named(tmp_path):
     assert RunStore(tmp_path).config["budget"] == 60
 
 
-def test_levels_add_up_over_the_pieces(tmp_path):
+def test_pieces_are_kept_unless_another_holds_them(tmp_path):
     RunStore.create(tmp_path, tiny_study(tmp_path, methods=("a",), seeds=2))
     RunStore.create(tmp_path, tiny_study(tmp_path, methods=("b", "a"), seeds=1))
+    first, second = {"seed": [0, 1], "method": ["a"]}, {"seed": [0], "method": ["b", "a"]}
+    assert RunStore(tmp_path).pieces == [first, second]
     assert RunStore(tmp_path).levels == {"seed": [0, 1], "method": ["a", "b"]}
+    assert load_results(tmp_path).num_requested == 3
+    RunStore.create(tmp_path, tiny_study(tmp_path, methods=("b",), seeds=1))
+    assert RunStore(tmp_path).pieces == [first, second]
+    RunStore.create(tmp_path, tiny_study(tmp_path, methods=("a", "b"), seeds=2))
+    assert RunStore(tmp_path).pieces == [{"seed": [0, 1], "method": ["a", "b"]}]
+
+
+def test_pieces_asked_for_at_once_are_all_kept(tmp_path):
+    methods = [f"method {index}" for index in range(24)]
+    studies = [tiny_study(tmp_path, methods=(method,), seeds=1) for method in methods]
+    with ThreadPoolExecutor(len(studies)) as pool:
+        list(pool.map(lambda study: RunStore.create(tmp_path, study), studies))
+    assert sorted(RunStore(tmp_path).levels["method"]) == sorted(methods)
 
 
 def test_a_folder_without_a_study_is_refused(tmp_path):

@@ -27,7 +27,7 @@ def test_a_study_in_pieces_and_its_report(tmp_path: Path) -> None:
     assert "2 of 2 runs finished, 0 failed" in text
     code, text = run("report", str(tmp_path))
     assert code == 0, text
-    assert "8 of 12 runs asked for are finished, 4 are missing" in text
+    assert "All 8 runs asked for are finished." in text
     assert "4 of 12 pairs of cell and seed" in text
     report = tmp_path / "report"
     assert {path.name for path in report.iterdir()} >= {"report.md", "summary.csv", "cells.png"}
@@ -99,7 +99,10 @@ def test_a_folder_without_a_study_has_no_report(tmp_path: Path) -> None:
         ('{"study": "table2"', "cannot be read: JSONDecodeError"),
         ("[]", "cannot be read: TypeError"),
         ('{"study": "table2", "config": {}}', "cannot be read: KeyError"),
-        ('{"study": "x", "config": {}, "levels": {"seed": [0]}}', "Expected one of table1.*got x"),
+        (
+            '{"study": "x", "config": {}, "pieces": [{"a": [0]}]}',
+            "Expected one of table1.*got x",
+        ),
     ],
 )
 def test_a_broken_study_has_no_report(content: str, message: str, tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def draw_methods(axes: Axes, values: pd.DataFrame, colors: Mapping[str, str], lo
     Args:
         axes: Where to draw.
         values: One row per point `x` and `seed` (the two levels of the index), one column per
-            method.
+            method. Points may have different seeds.
         colors: The color of every method.
         log: Whether `values` are logarithms: the means are then drawn as geometric ones, on a
             logarithmic axis.
@@ -38,14 +38,13 @@ def draw_methods(axes: Axes, values: pd.DataFrame, colors: Mapping[str, str], lo
     if log:
         axes.set_yscale("log")
     for method in values.columns:
-        table = values[method].unstack(1)
-        intervals = np.array([mean_interval(row) for row in table.to_numpy()])
+        points = values[method].groupby(level=0)
+        intervals = np.array([mean_interval(point) for _, point in points])
         mean, low, high = (np.exp(intervals) if log else intervals).T
-        marker = "o" if len(table) == 1 else None
-        axes.plot(
-            table.index, mean, label=method, color=colors[method], linewidth=1.4, marker=marker
-        )
-        axes.fill_between(table.index, low, high, color=colors[method], alpha=0.15)
+        x = list(points.groups)
+        marker = "o" if len(x) == 1 else None
+        axes.plot(x, mean, label=method, color=colors[method], linewidth=1.4, marker=marker)
+        axes.fill_between(x, low, high, color=colors[method], alpha=0.15)
 
 
 def fit_to_lines(axes: Axes) -> None:

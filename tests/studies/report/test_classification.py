@@ -34,7 +34,7 @@ def results(accuracies: dict[str, list[float]], stand_in: bool = False, **config
                 ]
     levels = {"seed": [0, 1, 2], "data": list(MULTI_MNIST), "model": list(NETWORKS)}
     frames = pd.DataFrame(rows), pd.DataFrame(curves), pd.DataFrame()
-    return Results("table1", {**PROTOCOL, **config}, levels, *frames)
+    return Results("table1", {**PROTOCOL, **config}, [levels], *frames)
 
 
 GIVEN = {
@@ -101,7 +101,7 @@ def test_a_clear_gain_is_confirmed_and_one_seed_decides_nothing():
 def test_claims_need_a_common_seed():
     given = results({"MultiLeNet": [0.8, 0.8], "MultiLeNet+": [0.8, 0.8]})
     rows = given.rows[(given.rows.model == "MultiLeNet") == (given.rows.seed == 0)]
-    given = Results("table1", given.config, given.levels, rows, given.curves, given.failures)
+    given = Results("table1", given.config, given.pieces, rows, given.curves, given.failures)
     table = claims_table(given, DATA)
     assert table.frame.empty
     assert "| task | claim |" in table.to_markdown()
@@ -129,7 +129,7 @@ def test_fewer_pictures_than_the_paper_are_named():
 def test_a_report_of_nothing_says_so():
     empty = pd.DataFrame()
     levels = {"seed": [0], "data": [DATA], "model": ["MultiLeNet"]}
-    report = report_table1(Results("table1", PROTOCOL, levels, empty, empty, empty))
+    report = report_table1(Results("table1", PROTOCOL, [levels], empty, empty, empty))
     assert report.notes == ["None of 1 runs is finished."]
     assert not report.tables
 

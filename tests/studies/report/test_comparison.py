@@ -33,7 +33,7 @@ def results(num_seeds: int = 8, drop: tuple[str, int] | None = None) -> Results:
             ]
     levels = {"seed": list(range(num_seeds)), "problem": ["z", "a"], "method": METHODS}
     rows = pd.DataFrame(records)
-    return Results("x", {}, levels, rows, pd.DataFrame(), pd.DataFrame())
+    return Results("x", {}, [levels], rows, pd.DataFrame(), pd.DataFrame())
 
 
 def table(given: Results) -> pd.DataFrame:

@@ -13,7 +13,7 @@ JOINT, ALONE = "Bay_MRBFCor", "Single-RBF"
 def results(num_tasks: int) -> Results:
     rows = pd.DataFrame({"task": range(num_tasks)})
     config = {"budget": BUDGET, "num_initial": NUM_INITIAL}
-    return Results("x", config, {}, rows, pd.DataFrame(), pd.DataFrame())
+    return Results("x", config, [], rows, pd.DataFrame(), pd.DataFrame())
 
 
 def courses(methods: tuple[str, ...] = (JOINT, ALONE), step: int = 1) -> pd.DataFrame:

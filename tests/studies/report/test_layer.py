@@ -25,7 +25,7 @@ def results(methods: tuple[str, ...] = (LAYER, WITHOUT, "RMLA")) -> Results:
                     if m in methods and (m, seed, problem) != (LAYER, 3, "a")
                 ]
     levels = {"seed": [0, 1, 2, 3], "problem": ["z", "a"], "method": list(methods)}
-    return Results("x", {}, levels, pd.DataFrame(records), pd.DataFrame(), pd.DataFrame())
+    return Results("x", {}, [levels], pd.DataFrame(records), pd.DataFrame(), pd.DataFrame())
 
 
 def test_differences_by_hand():
@@ -56,7 +56,7 @@ def test_cells_and_correlations_are_summed_up_and_adjusted_each_for_themselves()
     parts[1]["value"] = 1.0 + 0.01 * parts[1]["seed"] * (parts[1]["method"] == WITHOUT)
     rows = pd.concat(parts, ignore_index=True)
     levels = {"seed": [0, 1, 2, 3], "problem": ["z", "a"], "correlation": [0.9, 0.5]}
-    given = Results("x", {}, levels, rows, given.curves, given.failures)
+    given = Results("x", {}, [levels], rows, given.curves, given.failures)
     (table,) = layer_tables(rows, given, "value", "regret")
     frame = table.frame.set_index(["problem", "correlation"])
     assert frame.index.tolist()[:4] == [("z", 0.9), ("z", 0.5), ("a", 0.9), ("a", 0.5)]

@@ -54,7 +54,7 @@ def results(values=VALUES, optimum: float | None = 0.0) -> Results:
     return Results(
         "table2",
         {"budget": 8, "num_initial": 5},
-        levels,
+        [levels],
         pd.DataFrame(rows),
         pd.DataFrame(curves),
         pd.DataFrame(),

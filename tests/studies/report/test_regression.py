@@ -1,12 +1,16 @@
 """The report of a regression study."""
 
+from dataclasses import replace
+
 import pandas as pd
+import pytest
 
 from botorch_cll.studies.report.regression import report_regression
 from botorch_cll.studies.results import Results
 
 
-def test_errors_and_densities_are_compared():
+@pytest.fixture
+def results():
     rows = pd.DataFrame(
         [
             {
@@ -32,7 +36,10 @@ def test_errors_and_densities_are_compared():
         "correlation": [0.9, -0.5],
         "method": ["Bay_MRBFCor", "RMLA", "Single-RBF"],
     }
-    results = Results("transfer", {"num_poor": 5}, levels, rows, pd.DataFrame(), pd.DataFrame())
+    return Results("transfer", {"num_poor": 5}, [levels], rows, pd.DataFrame(), pd.DataFrame())
+
+
+def test_errors_and_densities_are_compared(results):
     report = report_regression(results)
     tables = {table.name: table.frame for table in report.tables}
     assert tables["rmse_summary"].set_index("method")["best in"].to_dict() == {
@@ -47,3 +54,12 @@ def test_errors_and_densities_are_compared():
     assert tables["calibration"]["fitting"].tolist() == [2.0, 2.0]
     assert "24 of 36" in report.notes[0]
     assert set(report.figures) == {"rmse", "nlpd"}
+
+
+def test_correlations_with_different_seeds_are_drawn(results):
+    rows = results.rows.query("correlation == 0.9 or seed == 0")
+    report = report_regression(replace(results, rows=rows))
+    for line in report.figures["rmse"].axes[0].lines:
+        assert line.get_xdata().tolist() == [-0.5, 0.9]
+    means = [line.get_ydata().tolist() for line in report.figures["rmse"].axes[0].lines]
+    assert means == [pytest.approx([0.4, 0.41]), pytest.approx([0.6, 0.61])]

@@ -32,7 +32,7 @@ def results(factors: dict[str, float], spread: float, num_seeds: int = 10) -> Re
         "method": list(NETWORK_NAMES),
     }
     frames = pd.DataFrame(rows), pd.DataFrame(curves), pd.DataFrame()
-    return Results("fig8", PAPER_PROTOCOL, levels, *frames)
+    return Results("fig8", PAPER_PROTOCOL, [levels], *frames)
 
 
 FACTORS = {"SingleRBF": 1.0, "MultiRBF": 1.0, "MultiRBF+": 0.8, "MultiRBF+ReLU": 1.2}
