@@ -5,7 +5,7 @@ import torch
 
 from botorch_cll.studies.methods import MethodRun
 from botorch_cll.studies.optimization import optimization_output, random_median
-from botorch_cll.test_functions import CompositeTasks
+from botorch_cll.test_functions import CompositeTasks, ShiftedTasks
 
 TRUTH = torch.tensor([[5.0, 4.0, 6.0, 2.0, 3.0], [1.0, 9.0, 9.0, 9.0, 0.5]], dtype=torch.double)
 NOISE = torch.tensor([0.1, -0.1, 0.0, 0.3, 0.2], dtype=torch.double)
@@ -40,9 +40,15 @@ def test_unknown_optima_stay_empty():
     assert first["optimum"] is first["regret"] is first["normalized_regret"] is None
 
 
-def test_random_median_halves_fresh_random_values():
-    problem = CompositeTasks("Rastrigin+Griewank", correlation=0.5, seed=2)
+@pytest.mark.parametrize(
+    "problem",
+    [CompositeTasks("Rastrigin+Griewank", correlation=0.5, seed=2), ShiftedTasks("Rosenbrock")],
+    ids=["symmetric", "skewed"],
+)
+def test_random_median_halves_fresh_random_values(problem):
     generator = torch.Generator().manual_seed(1)
-    values = problem.evaluate_true(torch.rand(4000, 4, generator=generator, dtype=torch.double))
+    unit = torch.rand(4000, problem.dim, generator=generator, dtype=torch.double)
+    low, high = problem.bounds
+    values = problem.evaluate_true(low + (high - low) * unit)
     share = (values < random_median(problem)).double().mean(0)
     assert (share - 0.5).abs().max() < 0.06

@@ -1,10 +1,13 @@
 """Merged results: the same from run files and from CSV files."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
 from botorch_cll.studies.results import MAX_CURVE_POINTS, load_results, write_merged
 from botorch_cll.studies.runner import run_study
+from botorch_cll.studies.store import RunStore
 
 from support.tiny_study import tiny_study
 
@@ -73,3 +76,42 @@ def test_a_study_without_a_finished_run_can_be_read(tmp_path):
     results = load_results(tmp_path)
     assert results.rows.empty
     assert (results.num_finished, len(results.failures)) == (0, 4)
+
+
+def test_a_run_in_both_kinds_of_files_counts_once(folder):
+    before = load_results(folder)
+    write_merged(before, folder)
+    pd.testing.assert_frame_equal(load_results(folder).rows, before.rows, check_dtype=False)
+
+
+def test_numbers_in_merged_files_are_the_levels_they_were(tmp_path):
+    study = tiny_study(tmp_path, seeds=2, correlation=(1.0, 0.1 + 0.2))
+    run_study(study, tmp_path)
+    write_merged(load_results(tmp_path), tmp_path)
+    for path in (tmp_path / "runs").iterdir():
+        path.unlink()
+    assert run_study(study, tmp_path).finished == 4
+    assert not list((tmp_path / "runs").iterdir())
+
+
+def test_failures_end_with_the_run_that_succeeds(folder):
+    failed = [r for r in RunStore(folder).records() if "error" in r]
+    write_merged(load_results(folder), folder)
+    assert len(pd.read_csv(folder / "failures.csv")) == 6
+    (folder / "fixed").touch()
+    study = tiny_study(folder, methods=("good", "broken"), seeds=3, problem=("x", "y z"))
+    run_study(study, folder, retry_failed=True)
+    write_merged(load_results(folder), folder)
+    assert not (folder / "failures.csv").exists()
+    # Run files of another machine, say, on which a run failed that is among the merged ones.
+    RunStore(folder).write(failed[0])
+    assert load_results(folder).failures.empty
+
+
+def test_points_of_curves_are_columns_in_ascending_order(folder):
+    results = load_results(folder)
+    keys = {"study": "tiny", "seed": 0, "problem": "x", "method": "good", "task": 1, "curve": "b"}
+    curves = pd.DataFrame([{**keys, "seed": s, "x": x, "y": x} for s, x in ((0, 3.0), (1, 2.0))])
+    write_merged(replace(results, curves=curves), folder)
+    header = (folder / "curves.csv").read_text().splitlines()[0]
+    assert header == "study,seed,problem,method,task,curve,2,3"

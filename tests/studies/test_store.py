@@ -19,6 +19,9 @@ def test_another_configuration_is_refused_and_named(tmp_path):
     changed = replace(study, config={**study.config, "budget": 61})
     with pytest.raises(StudyError, match="another configuration: budget is 60 there, got 61"):
         RunStore.create(tmp_path, changed)
+    longer = replace(study, config={**study.config, "num_poor": 5})
+    with pytest.raises(StudyError, match="num_poor is None there, got 5"):
+        RunStore.create(tmp_path, longer)
     with pytest.raises(StudyError, match="Expected other in .* got a study tiny"):
         RunStore.create(tmp_path, replace(study, name="other"))
     with pytest.raises(StudyError, match="Expected the factors .*problem.* got .*seed"):

@@ -3,9 +3,11 @@ from functools import partial
 
 import pytest
 import torch
+from botorch.acquisition.analytic import LogExpectedImprovement
 from botorch.models import MultiTaskGP, SingleTaskGP
 
 from botorch_cll.models import SingleRBFModel
+from botorch_cll.studies import surrogates
 from botorch_cll.studies.surrogates import (
     fit_independent_gps,
     fit_index_kernel_gp,
@@ -74,6 +76,23 @@ def test_proposals_by_gradient_are_one_per_task_and_within_bounds() -> None:
     assert torch.equal(candidates, propose_by_gradient(model, bounds, X, Y, seed=1))
     assert torch.equal(before, torch.random.get_rng_state())
     assert ((candidates >= 0) & (candidates <= 3)).all()
+
+
+def test_proposals_by_gradient_improve_on_the_best_observations(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    incumbents = []
+
+    class Recording(LogExpectedImprovement):
+        def __init__(self, model, best_f, **options):
+            incumbents.append(float(best_f))
+            super().__init__(model, best_f, **options)
+
+    monkeypatch.setattr(surrogates, "LogExpectedImprovement", Recording)
+    X, Y = data()
+    bounds = torch.tensor([[0.0, 0.0], [3.0, 3.0]]).double()
+    propose_by_gradient(fit_independent_gps(X, Y, 0), bounds, X, Y, seed=1)
+    assert incumbents == Y.amax(0).tolist()
 
 
 def test_rbf_fit_passes_options_on() -> None:

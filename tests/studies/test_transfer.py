@@ -3,6 +3,8 @@
 import pytest
 import torch
 
+from botorch_cll.studies import transfer
+from botorch_cll.studies.prediction.scores import score
 from botorch_cll.studies.transfer import (
     TRANSFER,
     draw_unequal_data,
@@ -49,6 +51,25 @@ def test_runs_are_deterministic_and_score_the_poor_task(problem):
     first.pop("fit_seconds")
     second.pop("fit_seconds")
     assert first == second
+
+
+def test_errors_are_those_of_exact_values_and_densities_those_of_new_observations(monkeypatch):
+    calls = []
+
+    def record(model, X, Y):
+        calls.append((X, Y, score(model, X, Y)))
+        return calls[-1][-1]
+
+    monkeypatch.setattr(transfer, "score", record)
+    key = {"problem": "2 tasks noisy", "correlation": 0.5, "method": "RMLA", "seed": 2}
+    (row,) = run_transfer(key, CONFIG).rows
+    (exact,) = (call for call in calls if call[2]["rmse"][0] == row["rmse"])
+    (noisy,) = (call for call in calls if call[2]["nlpd"][0] == row["nlpd"])
+    assert noisy[2]["coverage_95"][0] == row["coverage_95"]
+    correlation = star_correlation(0.5, 2, 4, generator(2))
+    problem = CorrelatedTasks(4, 2, correlation, num_sines=5, noise_std=0.5, seed=2)
+    assert torch.equal(exact[1], problem.evaluate_true(exact[0]))
+    assert 0.3 < (noisy[1] - exact[1]).std() < 0.7
 
 
 def test_related_data_help_and_the_poor_task_s_data_are_the_same_for_all_methods():

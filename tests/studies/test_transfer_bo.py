@@ -5,8 +5,10 @@ import torch
 from botorch.acquisition.objective import ScalarizedPosteriorTransform
 
 from botorch_cll.models import MultiRBFCorrelationModel
+from botorch_cll.studies.optimization import random_median
 from botorch_cll.studies.surrogates import fit_multi_task_gp, rbf_fit
 from botorch_cll.studies.transfer_bo import FirstTask, run_transfer_bo, with_old_data
+from botorch_cll.test_functions import CompositeTasks
 
 CONFIG = {"num_old": 20, "budget": 8, "num_initial": 5}
 
@@ -57,3 +59,5 @@ def test_runs_are_deterministic_and_start_alike():
     (row,) = runs["RMLA"].rows
     assert row["task"] == 2
     assert row["regret"] > 0.0
+    known = CompositeTasks("Ackley+Rastrigin", correlation=0.9, seed=0)
+    assert row["random_median"] == random_median(known)[1]

@@ -7,6 +7,7 @@ import pytest
 from botorch_cll.studies.report.comparison import (
     cells_table,
     complete_blocks,
+    most_blocks,
     state_notes,
     summary_table,
 )
@@ -52,6 +53,21 @@ def test_summary_by_hand():
     assert found["worse in"].to_list() == pytest.approx([1, np.nan, 0], nan_ok=True)
     # Eight differences of one sign: 2 / 2^8, twice for two comparisons.
     assert found["p"]["better"] == found["p"]["worse"] == pytest.approx(2 * 2.0**-7)
+
+
+@pytest.mark.parametrize(("num_seeds", "differing"), [(5, 0), (6, 2)])
+def test_cells_differ_at_the_5_percent_level(num_seeds, differing):
+    # Differences of one sign: 2 / 2^5 = 0.06 and 2 / 2^6 = 0.03.
+    assert table(results(num_seeds))["better in"]["better"] == differing
+
+
+def test_methods_with_most_runs_may_lack_a_tenth_of_them():
+    given = results(10)
+    seed, method = given.rows["seed"], given.rows["method"]
+    rows = given.rows[~((method == "better") & (seed == 3)) & ~((method == "worse") & (seed < 2))]
+    most = most_blocks(rows, given, "value")
+    assert most.columns.tolist() == ["Bay_MRBFCor", "better"]
+    assert len(most) == 18
 
 
 def test_methods_are_compared_only_where_all_of_them_have_finished():
