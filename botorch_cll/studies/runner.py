@@ -90,7 +90,6 @@ def run_study(
             for record in _records(study, pending):
                 store.write(record)
                 name = run_name(record["key"])
-                failed.discard(name)
                 (failed if "error" in record else finished).add(name)
                 time_left.finish(record)
                 progress.advance(bar)
