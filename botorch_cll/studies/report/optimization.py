@@ -37,6 +37,13 @@ if TYPE_CHECKING:
 _LEAST = 1e-4
 """Normalized regrets below count as this: neither optima nor kept values are more accurate."""
 
+_SIZES = {
+    "budget": "{} evaluations of each task",
+    "num_initial": "first designs of {} points",
+    "num_old": "{} old observations of another task",
+}
+"""How the sizes of a study are called."""
+
 
 def with_known_optima(results: Results) -> pd.DataFrame:
     """Result rows with the best value of any run of a cell and seed where the optimum is unknown.
@@ -67,7 +74,8 @@ def report_optimization(results: Results) -> Report:
     Returns:
         The report; without results, one that says so.
     """
-    report = Report(f"Study {results.study}: {_in_words(results)}")
+    sizes = [_SIZES[name].format(size) for name, size in results.config.items()]
+    report = Report(f"Study {results.study}: {', '.join(sizes)}")
     if results.rows.empty:
         report.notes.append(f"None of {results.num_requested} runs is finished.")
         return report
@@ -98,14 +106,13 @@ def report_optimization(results: Results) -> Report:
     )
     report.tables.append(cells_table(blocks, "cells", quantity))
     courses = _regret_courses(results, rows, blocks)
-    report.figures["regret"] = _mean_curves(courses, "normalized regret (geometric mean)")
+    # Against the best value of any run the logarithm of the best one's regret says nothing.
+    log = bool(results.rows["optimum"].notna().all())
+    label = f"normalized regret ({'geometric ' * log}mean)"
+    report.figures["regret"] = _mean_curves(courses, label, log)
     report.figures["rank"] = _mean_curves(ranks(courses), "mean rank", log=False)
-    report.figures["cells"] = _cell_curves(courses, blocks)
+    report.figures["cells"] = _cell_curves(courses, blocks, label, log)
     return report
-
-
-def _in_words(results: Results) -> str:
-    return ", ".join(f"{name.replace('_', ' ')} {x}" for name, x in results.config.items())
 
 
 def _time_table(results: Results) -> ReportTable:
@@ -132,17 +139,17 @@ def _regret_courses(results: Results, rows: pd.DataFrame, blocks: pd.DataFrame) 
     return wide[list(blocks.columns)].dropna()
 
 
-def _mean_curves(courses: pd.DataFrame, title: str, log: bool = True) -> Figure:
+def _mean_curves(courses: pd.DataFrame, label: str, log: bool) -> Figure:
     """The means over all cells, with bands over the seeds."""
     figure, axes = make_figure(1, 1, (6.4, 4.2))
     (panel,) = axes[0]
     _draw(panel, courses, log)
-    panel.set(xlabel="evaluations of each task", ylabel=title)
+    panel.set(xlabel="evaluations of each task", ylabel=label)
     shared_legend(figure)
     return figure
 
 
-def _cell_curves(courses: pd.DataFrame, blocks: pd.DataFrame) -> Figure:
+def _cell_curves(courses: pd.DataFrame, blocks: pd.DataFrame, label: str, log: bool) -> Figure:
     """One panel per cell: a row per problem, a column per remaining combination."""
     others = [name for name in courses.index.names if name not in ("problem", "seed", "x")]
     problems = blocks.index.get_level_values("problem").unique()
@@ -156,7 +163,7 @@ def _cell_curves(courses: pd.DataFrame, blocks: pd.DataFrame) -> Figure:
     ):
         row = problems.get_loc(problem)
         panel = axes[row, variants.get_loc(variant)]
-        _draw(panel, group, log=True)
+        _draw(panel, group, log)
         values = variant if isinstance(variant, tuple) else (variant,)
         title = ", ".join(f"{name} {value}" for name, value in zip(others, values, strict=True))
         panel.set_title(f"{problem}\n{title}", fontsize=8)
@@ -164,7 +171,7 @@ def _cell_curves(courses: pd.DataFrame, blocks: pd.DataFrame) -> Figure:
     for panel in axes.flat:
         panel.set_visible(bool(panel.lines))
     figure.supxlabel("evaluations of each task", fontsize=9)
-    figure.supylabel("normalized regret (geometric mean)", fontsize=9)
+    figure.supylabel(label, fontsize=9)
     shared_legend(figure)
     return figure
 

@@ -37,6 +37,7 @@ def draw_methods(axes: Axes, values: pd.DataFrame, colors: Mapping[str, str], lo
     """
     if log:
         axes.set_yscale("log")
+    alpha = min(0.15, 0.6 / len(values.columns))
     for method in values.columns:
         points = values[method].groupby(level=0)
         intervals = np.array([mean_interval(point) for _, point in points])
@@ -44,7 +45,7 @@ def draw_methods(axes: Axes, values: pd.DataFrame, colors: Mapping[str, str], lo
         x = list(points.groups)
         marker = "o" if len(x) == 1 else None
         axes.plot(x, mean, label=method, color=colors[method], linewidth=1.4, marker=marker)
-        axes.fill_between(x, low, high, color=colors[method], alpha=0.15)
+        axes.fill_between(x, low, high, color=colors[method], alpha=alpha)
 
 
 def fit_to_lines(axes: Axes) -> None:

@@ -39,8 +39,11 @@ def report_regression(results: Results) -> Report:
     Returns:
         The report; without results, one that says so.
     """
-    sizes = ", ".join(f"{name.replace('_', ' ')} {x}" for name, x in results.config.items())
-    report = Report(f"Study {results.study}: {sizes}")
+    config = results.config
+    report = Report(
+        f"Study {results.study}: {config['num_poor']} observations of the first task, "
+        f"{config['num_rich']} of each other, {config['num_test']} test points"
+    )
     if results.rows.empty:
         report.notes.append(f"None of {results.num_requested} runs is finished.")
         return report

@@ -97,6 +97,15 @@ def test_curves_are_geometric_means_of_the_regret():
     assert line.get_ydata()[0] == pytest.approx(product ** (1 / 6))
 
 
+def test_curves_are_plain_means_where_optima_are_unknown():
+    # The method that has the best value would be at a regret of zero.
+    (panel,) = report_optimization(results(optimum=None)).figures["regret"].axes
+    assert (panel.get_yscale(), panel.get_ylabel()) == ("linear", "normalized regret (mean)")
+    line = dict(zip([x.get_label() for x in panel.lines], panel.lines, strict=True))["RMLA"]
+    regrets = [(2.0 * s + 3.0 - s) / (10.0 - s) for s in (1.0 + 0.01 * seed for seed in SEEDS)]
+    assert line.get_ydata()[0] == pytest.approx(sum(regrets) / 6)
+
+
 def test_methods_with_most_runs_are_compared_over_all_of_them():
     full = results({**VALUES, "MultiTaskGP": 0.5})
     slow = (full.rows["method"] == "MultiTaskGP") & (full.rows["seed"] > 2)

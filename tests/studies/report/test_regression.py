@@ -36,7 +36,14 @@ def results():
         "correlation": [0.9, -0.5],
         "method": ["Bay_MRBFCor", "RMLA", "Single-RBF"],
     }
-    return Results("transfer", {"num_poor": 5}, [levels], rows, pd.DataFrame(), pd.DataFrame())
+    return Results(
+        "transfer",
+        {"num_poor": 5, "num_rich": 9, "num_test": 50},
+        [levels],
+        rows,
+        pd.DataFrame(),
+        pd.DataFrame(),
+    )
 
 
 def test_errors_and_densities_are_compared(results):
