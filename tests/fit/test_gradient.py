@@ -64,7 +64,7 @@ def test_every_step_is_one_of_adam():
     for before, after in zip(first, second, strict=True):
         assert (after - before).abs().max() < 0.0202
     for before, after in zip(second, third, strict=True):
-        assert (after - before).abs().max() < 0.0102
+        assert 0.009 < (after - before).abs().max() < 0.0102
     # The first step goes downhill: finite differences of the summed loss agree in sign.
     fit(model, 0)
     parameter = model.network.weight
@@ -155,10 +155,18 @@ def test_callback_sees_the_model_before_and_after_every_step():
     assert torch.equal(model.network.weight, seen[-1][1])
 
 
-def test_a_shared_hidden_layer_is_trained_as_one():
+@pytest.mark.parametrize("count", [20, 5], ids=["complete", "few rows of one task"])
+def test_a_shared_hidden_layer_is_trained_as_one(count):
     # The same network written with one set of centers and widths for both tasks.
-    model = fit(make_model(correlation_layers=None), 0)
-    X, Y = model.data.X, model.data.Y
+    def start():
+        complete = make_model()
+        Y = complete.train_Y.clone()
+        Y[count:, 1] = NAN
+        options = {"num_restarts": 3, "num_centers": 6, "correlation_layers": None}
+        return MultiRBFCorrelationModel(complete.train_X, Y, missing="mask", **options)
+
+    model = fit(start(), 0)
+    X, Y, observed = model.data.X, model.data.Y, model.data.observed
     centers = model.network.centers[:, :1].detach().clone().requires_grad_(True)
     scale = model.network.log_length_scale[:, :1].detach().clone().requires_grad_(True)
     weight = model.network.weight.detach().clone().requires_grad_(True)
@@ -169,13 +177,14 @@ def test_a_shared_hidden_layer_is_trained_as_one():
         phi = torch.cat([(-0.5 * z.square().sum(-1)).exp(), tail.expand(3, 1, 20, 5)], dim=-1)
         outputs = torch.einsum("sonp,stp->snt", phi, weight)
         optimizer.zero_grad()
-        (Y - outputs).square().mean(1).sum().backward()
+        error = (Y - outputs).where(observed, 0.0).square()
+        (error.sum(1) / observed.sum(0)).sum().backward()
         optimizer.step()
-    shared = fit(make_model(correlation_layers=None), 20, share_hidden_layer=True).network
+    shared = fit(start(), 20, share_hidden_layer=True).network
     torch.testing.assert_close(shared.centers, centers.detach().expand(-1, 2, -1, -1))
     torch.testing.assert_close(shared.log_length_scale, scale.detach().expand(-1, 2, -1))
     torch.testing.assert_close(shared.weight, weight.detach())
-    own = fit(make_model(correlation_layers=None), 20).network
+    own = fit(start(), 20).network
     assert not torch.allclose(own.centers[:, 0], own.centers[:, 1])
 
 

@@ -129,6 +129,45 @@ def test_rows_of_weight_zero_play_no_part(hidden):
 
 
 @EITHER
+def test_only_the_ratios_of_weights_matter(hidden):
+    outputs, Y, weight = randn(3, 30, 2), randn(30, 2, seed=1), 0.5 + randn(30, 2, seed=2).abs()
+    layer, other = make_layer(hidden=hidden), make_layer(hidden=hidden)
+    added = fit(layer, outputs, Y, weight)
+    torch.testing.assert_close(fit(other, outputs, Y, 100.0 * weight), added)
+    for first, second in zip(layer.parameters(), other.parameters(), strict=True):
+        torch.testing.assert_close(second, first)
+
+
+def test_a_linear_layer_is_as_strong_if_a_task_is_given_several_times():
+    p = randn(3, 40, 1)
+    p = p - p.mean(1, keepdim=True)
+    # The constant, which is penalized too, is zero.
+    Y = 2.0 * p[0]
+    expected = make_layer(1)
+    fit_linear_layer(expected, p, Y, torch.ones(40, 1, dtype=torch.double))
+    assert expected.branch(p).abs().max() > 0.1
+    for num_tasks in (2, 3):
+        layer, outputs = make_layer(num_tasks), p.expand(-1, -1, num_tasks)
+        fit_linear_layer(
+            layer, outputs, Y.expand(-1, num_tasks), torch.ones(40, num_tasks, dtype=torch.double)
+        )
+        torch.testing.assert_close(
+            layer.branch(outputs), expected.branch(p).expand(-1, -1, num_tasks)
+        )
+
+
+def test_hidden_layers_are_pulled_toward_the_identity_by_their_last_layer_alone():
+    layer = make_layer(hidden=(8,))
+    layer.weights[-1].data.fill_(1.0)
+    first = layer.weights[0].clone()
+    zero = torch.zeros(3, 20, 2, dtype=torch.double)
+    # Outputs that are zero, as the targets are, say nothing of the weights.
+    fit_hidden_layers(layer, zero, zero[0], torch.ones_like(zero))
+    assert layer.weights[-1].abs().max() < 0.1
+    torch.testing.assert_close(layer.weights[0].data, first)
+
+
+@EITHER
 def test_tasks_without_rows_stay_as_they_are(hidden):
     outputs, Y = randn(3, 30, 2), randn(30, 2, seed=1)
     weight = torch.ones(30, 2, dtype=torch.double)

@@ -124,6 +124,10 @@ def test_moved_settings_are_near():
     assert step.mean().abs() < 0.05
     assert 0.1 < step.std() < 1.0
     assert (moved.log_ridge != settings.log_ridge).any()
+    # The ridge stays where it makes a difference, up to ten times the largest that is drawn.
+    ridge = moved.log_ridge.exp()
+    assert ridge.min() > 0.999e-4
+    assert 1.0 < ridge.max() < 10.01
     assert_same(moved, move_settings(settings, generator(1)))
 
 

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from botorch_cll.fit import TwoStageOptions, fit_rbf_ensemble, two_stage
+from botorch_cll.fit.search import Settings
 from botorch_cll.fit.two_stage import score_size
 from botorch_cll.models import MultiRBFCorrelationModel, SingleRBFModel
 from botorch_cll.models.blocks import noise_weights
@@ -88,10 +89,75 @@ def test_rows_that_a_restart_is_not_given_play_no_part():
     assert influential == 10
 
 
+@pytest.fixture
+def searched(monkeypatch):
+    """Score settings by a function of them and the rows' inputs; return the batches scored."""
+
+    def search(errors) -> list[Settings]:
+        batches = []
+
+        def score_settings(model, X, blocks, settings, centers):
+            batches.append(settings)
+            x = X[blocks.index].expand(model.num_tasks, -1, -1)
+            return errors(settings, x).expand(len(settings), *x.shape[:-1])
+
+        monkeypatch.setattr(two_stage, "score_settings", score_settings)
+        return batches
+
+    return search
+
+
+def test_a_restart_draws_a_setting_that_is_good_on_its_own_rows(searched):
+    model = make_model(150, num_restarts=64, correlation_layers=None)
+    middle = model.data.X[:, 0].median()
+
+    def errors(settings, x):
+        # The first of two settings fits the rows of the one half, the second those of the other.
+        left = x[..., 0] <= middle
+        return torch.stack([torch.where(fits, 0.01, 1.0) for fits in (left, ~left)]).to(x)
+
+    batches = searched(errors)
+    options = TwoStageOptions(sample_fraction=0.3, num_initial=2, num_rounds=0, half_rows=0.0)
+    network = fit_rbf_ensemble(model, options=options).network
+    left = model.data.X[:, 0] <= middle
+    majority = model.bags[:, left, 0].sum(1) - model.bags[:, ~left, 0].sum(1)
+    is_clear = majority.abs() > 6
+    assert is_clear.sum() > 8
+    is_first = (network.log_length_scale[:, 0] == batches[0].log_length_scale[0]).all(-1)
+    assert torch.equal(is_first[is_clear], majority[is_clear] > 0)
+
+
+def test_new_settings_descend_from_the_best_of_each_task(searched):
+    # By the degree of the tail: best for the first task, middling for both, best for the second.
+    of_tasks = torch.tensor([[1.0, 10.0], [3.0, 3.0], [10.0, 1.0]], dtype=torch.double)
+    batches = searched(lambda settings, x: of_tasks[settings.tail.squeeze(-1)].unsqueeze(-1))
+    options = TwoStageOptions(num_initial=30, num_candidates=50, num_rounds=1)
+    fit_rbf_ensemble(make_model(150), options=options)
+    drawn, new = (batch.tail.unique().tolist() for batch in batches)
+    assert drawn == [0, 1, 2]
+    assert new == [0, 2]
+
+
 def test_centers_lie_in_the_box_of_the_data():
     centers = fit_rbf_ensemble(make_model(40)).network.centers
     assert centers.shape == (4, 2, 8, 3)
     assert ((centers >= 0) & (centers <= 1)).all()
+
+
+def test_a_task_with_fewer_rows_than_centers_has_others_drawn_for_every_restart():
+    X = rand(80, 3)
+    Y = smooth(X)
+    Y[5:, 1] = NAN
+    model = SingleRBFModel(X, Y, num_restarts=4, num_centers=20, missing="mask")
+    centers = fit_rbf_ensemble(model).network.centers
+    for task in (0, 1):
+        first, *others = centers[:, task]
+        for other in others:
+            # Two restarts have few in common, if each is near different rows.
+            shared = torch.cdist(first, other).amin(-1) < 1e-9
+            assert shared.sum() < 10
+        # They are as far apart as the inputs are, or little less.
+        assert (centers[:, task].std(1) > 0.5 * model.data.X.std(0)).all()
 
 
 @pytest.mark.parametrize("n", [3, 6])

@@ -111,10 +111,15 @@ def test_accuracy_is_that_of_a_cold_start():
     assert (errors[1] < 2 * errors[0]).all()
 
 
-def test_a_small_search_stays_small():
+@pytest.mark.parametrize(("num_initial", "expected"), [(1, 1), (4, 2 + 1), (8, 4 + 2)])
+def test_a_small_search_stays_small(num_initial, expected, scored):
     previous = fit_rbf_ensemble(model_of())
-    options = TwoStageOptions(num_initial=1, num_candidates=1, num_rounds=0)
+    assert len(settings_of(previous, previous)) > 4
+    scored.clear()
+    options = TwoStageOptions(num_initial=num_initial, num_candidates=1, num_rounds=0)
     fit_rbf_ensemble(model_of(), options=options, warm_start=previous)
+    # Half as many known settings at most, and a quarter as many new ones.
+    assert sum(len(batch) for batch in scored) == expected
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Conditioning on further observations, against solving anew for the output weights."""
 
 import copy
+import functools
 
 import pytest
 import torch
@@ -18,6 +19,7 @@ from botorch.sampling.normal import SobolQMCNormalSampler
 
 from botorch_cll.fit import GradientOptions, fit_rbf_ensemble
 from botorch_cll.models import MultiRBFCorrelationModel
+from botorch_cll.models.ensemble import TAIL_RIDGE
 
 from support.ensembles import EVERY_MODEL, MODELS, NAN, fit, fitted, moments, rand, tasks
 
@@ -89,10 +91,19 @@ def members_after_one_row(model, x, y):
     return after
 
 
+@functools.cache
+def fitted_to_few(name: str):
+    """A model whose second task leaves most of what it predicts to the layer."""
+    X, Y = rand(40, 2), tasks(rand(40, 2))
+    Y[8:, 1] = NAN
+    return fit(MODELS[name], X, Y, missing="mask")
+
+
 @pytest.mark.parametrize("name", ["linear_layer", "two_layers"])
+@pytest.mark.parametrize("make", [fitted, fitted_to_few], ids=["equal rows", "few rows"])
 @pytest.mark.parametrize("missing", [None, 0, 1], ids=["complete", "first", "second"])
-def test_behind_a_layer_final_outputs_take_in_what_is_new_to_them(name, missing):
-    model = fitted(name)
+def test_behind_a_layer_final_outputs_take_in_what_is_new_to_them(name, make, missing):
+    model = make(name)
     assert (model.correlation.weights[-1].abs() > 1e-3).any()
     x = rand(1, 2, seed=5)
     Y = model.posterior(x).mean + tasks(rand(18, 2)).std(0)
@@ -398,6 +409,27 @@ def test_a_gradient_fit_can_be_conditioned():
     surprise = mean + 3.0 * tasks(X).std(0)
     moved = model.condition_on_observations(at, surprise).posterior(at).mean
     assert (moved > mean).all()
+
+
+def test_a_gradient_fit_takes_in_rows_with_the_ridge_of_the_tail_in_every_column():
+    X = rand(16, 2)
+    model = fit_rbf_ensemble(
+        MODELS["no_layer"](X, tasks(X), num_restarts=4, num_centers=8),
+        "gradient",
+        GradientOptions(num_steps=30, learning_rate=0.02),
+    )
+    new_X, new_Y = rand(3, 2, seed=5), tasks(rand(3, 2, seed=5)) + 0.5
+    conditioned = model.condition_on_observations(new_X, new_Y)
+    phi, new = (model.network.features(model._to_unit_cube(x)) for x in (model.train_X, new_X))
+    bags = model.bags[:, model._row.view(16, 2)[:, 0]].movedim(-1, 1).unsqueeze(-1)
+    A = (bags * phi).mT @ phi + TAIL_RIDGE * torch.eye(phi.shape[-1], dtype=torch.double)
+    gain = torch.linalg.solve(A, new.mT)
+    old = (new @ model.network.weight.unsqueeze(-1)).squeeze(-1)
+    residual = model.outcome_transform(new_Y)[0].T - old
+    inner = torch.eye(3, dtype=torch.double) + new @ gain
+    after = old + (new @ gain @ torch.linalg.solve(inner, residual.unsqueeze(-1))).squeeze(-1)
+    found = conditioned.mixed_outputs(model._to_unit_cube(new_X))[0]
+    torch.testing.assert_close(found, after.mT)
 
 
 @pytest.mark.parametrize("name", MODELS)

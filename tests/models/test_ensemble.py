@@ -9,6 +9,7 @@ import torch
 from botorch.acquisition import qLogExpectedImprovement
 from botorch.acquisition.objective import (
     ExpectationPosteriorTransform,
+    PosteriorTransform,
     ScalarizedPosteriorTransform,
 )
 from botorch.acquisition.risk_measures import CVaR
@@ -148,6 +149,26 @@ def test_scalarized_posterior_is_that_of_the_scalarized_members(noisy, batch_sha
     torch.testing.assert_close(posterior.variance.squeeze(-1), variance, rtol=1e-4, atol=1e-6)
 
 
+class PerUnitCost(PosteriorTransform):
+    """The first output per unit of a cost that depends on the inputs."""
+
+    scalarize = True
+
+    def evaluate(self, Y, X=None):
+        return Y[..., 0] / (1.0 + X[..., 0])
+
+    def forward(self, posterior, X=None):
+        raise NotImplementedError
+
+
+def test_a_posterior_transform_knows_the_inputs_of_all_members():
+    # As many points of a t-batch as members.
+    model, X = fitted("linear_layer"), rand(6, 5, 2, seed=3)
+    posterior = model.posterior(X, posterior_transform=PerUnitCost())
+    expected = model.posterior(X).mean[..., [0]] / (1.0 + X[..., [0]])
+    torch.testing.assert_close(posterior.mean, expected)
+
+
 def test_expectation_over_perturbed_inputs():
     X, Y = rand(18, 2), tasks(rand(18, 2))
     shift = torch.tensor([[0.0, 0.0], [0.05, -0.05]], dtype=torch.double)
@@ -210,6 +231,9 @@ def test_members_are_those_of_the_formula(name):
         + model.remote_variance.sqrt() * (apart - apart.mean(0))
     )
     torch.testing.assert_close(model.posterior(at).values, expected)
+    zero = torch.zeros(2, dtype=torch.double)
+    torch.testing.assert_close(model.remote_sign.mean(0), zero)
+    torch.testing.assert_close(model.remote_sign.var(0), zero + 1.0)
 
 
 def test_observation_noise_goes_with_the_outputs_of_a_subset():

@@ -7,7 +7,12 @@ from botorch.exceptions.errors import BotorchTensorDimensionError, InputDataErro
 from botorch.models.transforms.input import (
     Normalize,
 )
-from botorch.models.transforms.outcome import ChainedOutcomeTransform, Log, Standardize
+from botorch.models.transforms.outcome import (
+    ChainedOutcomeTransform,
+    Log,
+    Standardize,
+    StratifiedStandardize,
+)
 
 from botorch_cll.fit import fit_rbf_ensemble
 from botorch_cll.models import (
@@ -96,6 +101,17 @@ def test_next_to_nothing_is_known_of_a_task_with_next_to_no_data(count):
     model = fit(MultiRBFCorrelationModel, X, Y, missing="mask", outcome_transform=None)
     variance = model.posterior(rand(50, 2, seed=3), observation_noise=True).variance.mean(0)
     assert variance[1] > variance[0]
+
+
+@pytest.mark.parametrize("unit", [0.01, 100.0])
+def test_a_task_without_data_is_on_the_scale_of_the_others_on_either_side_of_zero(unit):
+    X, Y = rand(18, 2), unit * tasks(rand(18, 2))
+    Y[:, 1] = NAN
+    options = {"missing": "mask", "outcome_transform": None, "num_restarts": 32}
+    posterior = fit(MultiRBFCorrelationModel, X, Y, **options).posterior(rand(9, 2, seed=3))
+    mean, std = (v[:, 1] / Y[:, 0].std() for v in (posterior.mean, posterior.variance.sqrt()))
+    torch.testing.assert_close(mean, torch.zeros_like(mean))
+    assert ((std > 0.5) & (std < 2.0)).all()
 
 
 def test_task_without_data_under_a_chained_transform():
@@ -313,6 +329,23 @@ def test_transforms_of_long_data(own):
     assert (error < torch.tensor([60.0, 0.5 * Y[:, 1].std()])).all()
     if not own:
         assert error[0] < 0.5 * Y[:, 0].std()
+
+
+def test_a_transform_of_long_data_that_standardizes_each_task_is_the_default():
+    X, Y, at = rand(18, 2), tasks(rand(18, 2)), rand(5, 2, seed=3)
+    Y[:5, 0] = NAN
+    data = long_form(X, Y, [0, 1])
+    transform = StratifiedStandardize(stratification_idx=2, all_task_values=torch.tensor([0, 1]))
+    model, default = (
+        fit(MultiRBFCorrelationModel, *data, task_feature=2, **options)
+        for options in ({"outcome_transform": transform}, {})
+    )
+    for noisy in (False, True):
+        expected = moments(default, at, observation_noise=noisy)
+        torch.testing.assert_close(moments(model, at, observation_noise=noisy), expected)
+    new_Y = tasks(at) + 1.0
+    expected = moments(default.condition_on_observations(at, new_Y), at)
+    torch.testing.assert_close(moments(model.condition_on_observations(at, new_Y), at), expected)
 
 
 @pytest.mark.parametrize("task", [2.0, 0.5, -1.0, NAN])

@@ -107,6 +107,33 @@ def test_every_kind_of_layer_is_trained(layers, activation, method):
     assert posterior.variance.isfinite().all()
 
 
+def test_the_activation_is_that_asked_for():
+    t = torch.linspace(-2.0, 2.0, 41, dtype=torch.double)
+    line = torch.stack([t, 1.0 - t], dim=-1)
+    is_straight, is_bounded = set(), set()
+    for activation in ("identity", "leaky_relu", "tanh"):
+        layer = MultiRBFCorrelationModel(
+            rand(8, 3), rand(8, 2), correlation_layers=(8,), activation=activation
+        ).correlation
+        layer.weights[-1].data.fill_(1.0)
+        if layer.branch(line).diff(n=2, dim=1).abs().max() < 1e-9:
+            is_straight.add(activation)
+        if layer.branch(1e9 * line).abs().max() <= 8.0:
+            is_bounded.add(activation)
+    assert is_straight == {"identity"}
+    assert is_bounded == {"tanh"}
+
+
+def test_the_seed_is_that_of_the_first_hidden_weights_too():
+    X, Y = rand(8, 3), rand(8, 2, seed=1)
+    first, same, other = (
+        MultiRBFCorrelationModel(X, Y, num_restarts=4, correlation_layers=(8,), seed=seed)
+        for seed in (1, 1, 2)
+    )
+    assert torch.equal(same.correlation.weights[0], first.correlation.weights[0])
+    assert not torch.equal(other.correlation.weights[0], first.correlation.weights[0])
+
+
 @LAYERS
 def test_members_are_the_networks_behind_the_layer_spread_around_their_mean(layers):
     X = 3.0 * rand(30, 3) - 1.0

@@ -229,6 +229,19 @@ def test_features_take_different_rows_for_each_task():
         assert torch.equal(phi[:, t], network.features(X[t])[:, t])
 
 
+def test_support_counts_centers_by_the_squares_of_their_values():
+    network = random_network(num_restarts=3, num_tasks=2, num_centers=4, d=3)
+    X = rand(2, 5, 3, seed=9)
+    outputs, support = network.outputs_and_support(X)
+    radial = network.features(X.flatten(0, 1))[..., :4].square().sum(-1)
+    torch.testing.assert_close(support, radial.view(3, 2, 2, 5).permute(2, 0, 3, 1))
+    # Output weights that are given make no difference to it.
+    for weight in (network.weight, network.weight.expand(2, -1, -1, -1)):
+        given = network.outputs_and_support(X, weight.unsqueeze(-1))
+        torch.testing.assert_close(given[0].squeeze(-1), outputs)
+        torch.testing.assert_close(given[1], support)
+
+
 def test_network_starts_at_zero_and_in_the_dtype_asked_for():
     network = RBFNetwork(2, 3, 4, 5, dtype=torch.double)
     assert {p.dtype for p in network.parameters()} == {torch.double}

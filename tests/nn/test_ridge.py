@@ -128,6 +128,17 @@ def test_ridge_excluded_columns_play_no_part():
     )
 
 
+def test_columns_that_are_all_but_the_same_do_no_harm_in_single_precision():
+    signal = randn(10, 50, 1)
+    # What sets the columns apart is less than the rounding of the normal equations.
+    phi = (signal + 1e-4 * randn(10, 50, 2, seed=1)).float()
+    Y = (signal + 0.1 * randn(10, 50, 1, seed=2)).float()
+    weight = torch.ones(10, 50)
+    solution = solve_ridge(*normal_equations(phi, weight, Y), torch.full((10, 2), 1e-8))
+    for predicted in (phi @ solution.weight, solution.leave_one_out(phi, weight, Y)):
+        assert (predicted - signal).abs().max() < 0.2
+
+
 # -- regularised multi-task learning ---------------------------------------------------------------
 
 
@@ -285,13 +296,19 @@ def test_cholesky_gives_up_with_a_reason(value):
         cholesky(matrix)
 
 
-def test_tasks_in_one_group_are_solved_as_they_are_in_groups_of_their_own():
+@pytest.mark.parametrize(
+    ("dtype", "shared_penalty"),
+    [(torch.double, 0.3), (torch.float, 1e-9)],
+    ids=["double", "single, below rounding"],
+)
+def test_tasks_in_one_group_are_solved_as_they_are_in_groups_of_their_own(dtype, shared_penalty):
     phi, weight, Y = randn(4, 1, 9, 5), randn(1, 9, seed=1).abs(), randn(1, 9, 3, seed=2)
     weight[:, 2] = 0.0
-    penalties = torch.full((4, 5), 0.3, dtype=torch.double)
-    group = solve_regularized_tasks(*normal_equations(phi, weight, Y), penalties, 2 * penalties)
+    phi, weight, Y = phi.to(dtype), weight.to(dtype), Y.to(dtype)
+    penalties = [torch.full((4, 5), penalty, dtype=dtype) for penalty in (shared_penalty, 0.6)]
+    group = solve_regularized_tasks(*normal_equations(phi, weight, Y), *penalties)
     phi_t, weight_t, Y_t = phi.expand(-1, 3, -1, -1), weight.expand(3, -1), Y.permute(2, 1, 0)
-    own = solve_regularized_tasks(*normal_equations(phi_t, weight_t, Y_t), penalties, 2 * penalties)
+    own = solve_regularized_tasks(*normal_equations(phi_t, weight_t, Y_t), *penalties)
     assert group.factor.shape[1] == 1
     torch.testing.assert_close(group.weight, own.weight)
     torch.testing.assert_close(

@@ -40,6 +40,17 @@ def test_order_is_shared_over_the_t_batch_and_between_posteriors() -> None:
     torch.testing.assert_close(among[:, -1:], alone, rtol=0, atol=0)
 
 
+def test_seed_decides_on_order_and_noise() -> None:
+    members = values(8, 1, 1)
+    alone, noisy = MemberPosterior(members), MemberPosterior(0 * members, noise=torch.ones(1))
+    for posterior in (alone, noisy):
+        first, same, other = (
+            MemberSampler(torch.Size([8]), seed=seed)(posterior) for seed in (1, 1, 2)
+        )
+        assert torch.equal(same, first)
+        assert not torch.equal(other, first)
+
+
 def test_noise_has_its_variance_and_does_not_differ_over_the_t_batch() -> None:
     posterior = MemberPosterior(torch.zeros(2, 3, 1, 2).double(), noise=torch.tensor([4.0, 9.0]))
     samples = MemberSampler(torch.Size([30_000]))(posterior)
