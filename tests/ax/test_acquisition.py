@@ -1,5 +1,6 @@
 """Which acquisition function the strategies use, and over which incumbent."""
 
+import pytest
 import torch
 from ax.api.configs import RangeParameterConfig
 from botorch.acquisition import LogExpectedImprovement
@@ -80,6 +81,20 @@ def test_without_a_feasible_point_one_is_looked_for():
     client = make_client("-a", constraints=["b <= -5"])
     run(client, only("a", "b"), 6)
     assert type(acquisition(client).acqf) is qLogProbabilityOfFeasibility
+
+
+@pytest.mark.parametrize(
+    ("threshold", "expected"),
+    [(6, qLogNoisyExpectedHypervolumeImprovement), (4, qLogProbabilityOfFeasibility)],
+    ids=["reached", "not reached"],
+)
+def test_thresholds_are_reached_first(threshold, expected):
+    client = make_client("-a, -b", constraints=[f"a <= {threshold}", "b <= 9"])
+    # The values of a and b there: 0 and 25, 5 and 8, 10.25 and 3.25, 25 and 0.
+    for x, y in [(2.0, -1.0), (3.0, 1.0), (4.0, 1.5), (5.0, 3.0)]:
+        at = {"x0": x, "x1": y}
+        client.complete_trial(client.attach_trial(at), raw_data=only("a", "b")(at))
+    assert type(acquisition(client).acqf) is expected
 
 
 def test_a_late_tracking_metric_does_not_hide_what_is_feasible():

@@ -93,6 +93,20 @@ def test_other_tasks_help():
     assert min(losses) < 0.5
 
 
+def test_the_incumbent_is_one_of_the_target():
+    client = long_client(num_source=6)
+    run(client, lambda parameters: loss(parameters, 0.0), 16)
+    client.get_next_trials(max_trials=1)
+    trials = client.summarize().dropna(subset="loss").set_index("task")["loss"]
+    own = trials["wine"]
+    # The model sees every task standardized by itself, and less of a loss as more.
+    expected = (own.mean() - own.min()) / own.std()
+    best_f = client._generation_strategy.adapter.generator._acquisition.acqf.best_f
+    assert float(best_f) == pytest.approx(expected)
+    others = trials["iris"]
+    assert (others.mean() - others.min()) / others.std() > expected + 0.1
+
+
 def test_predictions_of_the_target():
     client = long_client(optimizer_options={}, model_options={})
     run(client, lambda parameters: loss(parameters, 0.0), 34)

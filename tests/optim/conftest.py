@@ -1,5 +1,8 @@
 """Fitted models for the tests of the optimizers."""
 
+import time
+from types import SimpleNamespace
+
 import pytest
 import torch
 from botorch.fit import fit_gpytorch_mll
@@ -10,6 +13,14 @@ from gpytorch.mlls import ExactMarginalLogLikelihood
 
 from botorch_cll.fit import fit_rbf_ensemble
 from botorch_cll.models import MultiRBFCorrelationModel
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """The time in seconds, which passes only where a test says so."""
+    clock = SimpleNamespace(seconds=0.0)
+    monkeypatch.setattr(time, "monotonic", lambda: clock.seconds)
+    return clock
 
 
 @pytest.fixture(scope="session")

@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import pytest
 import torch
 from botorch.acquisition import LogExpectedImprovement, UpperConfidenceBound
@@ -141,7 +143,25 @@ def test_same_seed_same_bits_and_no_global_state(model: MultiRBFCorrelationModel
     first, _ = optimize_acqf_any_task(model, BOUNDS, 2, options={"seed": 4})
     second, _ = optimize_acqf_any_task(model, BOUNDS, 2, options={"seed": 4})
     assert torch.equal(first, second)
+    other, _ = optimize_acqf_any_task(model, BOUNDS, 2, options={"seed": 5})
+    assert not torch.equal(first, other)
     assert torch.equal(before, torch.random.get_rng_state())
+
+
+def test_the_time_is_shared_by_the_candidates(
+    model: MultiRBFCorrelationModel, clock: SimpleNamespace
+) -> None:
+    class Slow(LogExpectedImprovement):
+        def forward(self, X: torch.Tensor) -> torch.Tensor:
+            clock.seconds += 1.0
+            return super().forward(X)
+
+    options = {"polish": False, "maxiter": 100, "diameter_tolerance": 0.0}
+    optimize_acqf_any_task(
+        model, BOUNDS, 2, acqf_class=Slow, raw_samples=16, options=options, timeout_sec=30.0
+    )
+    # Each candidate's search is over after 15 seconds.
+    assert 30.0 <= clock.seconds < 34.0
 
 
 def test_other_acquisition_functions_and_models(model: MultiRBFCorrelationModel) -> None:

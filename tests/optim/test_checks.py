@@ -22,6 +22,12 @@ def test_nan_counts_as_minus_infinity():
     candidate, value = optimize_acqf_pso(Surface(function), box(2), 1, 4, 64)
     assert candidate[0, 0] > 0.5
     assert value.item() == pytest.approx(2.0, abs=1e-3)
+    start = torch.tensor([[[0.45, 0.5]]], dtype=torch.double)
+    candidate, value = optimize_acqf_pso(
+        Surface(function), box(2), 1, 1, batch_initial_conditions=start
+    )
+    assert candidate[0, 0] > 0.5
+    assert value.item() > 1.9
 
 
 def test_nothing_but_nan_is_an_error():
@@ -77,6 +83,11 @@ def test_nothing_but_nan_is_an_error():
             {"batch_initial_conditions": torch.full((1, 1, 2), 2.0)},
             InputDataError,
             r"within the bounds .* got \[2.0, 2.0\] in features \[0, 1\]",
+        ),
+        (
+            {"batch_initial_conditions": torch.tensor([[[0.5, 1.015625]]])},
+            InputDataError,
+            r"within the bounds .* got \[1.015625\] in features \[1\]",
         ),
         (
             {"ic_generator": lambda **kwargs: torch.zeros(1, 2)},

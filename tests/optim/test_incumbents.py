@@ -42,6 +42,19 @@ def test_expected_best_is_a_mean_where_the_task_was_observed(
             expected_best_by_task(model, model.train_X, wrong, maximize)
 
 
+def test_default_incumbents_of_some_outputs_are_those_where_these_were_observed() -> None:
+    generator = torch.Generator().manual_seed(5)
+    X = BOUNDS[0] + (BOUNDS[1] - BOUNDS[0]) * torch.rand(20, 2, generator=generator).double()
+    # The second task is worst where it was observed.
+    Y = torch.stack([X[:, 1].sin(), X[:, 0] + X[:, 1]], dim=-1)
+    Y[:, 1] = Y[:, 1].where(X[:, 1] < -0.5, torch.nan)
+    model = fit_rbf_ensemble(MultiRBFCorrelationModel(X, Y, missing="mask")).subset_output([1])
+    best_f = expected_best_by_task(model, X, Y[:, 1:])
+    assert best_f < model.posterior(X).mean.max() - 0.1
+    expected = optimize_acqf_any_task(model, BOUNDS, 1, best_f)
+    torch.testing.assert_close(optimize_acqf_any_task(model, BOUNDS, 1), expected)
+
+
 def test_expected_best_is_no_lucky_observation() -> None:
     generator = torch.Generator().manual_seed(0)
     X = torch.rand(60, 2, dtype=torch.double, generator=generator)

@@ -111,6 +111,11 @@ def test_fixed_features(polish):
     assert candidate[0, 0].item() == 0.125
     assert candidate[0, 2].item() == 5.0
     assert candidate[0, 1].item() == pytest.approx(0.4, abs=1e-3)
+    start = torch.tensor([[[0.125, 0.6, 5.0]]], dtype=torch.double)
+    candidate, _ = optimize_acqf_pso(
+        acqf, box(3), 1, 1, fixed_features=fixed, batch_initial_conditions=start
+    )
+    assert candidate.flatten().tolist() == pytest.approx([0.125, 0.4, 5.0], abs=1e-3)
 
 
 @pytest.mark.parametrize("q", [1, 2])
@@ -129,6 +134,38 @@ def test_fixed_features_per_swarm(q, timeout_sec):
     )
     assert torch.equal(candidates[..., 1], contexts.unsqueeze(-1).expand(3, q))
     assert torch.allclose(candidates[..., 0], candidates[..., 1], atol=1e-3)
+
+
+def test_swarms_next_to_given_ones_start_where_their_own_fixed_features_are_best():
+    candidates, _ = optimize_acqf_pso(
+        Surface(lambda X: -(X[..., 0] - X[..., 1]).square().sum(dim=-1)),
+        box(2),
+        q=1,
+        num_restarts=3,
+        raw_samples=64,
+        fixed_features={1: torch.tensor([0.1, 0.5, 0.9], dtype=torch.double)},
+        batch_initial_conditions=torch.full((1, 1, 2), 0.5, dtype=torch.double),
+        return_best_only=False,
+        options={"maxiter": 0, "polish": False},
+    )
+    assert candidates[1:, 0, 0].tolist() == pytest.approx([0.5, 0.9], abs=0.05)
+
+
+def test_one_of_several_given_settings_at_a_time():
+    acqf = Surface(hill(0.45))
+    acqf.X_pending = None
+    candidates, values = optimize_acqf_pso(
+        acqf,
+        box(1),
+        q=2,
+        num_restarts=3,
+        raw_samples=8,
+        sequential=True,
+        fixed_features={0: torch.tensor([0.1, 0.5, 0.9], dtype=torch.double)},
+        X_avoid=torch.tensor([[0.5]], dtype=torch.double),
+    )
+    assert candidates.flatten().tolist() == [0.1, 0.9]
+    assert values.tolist() == pytest.approx([-(0.35**2), -(0.45**2)])
 
 
 @pytest.mark.parametrize("return_best_only", [True, False], ids=["best", "all"])

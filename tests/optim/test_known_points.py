@@ -1,8 +1,9 @@
 import pytest
 import torch
 from botorch.acquisition import qLogExpectedImprovement
-from botorch.acquisition.analytic import PosteriorMean
+from botorch.acquisition.analytic import LogProbabilityOfImprovement, PosteriorMean
 from botorch.exceptions.errors import BotorchTensorDimensionError, InputDataError
+from botorch.optim.parameter_constraints import evaluate_feasibility
 from torch import Tensor
 
 from botorch_cll.fit import fit_rbf_ensemble
@@ -14,6 +15,8 @@ from botorch_cll.optim import (
     run_bay_mrbfcor,
 )
 from botorch_cll.optim.known_points import SAME_POINT, KnownPoints
+
+from support.surfaces import DISC, Surface, box, hill, waves
 
 BOUNDS = torch.tensor([[0.0, -2.0], [1.0, 2.0]], dtype=torch.double)
 CORNER = torch.tensor([[1.0, 2.0]], dtype=torch.double)
@@ -38,8 +41,8 @@ def distance(X: Tensor, known: Tensor) -> Tensor:
 
 def test_distance_is_that_of_the_input_that_differs_most_in_fractions_of_the_box() -> None:
     known = KnownPoints(torch.tensor([[0.5, 0.0], [0.1, 1.0]]).double(), BOUNDS, q=2)
-    X = torch.tensor([[[0.6, 0.8], [0.1, 1.2], [0.5, 0.0]]]).double()
-    # Of the two points that have to differ the second is 0.2 of 4 away from a known one.
+    X = torch.tensor([[[0.6, 0.8], [0.13, 1.2], [0.5, 0.0]]]).double()
+    # Of the two points that have to differ the second is 0.03 of 1 and 0.2 of 4 from a known one.
     torch.testing.assert_close(known.distance(X), torch.tensor([0.05]).double())
     assert known.are_new(X).all()
     X[0, 1] = torch.tensor([0.1, 1.0 + 3.9 * SAME_POINT]).double()
@@ -50,6 +53,15 @@ def test_distance_is_that_of_the_input_that_differs_most_in_fractions_of_the_box
     for wrong in ([[0.5, 0.0]], CORNER.log().neg().sqrt()):
         with pytest.raises(InputDataError, match="`X_avoid` as a tensor of finite numbers, got"):
             KnownPoints(wrong, BOUNDS)
+
+
+def test_what_satisfies_the_constraint_differs_whatever_its_tolerance() -> None:
+    known = KnownPoints(CORNER, BOUNDS)
+    X = CORNER - SAME_POINT * torch.linspace(1.0 - 1e-4, 1.0 + 1e-4, 201).double().unsqueeze(-1)
+    X = torch.cat([X, CORNER - 0.01]).unsqueeze(-2)
+    satisfied = evaluate_feasibility(X, nonlinear_inequality_constraints=[known.constraint])
+    assert satisfied.any()
+    assert known.are_new(X)[satisfied].all()
 
 
 @pytest.mark.parametrize("polish", [True, False])
@@ -77,6 +89,49 @@ def test_another_hill_is_taken_rather_than_the_foot_of_the_known_one() -> None:
     assert (first - other).abs() > 0.3
 
 
+@pytest.mark.parametrize("polish", [None, False], ids=["polished", "swarm only"])
+def test_the_best_point_that_differs_keeps_to_the_constraints(polish: bool | None) -> None:
+    # Without it the best point would be (0.9, 0.9), far from what is known.
+    best = torch.tensor([[0.5, 0.5]], dtype=torch.double)
+    options = {"options": {"polish": polish}, "nonlinear_inequality_constraints": DISC}
+    candidate, _ = optimize_acqf_pso(Surface(hill(0.9)), box(2), 1, 4, 64, X_avoid=best, **options)
+    assert evaluate_feasibility(candidate.unsqueeze(0), nonlinear_inequality_constraints=DISC)
+    assert SAME_POINT <= (candidate - best).abs().max() < 0.02
+
+
+def test_all_points_of_a_candidate_differ() -> None:
+    best = torch.tensor([[0.3, 0.3]], dtype=torch.double)
+    candidates, _ = optimize_acqf_pso(Surface(hill(0.3)), box(2), 2, 4, 64, X_avoid=best)
+    apart = (candidates - best).abs().amax(-1)
+    assert ((apart >= SAME_POINT) & (apart < 0.02)).all()
+
+
+def test_swarms_that_end_at_a_known_point_adopt_the_best_of_the_others() -> None:
+    # One swarm for each of three maxima; the farther up, the higher.
+    acqf = Surface(lambda X: waves(X) + X.sum(dim=(-2, -1)))
+    options = {"polish": False, "spread": 0.02, "max_velocity": 0.05}
+    starts = torch.tensor([0.35, 0.65, 0.98], dtype=torch.double).view(3, 1, 1)
+    kwargs = {"batch_initial_conditions": starts, "return_best_only": False, "options": options}
+    X, values = optimize_acqf_pso(acqf, box(1), 1, 3, **kwargs)
+    found, found_values = optimize_acqf_pso(acqf, box(1), 1, 3, X_avoid=X[2], **kwargs)
+    assert torch.equal(found, X[[0, 1, 1]])
+    assert torch.equal(found_values, values[[0, 1, 1]])
+
+
+def test_a_known_point_is_better_than_one_without_a_value() -> None:
+    candidate, value = optimize_acqf_pso(
+        Surface(lambda X: (1.0 - X).log().sum(dim=(-2, -1))),
+        box(1),
+        q=1,
+        num_restarts=2,
+        batch_initial_conditions=torch.tensor([[[0.1]], [[0.9]]], dtype=torch.double),
+        post_processing_func=torch.round,
+        options={"maxiter": 0, "num_particles": 1},
+        X_avoid=torch.zeros(1, 1, dtype=torch.double),
+    )
+    assert (candidate.item(), value.item()) == (0.0, 0.0)
+
+
 def test_the_known_point_is_returned_if_there_is_no_other(
     corner_model: MultiRBFCorrelationModel,
 ) -> None:
@@ -86,6 +141,17 @@ def test_the_known_point_is_returned_if_there_is_no_other(
         acqf, BOUNDS, q=1, num_restarts=2, raw_samples=8, fixed_features=values, X_avoid=CORNER
     )
     torch.testing.assert_close(candidate, CORNER)
+    # What this leaves of the box is nowhere farther than 1e-4 of its width from the corner.
+    around = [(torch.tensor([0, 1]), torch.tensor([1.0, 0.25]).double(), 1.5 - 1e-4)]
+    candidates, _ = optimize_acqf_per_task(
+        corner_model,
+        BOUNDS,
+        num_restarts=2,
+        raw_samples=8,
+        inequality_constraints=around,
+        options={"maxiter": 3, "n_burnin": 100, "n_thinning": 2},
+    )
+    assert evaluate_feasibility(candidates.unsqueeze(-2), around).all()
 
 
 def test_candidates_chosen_one_after_the_other_differ_from_each_other(
@@ -122,6 +188,12 @@ def test_candidates_for_any_task_differ_from_earlier_and_pending_ones(
     alone, _ = optimize_acqf_any_task(corner_model, BOUNDS, 2)
     after, _ = optimize_acqf_any_task(corner_model, BOUNDS, 1, X_pending=alone[:1])
     torch.testing.assert_close(after[0], alone[1])
+    # Believed to be as good as expected, the best point is still where improvement is likeliest.
+    options = {"acqf_class": LogProbabilityOfImprovement, "X_avoid": known[:0]}
+    repeated, _ = optimize_acqf_any_task(corner_model, BOUNDS, 2, **options)
+    assert distance(repeated[:1], CORNER) < SAME_POINT <= distance(repeated[1:], repeated[:1])
+    other, _ = optimize_acqf_any_task(corner_model, BOUNDS, 1, X_pending=CORNER, **options)
+    assert distance(other, CORNER) >= SAME_POINT
     with pytest.raises(BotorchTensorDimensionError, match=r"`X_pending` of shape m x 2, got \(2,"):
         optimize_acqf_any_task(corner_model, BOUNDS, 1, X_pending=pending[0])
     for wrong in (pending.numpy(), pending.where(pending < 1.0, torch.nan)):

@@ -42,6 +42,37 @@ def test_maximizing_the_negation_is_minimizing() -> None:
     assert torch.equal(down.X, up.X)
 
 
+def test_every_iteration_has_a_seed_of_its_own_and_every_run_other_ones() -> None:
+    def seeds(seed: int) -> list[int]:
+        given = []
+
+        def fit(X: torch.Tensor, Y: torch.Tensor, seed: int) -> None:
+            given.append(seed)
+
+        options = {"budget": 8, "num_initial": 4, "seed": seed, "fit": fit}
+        run_bay_mrbfcor(two_bowls, BOUNDS, propose=lambda *_: BOUNDS, **options)
+        return given
+
+    first, other = seeds(0), seeds(100)
+    assert len(set(first + other)) == len(first) + len(other) == 4
+
+
+def test_the_last_of_the_budget_goes_to_the_best_candidates() -> None:
+    candidates = torch.tensor([[0.9, 0.1], [0.5, 0.5], [0.1, 0.9]], dtype=torch.double)
+    options = {"fit": lambda *_: None, "propose": lambda *_: candidates}
+    result = run_bay_mrbfcor(two_bowls, BOUNDS, budget=9, num_initial=4, **options)
+    assert torch.equal(result.X[4:], candidates[[0, 1, 2, 0, 1]])
+
+
+def test_the_default_fit_follows_its_seed() -> None:
+    X = torch.rand(12, 2, generator=torch.Generator().manual_seed(0), dtype=torch.double)
+    first, same, other = (
+        loop.fit_multi_rbf(X, two_bowls(X), seed).posterior(X + 0.1).mean for seed in (3, 3, 4)
+    )
+    assert torch.equal(first, same)
+    assert not torch.equal(first, other)
+
+
 def test_better_than_its_sobol_design_on_a_composite_pair() -> None:
     problem = CompositeTasks("Ackley+Griewank", noise_std=None, negate=True, seed=1)
     result = run_bay_mrbfcor(problem, problem.bounds, budget=50, num_initial=20)

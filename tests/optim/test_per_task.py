@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import pytest
 import torch
 from botorch.acquisition import LogExpectedImprovement, UpperConfidenceBound
@@ -83,6 +85,21 @@ def test_same_seed_same_bits_and_no_global_state(model: MultiRBFCorrelationModel
     second, _ = optimize_acqf_per_task(model, BOUNDS, options={"seed": 4})
     assert torch.equal(first, second)
     assert torch.equal(before, torch.random.get_rng_state())
+
+
+def test_the_search_ends_when_time_is_up(
+    model: MultiRBFCorrelationModel, clock: SimpleNamespace
+) -> None:
+    class Slow(LogExpectedImprovement):
+        def forward(self, X: torch.Tensor) -> torch.Tensor:
+            clock.seconds += 1.0
+            return super().forward(X)
+
+    options = {"polish": False, "maxiter": 100, "diameter_tolerance": 0.0}
+    optimize_acqf_per_task(
+        model, BOUNDS, acqf_class=Slow, raw_samples=16, options=options, timeout_sec=15.0
+    )
+    assert 15.0 <= clock.seconds < 17.0
 
 
 def test_other_acquisition_functions_and_models(model: MultiRBFCorrelationModel) -> None:

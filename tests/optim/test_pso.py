@@ -173,6 +173,25 @@ def test_initialization_options_are_honored(key):
         assert initial.mean() > raw.mean()
 
 
+def test_of_every_swarm_s_candidate_as_many_are_polished_as_of_the_best():
+    options = {"maxiter": 1, "num_polish": 1}
+    candidates, _ = optimize_acqf_pso(
+        Surface(hill(0.3)), box(2), 1, 3, 32, options=options, return_best_only=False
+    )
+    assert torch.allclose(candidates, torch.full_like(candidates, 0.3), atol=1e-6)
+
+
+def test_candidates_chosen_in_sequence_are_looked_for_at_points_of_their_own():
+    plateau = Surface(lambda X: X.sum(dim=(-2, -1)).clamp(max=0.5))
+    plateau.X_pending = None
+    options = {"polish": False, "maxiter": 3}
+    candidates, values = optimize_acqf_pso(
+        plateau, box(2), 3, 2, 16, sequential=True, options=options
+    )
+    assert values.tolist() == [0.5, 0.5, 0.5]
+    assert torch.pdist(candidates).min() > 1e-2
+
+
 def test_sequential_candidates_are_conditioned_on_those_before(fitted):
     model, Y = fitted["branin"]
     pending = torch.tensor([[0.5, 0.5]], dtype=torch.double)
@@ -370,6 +389,19 @@ def test_timeout_returns_the_best_so_far():
     assert value.item() >= max(waves(X).max().item() for X in acqf.X[2:3])
     candidate, _ = optimize_acqf_pso(acqf, box(2), 1, 2, 32, timeout_sec=0.0)
     assert candidate.shape == (1, 2)
+
+
+def test_time_is_shared_by_candidates_chosen_in_sequence(clock):
+    def slow(X):
+        clock.seconds += 1.0
+        return waves(X)
+
+    acqf = Surface(slow)
+    acqf.X_pending = None
+    options = {"polish": False, "maxiter": 100, "diameter_tolerance": 0.0}
+    optimize_acqf_pso(acqf, box(2), 2, 2, 32, sequential=True, options=options, timeout_sec=30.0)
+    # Each candidate's search is over after 15 seconds.
+    assert 30.0 <= clock.seconds < 34.0
 
 
 def test_single_precision():

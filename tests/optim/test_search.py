@@ -138,6 +138,26 @@ def test_polished_points_are_feasible_and_no_worse(constraints):
     assert result.values.max() > swarm_only.values.max()
 
 
+def test_a_climb_that_ends_a_little_outside_is_not_lost():
+    # The best feasible point is (0.5, 0.5).
+    disc = [(lambda x: 0.5 - x.square().sum(), True)]
+    search = make(options={"maxiter": 3}, nonlinear_inequality_constraints=disc)
+    result = run(search, num_swarms=4)
+    assert result.values.tolist() == pytest.approx([-0.32] * 4, abs=1e-3)
+    assert (result.violations == 0).all()
+
+
+def test_swarms_without_a_feasible_point_do_not_take_the_place_of_others():
+    linear = [(torch.tensor([0]), torch.tensor([-1.0]).double(), -0.5)]
+    # The first swarm is near the top of the hill, where the constraint does not allow it to be.
+    X = torch.tensor([0.88, 0.2], dtype=torch.double).view(2, 1, 1, 1).expand(2, 4, 1, 2)
+    search = make(options={"maxiter": 0, "num_polish": 1}, inequality_constraints=linear)
+    result = search.run(X, generator=torch.Generator(), deadline=None, num_groups=1)
+    torch.testing.assert_close(
+        result.X[1], torch.tensor([[0.5, 0.9]], dtype=torch.double), atol=1e-4, rtol=0
+    )
+
+
 def test_a_broken_gradient_costs_nothing_but_the_climb():
     search = make(lambda X: hill(Sqrt.apply(X)), {"polish": True, "maxiter": 5})
     expected = run(make(options={"maxiter": 5, "polish": False}))

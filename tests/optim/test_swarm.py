@@ -1,5 +1,6 @@
 """The swarm itself: its equations, its rules, when it stops."""
 
+import itertools
 import time
 
 import pytest
@@ -171,6 +172,33 @@ def test_does_not_stop_while_one_swarm_has_not_contracted():
 
     result = maximize_by_swarm(fitness, start(2, 16, 1, 2), UNIT_SQUARE, generator=generator())
     assert result.num_iterations == SwarmOptions().maxiter
+
+
+@pytest.mark.parametrize(
+    ("value", "num_iterations"), [(0.0, 50), (1e6, 10)], ids=["up to one", "above one"]
+)
+def test_a_small_rise_is_compared_with_the_value_only_if_that_is_above_one(value, num_iterations):
+    rising = itertools.count()
+    result = maximize_by_swarm(
+        lambda X: torch.full(X.shape[:-2], value + 0.01 * next(rising), dtype=torch.double),
+        start(2, 16, 1, 2),
+        UNIT_SQUARE,
+        generator=generator(),
+        options=SwarmOptions(maxiter=50, diameter_tolerance=1.0),
+    )
+    assert result.num_iterations == num_iterations
+
+
+def test_does_not_stop_on_the_way_to_the_feasible_points():
+    result = maximize_by_swarm(
+        lambda X: torch.zeros(X.shape[:-2], dtype=torch.double),
+        0.1 * start(2, 16, 1, 2),
+        UNIT_SQUARE,
+        generator=generator(),
+        options=SwarmOptions(max_velocity=0.02, diameter_tolerance=1.0),
+        violation=lambda X: (0.9 - X).clamp(min=0.0).sum(dim=(-2, -1)),
+    )
+    assert torch.equal(result.violations, torch.zeros(2, dtype=torch.double))
 
 
 @pytest.mark.parametrize("value", [-torch.inf, torch.inf], ids=["-inf", "inf"])
