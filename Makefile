@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # The work is many small tensors: one thread per process beats many.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test test-oldest lint docs results tutorials calibration import-time clean
+.PHONY: demo test test-oldest lint docs results tutorials import-time clean
 
 demo: $(VENV)/.installed
 	$(BIN)/python -m botorch_cll demo
@@ -43,9 +43,6 @@ lint: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-
-calibration: $(VENV)/.installed
-	$(BIN)/python -m botorch_cll calibration
 
 # torch goes first and alone, so that nothing else decides which of its builds is taken.
 $(VENV)/.installed: pyproject.toml constraints.txt

@@ -13,25 +13,14 @@ import sys
 from pathlib import Path
 
 DOCS = Path(__file__).parent
-TABLES = {"calibration": 80, "unequal": 80, "bench": 116}
-"""The commands whose tables are kept, and how wide they are printed."""
-
-PICTURES = ("calibration", "unequal")
 
 
 def main() -> None:
     """Write tables and reports to `results` and pictures to `images`."""
-    for study, width in TABLES.items():
-        command = [sys.executable, "-m", "botorch_cll", study]
-        command += ["--from", str(DOCS / "results" / f"{study}.csv")]
-        environment = {**os.environ, "COLUMNS": str(width)}
-        if study in PICTURES:
-            picture = ["--plot", str(DOCS / "images" / f"{study}.png")]
-            subprocess.run(
-                [*command, *picture], check=True, stdout=subprocess.DEVNULL, env=environment
-            )
-        with (DOCS / "results" / f"{study}.txt").open("w") as table:
-            subprocess.run(command, check=True, stdout=table, env=environment)
+    command = [sys.executable, "-m", "botorch_cll", "bench"]
+    command += ["--from", str(DOCS / "results" / "bench.csv")]
+    with (DOCS / "results" / "bench.txt").open("w") as table:
+        subprocess.run(command, check=True, stdout=table, env={**os.environ, "COLUMNS": "116"})
     for study in sorted((DOCS / "results").glob("*/study.json")):
         command = [sys.executable, "-m", "botorch_cll", "report", str(study.parent)]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)

@@ -62,19 +62,18 @@ def test_errors_are_one_line_after_a_hint() -> None:
     assert "Try 'botorch-cll demo --help'" in usage[-1]
     assert empty == ""
     assert error == "Error: Invalid value: --num-initial is 12, --budget only 5"
-    misspelt = main("calibratoin")
+    misspelt = main("conformence")
     assert misspelt.returncode == 2
-    assert "Did you mean 'calibration'?" in misspelt.stderr.splitlines()[-1]
+    assert "Did you mean 'conformance'?" in misspelt.stderr.splitlines()[-1]
 
 
 def test_an_error_of_the_file_system_is_one_line(tmp_path: Path) -> None:
-    # There is no room in the name for what a file is called while it is written.
-    out = tmp_path / f"{'long' * 60}.csv"
-    run = main("calibration", "--family", "pairs", "--surrogate", "Single-RBF", "--out", str(out))
+    study = ("study", "table2", "--methods", "Sobol", "--repeats", "1")
+    run = main(*study, "--out", str(tmp_path / ("long" * 70)))
     assert run.returncode == 1
     (error,) = run.stderr.splitlines()
     assert error.startswith("Error: ")
-    assert "long.csv" in error
+    assert "longlong" in error
 
 
 def test_the_version() -> None:
@@ -87,15 +86,13 @@ REFUSED_FILES = {
     "demo-folder": (["demo", "--out", "folder"], "the name of a file, got the folder folder"),
     "demo-ending": (["demo", "--out", "x.nope"], "a picture that ends in one of .*, got x.nope"),
     "demo-no-ending": (["demo", "--out", "x"], "a picture that ends in one of .*, got x"),
-    "plot-ending": (["unequal", "--plot", "x.csv"], "a picture that ends in .*, got x.csv"),
-    "rows-folder": (["calibration", "--out", "folder"], "the name of a file, got the folder"),
     "bench-folder": (["bench", "--out", "folder"], "the name of a file, got the folder folder"),
     "markdown-folder": (["conformance", "--markdown", "folder"], "file, got the folder folder"),
-    "prose": (["calibration", "--from", "prose.md"], "Expected a CSV file, got prose.md: .*"),
-    "empty": (["unequal", "--from", "empty.csv"], "Expected a CSV file, got empty.csv: .*"),
+    "prose": (["bench", "--from", "prose.md"], "Expected a CSV file, got prose.md: .*"),
+    "empty": (["bench", "--from", "empty.csv"], "Expected a CSV file, got empty.csv: .*"),
     "binary": (["bench", "--from", "binary.csv"], "Expected a CSV file, got binary.csv: .*"),
-    "other": (["unequal", "--from", "other.csv"], "the columns of this command in other.csv"),
-    "from-folder": (["calibration", "--from", "folder"], "'folder' is a directory"),
+    "other": (["bench", "--from", "other.csv"], "the columns of this command in other.csv"),
+    "from-folder": (["bench", "--from", "folder"], "'folder' is a directory"),
 }
 
 
@@ -143,49 +140,27 @@ def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(tmp_path: Path) -> 
     assert all((tmp_path / "runs" / name).read_bytes() == kept[name] for name in kept)
 
 
-REFUSED = {
-    "surrogate": (["--surrogate", "Oracle"], "expected one of MultiRBFCorrelation"),
-    "family": (["--family", "mnist"], "expected one of pairs, cec17, shifted, got mnist"),
-    "folder": (["--out", "nowhere/fits.csv"], "expected an existing folder for nowhere/fits.csv"),
-}
-
-
-@pytest.mark.parametrize("command", ["calibration", "unequal"])
-@pytest.mark.parametrize(("options", "message"), REFUSED.values(), ids=REFUSED.keys())
-def test_studies_refuse_what_they_do_not_know(
-    command: str, options: list[str], message: str
-) -> None:
-    result = CliRunner().invoke(app, [command, *options], env={"COLUMNS": "500"})
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["conformance", "--model", "Oracle"], "expected one of MultiRBFCorrelation"),
+        (["bench", "fitt"], "PART: expected one of fit, propose, swarm, scale, got fitt"),
+        (["bench", "--out", "nowhere/b.csv"], "expected an existing folder for nowhere/b.csv"),
+        (["study", "unequal", "--problems", "x"], "Expected problem of unequal among"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_is_not_known_is_refused(arguments: list[str], message: str) -> None:
+    result = CliRunner().invoke(app, arguments, env={"COLUMNS": "500"})
     assert result.exit_code == 2
     assert message in " ".join(result.output.split())
 
 
-@pytest.mark.parametrize(
-    ("command", "restriction"),
-    [("calibration", ["--n", "5"]), ("unequal", [])],
-    ids=["calibration", "unequal"],
-)
-def test_studies_run_restricted_and_show_files_again(
-    tmp_path: Path, command: str, restriction: list[str]
-) -> None:
-    out, picture = tmp_path / "fits.csv", tmp_path / "picture.png"
-    chosen = ["--family", "pairs", "--correlation", "0", "--seeds", "1", *restriction]
-    run = CliRunner().invoke(
-        app, [command, *chosen, "--surrogate", "Single-RBF", "--out", str(out)]
-    )
-    assert run.exit_code == 0, run.output
-    source = ["--from", str(out)]
-    again = CliRunner().invoke(app, [command, *source, "--plot", str(picture)])
-    assert again.exit_code == 0, again.output
-    table = run.output[run.output.index("means over") :]
-    assert table.strip() in again.output
-    assert picture.exists()
-    beside = CliRunner().invoke(app, [command, *source, "--seeds", "3"], env={"COLUMNS": "500"})
+def test_rows_that_are_shown_again_are_not_run(tmp_path: Path) -> None:
+    kept = ["bench", "--from", str(Path(__file__).parents[1] / "docs" / "results" / "bench.csv")]
+    beside = CliRunner().invoke(app, [*kept, "--repeats", "3"], env={"COLUMNS": "500"})
     assert beside.exit_code == 2
-    assert "--seeds has no effect beside it" in beside.output
-    twice = CliRunner().invoke(app, [command, *source, *source], env={"COLUMNS": "500"})
-    assert twice.exit_code == 2
-    assert "each fit once" in twice.output
+    assert "--repeats has no effect beside it" in beside.output
 
 
 def test_without_the_extra_one_line_says_what_to_install() -> None:

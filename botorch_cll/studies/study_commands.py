@@ -224,6 +224,48 @@ def tuning(
     _run(study, jobs, backend, scheduler, out, retry_failed)
 
 
+@study_app.command(
+    epilog=example('study calibration --methods "MultiRBFCorrelation,MultiTaskGP" --n 20')
+)
+def calibration(
+    repeats: Repeats = None,
+    problems: Problems = None,
+    n: Annotated[
+        str | None,
+        typer.Option("--n", help="Numbers of points, separated by commas.", show_default="all"),
+    ] = None,
+    methods: Methods = None,
+    jobs: Jobs = 1,
+    backend: BackendOption = Backend.LOCAL,
+    scheduler: Scheduler = None,
+    out: Out = None,
+    retry_failed: RetryFailed = False,
+) -> None:
+    """Predictions and their calibration where all tasks are observed at the same points."""
+    from botorch_cll.studies.calibration import CALIBRATION
+
+    study = _restricted(CALIBRATION, repeats, problem=problems, n=n, method=methods)
+    _run(study, jobs, backend, scheduler, out, retry_failed)
+
+
+@study_app.command(epilog=example("study unequal --problems CI+HS,NI+LS --repeats 2"))
+def unequal(
+    repeats: Repeats = None,
+    problems: Problems = None,
+    methods: Methods = None,
+    jobs: Jobs = 1,
+    backend: BackendOption = Backend.LOCAL,
+    scheduler: Scheduler = None,
+    out: Out = None,
+    retry_failed: RetryFailed = False,
+) -> None:
+    """Predictions of a task with 15 points of its own beside one with 200 elsewhere."""
+    from botorch_cll.studies.unequal import UNEQUAL
+
+    study = _restricted(UNEQUAL, repeats, problem=problems, method=methods)
+    _run(study, jobs, backend, scheduler, out, retry_failed)
+
+
 def report(
     folder: Annotated[Path, typer.Argument(help="The folder of a study.")],
     out: Annotated[

@@ -127,3 +127,19 @@ def test_every_study_has_a_command() -> None:
     _, text = run("study", "--help")
     for name in STUDIES:
         assert name in text
+
+
+@pytest.mark.parametrize(
+    ("study", "options"),
+    [("calibration", ["--n", "20,60", "--problems", "Levy"]), ("unequal", ["--problems", "CI+HS"])],
+)
+def test_studies_of_predictions_run_and_report(
+    tmp_path: Path, study: str, options: list[str]
+) -> None:
+    options = [*options, "--methods", "Single-RBF", "--repeats", "1", "--out", str(tmp_path)]
+    code, text = run("study", study, *options)
+    assert code == 0, text
+    code, text = run("report", str(tmp_path))
+    assert code == 0, text
+    assert "| Single-RBF |" in (tmp_path / "report" / "report.md").read_text()
+    assert (tmp_path / "report" / f"{study}.png").read_bytes().startswith(b"\x89PNG")

@@ -1,1 +1,1 @@
-"""What the studies of predictions share: problems, scores, runs."""
+"""What the studies of predictions share: problems, fits and scores."""

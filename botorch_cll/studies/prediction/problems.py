@@ -35,7 +35,7 @@ class Problem:
 
     @property
     def label(self) -> str:
-        """The name and the correlation, different for each problem of a family."""
+        """The name and the correlation, different for each problem."""
         return self.name if self.correlation is None else f"{self.name} p={self.correlation:g}"
 
     def build(self, seed: int) -> MultiTaskTestProblem:
@@ -49,19 +49,31 @@ class Problem:
         return ShiftedTasks(self.name, seed=seed)
 
 
-def list_problems(families: Sequence[str], correlations: Sequence[float]) -> list[Problem]:
-    """The problems of some families.
+_PROBLEMS = [
+    *(Problem("pairs", name, p) for name in PAIRS for p in (1.0, 0.9, 0.5, 0.0, -0.5, -0.9)),
+    *(Problem("cec17", name) for name in CEC17_PAIRS),
+    *(Problem("shifted", name) for name in SHIFTED_FUNCTIONS),
+]
+
+PROBLEMS: dict[str, Problem] = {problem.label: problem for problem in _PROBLEMS}
+"""All problems by their labels."""
+
+
+def problem_labels(families: Sequence[str], correlations: Sequence[float]) -> tuple[str, ...]:
+    """The labels of the problems of some families.
 
     Args:
         families: Some of `FAMILIES`.
-        correlations: The correlations at which the paper's pairs are taken.
+        correlations: The correlations at which the paper's pairs are taken, out of those of
+            `PROBLEMS`.
 
     Returns:
-        The problems, family by family.
+        The labels, family by family.
     """
-    problems = {
-        "pairs": [Problem("pairs", name, p) for name in PAIRS for p in correlations],
-        "cec17": [Problem("cec17", name) for name in CEC17_PAIRS],
-        "shifted": [Problem("shifted", name) for name in SHIFTED_FUNCTIONS],
-    }
-    return [problem for family in families for problem in problems[family]]
+    return tuple(
+        label
+        for family in families
+        for label, problem in PROBLEMS.items()
+        if problem.family == family
+        and (problem.correlation is None or problem.correlation in correlations)
+    )

@@ -1,22 +1,24 @@
-"""Data for fits, and scores of predictive distributions."""
+"""Data for fits, fits to them, and scores of predictive distributions."""
 
 from __future__ import annotations
 
 import math
+import time
 
 import torch
 from botorch.models.model import Model
 from torch import Tensor
 
 from botorch_cll.plots import LEVELS, interval_coverage
+from botorch_cll.studies.prediction.problems import PROBLEMS
+from botorch_cll.studies.surrogates import SURROGATES
 from botorch_cll.test_functions import MultiTaskTestProblem
 
 PERCENT = tuple(round(100 * level) for level in LEVELS)
-NUM_TEST = 800
 
 
 def draw_data(
-    problem: MultiTaskTestProblem, n: int, rich: int, seed: int
+    problem: MultiTaskTestProblem, n: int, rich: int, num_test: int, seed: int
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Uniform training and test points, and the values of two tasks at them.
 
@@ -25,6 +27,7 @@ def draw_data(
         n: The observations of the tasks, at common points if `rich` is zero.
         rich: If not zero, the observations of the second task. They are at points of their own,
             and the `n` points are observed by the first task only.
+        num_test: The number of test points.
         seed: The seed of the points.
 
     Returns:
@@ -35,7 +38,7 @@ def draw_data(
     def uniform(num: int) -> Tensor:
         return torch.rand(num, problem.dim, generator=generator, dtype=torch.double)
 
-    test_X = uniform(NUM_TEST)
+    test_X = uniform(num_test)
     X = uniform(n + rich)
     Y = problem(X)
     if rich:
@@ -73,3 +76,29 @@ def score(model: Model, X: Tensor, Y: Tensor) -> dict[str, Tensor]:
     return scores | {
         f"coverage_{percent}": shares for percent, shares in zip(PERCENT, coverage, strict=True)
     }
+
+
+def fit_and_score(
+    problem: str, surrogate: str, n: int, rich: int, num_test: int, seed: int
+) -> dict[str, float]:
+    """Fit a surrogate to two tasks and score its predictions.
+
+    Args:
+        problem: A label of `PROBLEMS`.
+        surrogate: A key of `SURROGATES`.
+        n: The observations of each scored task.
+        rich: The observations of the second task, elsewhere, in which case the first is scored;
+            zero if both are observed at the same points and scored.
+        num_test: The number of test points.
+        seed: The seed of problem, data and surrogate.
+
+    Returns:
+        The scores, means over the scored tasks, and the processor `seconds` of fit and predictions.
+    """
+    X, Y, test_X, test_Y = draw_data(PROBLEMS[problem].build(seed), n, rich, num_test, seed)
+    started = time.process_time()
+    scores = score(SURROGATES[surrogate](X, Y, seed), test_X, test_Y)
+    seconds = time.process_time() - started
+    scored = slice(0, 1) if rich else slice(None)
+    means = {name: values[scored].mean().item() for name, values in scores.items()}
+    return {**means, "seconds": seconds}

@@ -15,6 +15,10 @@ from botorch_cll.studies.report.statistics import (
     ranks,
 )
 from botorch_cll.studies.results import Results
+from botorch_cll.studies.surrogates import OURS
+
+REFERENCES = (REFERENCE_METHOD, OURS)
+"""What our method is called, of which a study has one."""
 
 
 def cell_columns(results: Results) -> list[str]:
@@ -71,7 +75,7 @@ def in_order(table: pd.DataFrame, results: Results) -> pd.DataFrame:
 
 def reference_of(blocks: pd.DataFrame) -> str:
     """The method that the others are tested against: ours where it was run, else the first."""
-    return REFERENCE_METHOD if REFERENCE_METHOD in blocks.columns else str(blocks.columns[0])
+    return next((m for m in REFERENCES if m in blocks.columns), str(blocks.columns[0]))
 
 
 def state_notes(results: Results, blocks: pd.DataFrame) -> list[str]:
@@ -83,7 +87,18 @@ def state_notes(results: Results, blocks: pd.DataFrame) -> list[str]:
             f"Methods are compared where all of them have finished: {len(blocks)} of {found} "
             "pairs of cell and seed."
         )
-    return notes
+    return notes + failure_notes(results)
+
+
+def failure_notes(results: Results) -> list[str]:
+    """What went wrong, in words: of every method with failed runs their number and the first."""
+    if results.failures.empty:
+        return []
+    return [
+        f"{method}: {len(failed)} of its runs raised an error, the first {failed['type'].iloc[0]}: "
+        f"{failed['message'].iloc[0]}"
+        for method, failed in results.failures.groupby("method", sort=False)
+    ]
 
 
 def summary_tables(

@@ -6,14 +6,17 @@ from typing import Any
 
 import pandas as pd
 
-from botorch_cll.studies.methods import REFERENCE_METHOD
 from botorch_cll.studies.report import ReportTable
-from botorch_cll.studies.report.comparison import cell_columns, in_order
+from botorch_cll.studies.report.comparison import (
+    REFERENCES,
+    cell_columns,
+    in_order,
+    reference_of,
+)
 from botorch_cll.studies.report.statistics import Verdict, mean_interval, verdicts
 from botorch_cll.studies.results import Results
 from botorch_cll.studies.surrogates import NO_LAYER
 
-_METHODS = [REFERENCE_METHOD, NO_LAYER]
 _EFFECTS: dict[Verdict, str] = {
     "confirmed": "helps",
     "refuted": "hurts",
@@ -22,7 +25,7 @@ _EFFECTS: dict[Verdict, str] = {
 
 
 def layer_tables(
-    rows: pd.DataFrame, results: Results, value: str, quantity: str
+    rows: pd.DataFrame, results: Results, value: str, quantity: str, by: str = "correlation"
 ) -> list[ReportTable]:
     """Paired differences between the model with and without its layer, cell by cell.
 
@@ -31,26 +34,33 @@ def layer_tables(
         results: The results that they come from.
         value: The column to compare; lower is better.
         quantity: What the values are, in words.
+        by: A column of groups of cells, if the rows have it.
 
     Returns:
-        One table with a row per cell, the tasks averaged, one per correlation over all cells, and
-        a last one for all of them; no table as long as no seed has results of both.
+        One table with a row per cell, the tasks averaged, one per group over its cells, and a last
+        one for all of them; no table as long as no seed has results of both.
     """
     cells = [name for name in cell_columns(results) if name != "task"]
-    rows = rows[rows["method"].isin(_METHODS)]
+    if by in rows and by not in cells:
+        cells.append(by)
     means = rows.groupby([*cells, "seed", "method"])[value].mean().unstack()
-    if set(_METHODS) - set(means.columns) or (both := in_order(means.dropna(), results)).empty:
+    ours = reference_of(means)
+    if ours not in REFERENCES or NO_LAYER not in means.columns:
         return []
-    kinds = [cells, *([["correlation"]] if "correlation" in cells and len(cells) > 1 else []), []]
+    both = in_order(means[[ours, NO_LAYER]].dropna(), results)
+    if both.empty:
+        return []
+    both.columns = ["with layer", "without"]
+    kinds = [cells, *([[by]] if by in cells and len(cells) > 1 else []), []]
     records = [
         dict.fromkeys(cells, "all") | record for kept in kinds for record in _records(both, kept)
     ]
     caption = (
-        f"{quantity}, lower is better. The difference is that of {REFERENCE_METHOD} and the "
-        "identical ensemble without correlation layer, paired by seed, the tasks averaged, with "
-        "Student's 95 % interval over the seeds, each row by itself. Whether the layer helps or "
-        "hurts is Student's test at the 5 % level, adjusted for being several (Holm): the rows of "
-        "cells for each other, those of correlations over all cells for each other."
+        f"{quantity}, lower is better. The difference is that of {ours} and the identical "
+        "ensemble without correlation layer, paired by seed, the tasks averaged, with Student's "
+        "95 % interval over the seeds, each row by itself. Whether the layer helps or hurts is "
+        "Student's test at the 5 % level, adjusted for being several (Holm): the rows of cells for "
+        f"each other, those of {by}s over all cells for each other."
     )
     formats = dict.fromkeys(("with layer", "without", "difference", "low", "high"), ".3f")
     title = f"The correlation layer: {quantity}"
@@ -62,7 +72,7 @@ def _records(both: pd.DataFrame, kept: list[str]) -> list[dict[str, Any]]:
     """A row per level of the factors kept, averaged over the others; verdicts are adjusted."""
     values = both.groupby(level=[*kept, "seed"], sort=False).mean()
     groups = list(values.groupby(level=kept, sort=False)) if kept else [((), values)]
-    gains = [(group[NO_LAYER] - group[REFERENCE_METHOD]).to_numpy() for _, group in groups]
+    gains = [(group["without"] - group["with layer"]).to_numpy() for _, group in groups]
     records = []
     for (level, group), gain, verdict in zip(groups, gains, verdicts(gains), strict=True):
         interval = mean_interval(-gain)
@@ -70,8 +80,8 @@ def _records(both: pd.DataFrame, kept: list[str]) -> list[dict[str, Any]]:
             dict(zip(kept, level if isinstance(level, tuple) else (level,), strict=True))
             | {
                 "seeds": len(group),
-                "with layer": group[REFERENCE_METHOD].mean(),
-                "without": group[NO_LAYER].mean(),
+                "with layer": group["with layer"].mean(),
+                "without": group["without"].mean(),
                 "difference": interval.mean,
                 "low": interval.low,
                 "high": interval.high,

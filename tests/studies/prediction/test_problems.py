@@ -4,21 +4,22 @@ import torch
 from botorch_cll.studies.prediction.problems import (
     CEC17_PAIRS,
     FAMILIES,
+    PROBLEMS,
     Problem,
-    list_problems,
+    problem_labels,
 )
 from botorch_cll.test_functions import CEC17Tasks, CompositeTasks, ShiftedTasks
 
 
 def test_families_have_the_problems_they_announce() -> None:
-    problems = list_problems(FAMILIES, (1.0, 0.9, 0.5, -0.5))
-    counts = {family: sum(p.family == family for p in problems) for family in FAMILIES}
+    labels = problem_labels(FAMILIES, (1.0, 0.9, 0.5, -0.5))
+    counts = {family: sum(PROBLEMS[x].family == family for x in labels) for family in FAMILIES}
     assert counts == {"pairs": 5 * 4, "cec17": 9, "shifted": 6}
-    assert len({(problem.family, problem.label) for problem in problems}) == len(problems)
+    assert len(set(labels)) == len(labels)
     assert len(set(CEC17_PAIRS)) == 9
 
 
-@pytest.mark.parametrize("problem", list_problems(FAMILIES, (1.0, -0.5)), ids=lambda p: p.label)
+@pytest.mark.parametrize("problem", PROBLEMS.values(), ids=PROBLEMS.keys())
 def test_every_problem_has_two_tasks_without_noise_on_the_unit_cube(problem: Problem) -> None:
     built = problem.build(3)
     assert built.num_tasks == 2

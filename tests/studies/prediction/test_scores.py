@@ -6,7 +6,8 @@ from botorch.models.model import Model
 from botorch.posteriors import GPyTorchPosterior
 from gpytorch.distributions import MultitaskMultivariateNormal
 
-from botorch_cll.studies.prediction.scores import NUM_TEST, PERCENT, draw_data, score
+from botorch_cll.studies.prediction.scores import PERCENT, draw_data, fit_and_score, score
+from botorch_cll.studies.surrogates import SINGLE_RBF, SURROGATES
 from botorch_cll.test_functions import ShiftedTasks
 
 
@@ -44,14 +45,25 @@ def test_scores_against_the_formulas() -> None:
 
 def test_points_are_common_or_the_second_task_has_its_own() -> None:
     problem = ShiftedTasks("Levy", seed=1)
-    X, Y, test_X, test_Y = draw_data(problem, 15, 40, seed=0)
+    X, Y, test_X, test_Y = draw_data(problem, 15, 40, 100, seed=0)
     seen = ~Y.isnan()
     assert X.shape == (55, 4)
     assert seen.sum(0).tolist() == [15, 40]
     assert seen.sum(1).max() == 1
-    assert test_Y.shape == (NUM_TEST, 2)
-    common_X, common_Y, same_test_X, _ = draw_data(problem, 15, 0, seed=0)
+    assert test_Y.shape == (100, 2)
+    common_X, common_Y, same_test_X, _ = draw_data(problem, 15, 0, 100, seed=0)
     assert common_Y.isnan().sum() == 0
     assert torch.equal(common_X, X[:15])
     assert torch.equal(same_test_X, test_X)
     assert torch.equal(common_Y, problem.evaluate_true(common_X))
+
+
+@pytest.mark.parametrize("rich", [0, 9], ids=["common", "unequal"])
+def test_scores_are_means_over_the_tasks_with_few_points(rich: int) -> None:
+    found = fit_and_score("Levy", SINGLE_RBF, 6, rich, 40, seed=3)
+    X, Y, test_X, test_Y = draw_data(ShiftedTasks("Levy", seed=3), 6, rich, 40, seed=3)
+    scores = score(SURROGATES[SINGLE_RBF](X, Y, 3), test_X, test_Y)
+    for name, values in scores.items():
+        expected = values[0] if rich else (values[0] + values[1]) / 2
+        assert found[name] == pytest.approx(expected.item())
+    assert found["seconds"] > 0
