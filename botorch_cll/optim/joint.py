@@ -21,7 +21,7 @@ from torch import Tensor
 
 from botorch_cll.optim.checks import check_initial_conditions
 from botorch_cll.optim.initializers import gen_positions_from, gen_swarm_positions, spread_around
-from botorch_cll.optim.known_points import KnownPoints
+from botorch_cll.optim.known_points import KnownPoints, run_away_from
 from botorch_cll.optim.search import SwarmSearch
 from botorch_cll.optim.swarm import SwarmResult
 
@@ -50,7 +50,7 @@ def optimize_jointly(
         ic_gen_kwargs: Its further arguments.
         deadline: Value of `time.monotonic()` at which to stop.
         return_best_only: Whether to return only the best candidate.
-        known: Points that candidates differ from if any swarm has found one that does.
+        known: Points that candidates differ from, if possible.
 
     Returns:
         A `search.q x d`-dim candidate and its value, or those of all swarms, with a leading
@@ -60,29 +60,35 @@ def optimize_jointly(
         CandidateGenerationError: There is no feasible point, or no value.
     """
     bounds = search.bounds
-    generator = torch.Generator(device=bounds.device).manual_seed(search.options.seed)
-    if len(search.fixed_features.scalars) == bounds.shape[-1]:
+    all_fixed = len(search.fixed_features.scalars) == bounds.shape[-1]
+    if all_fixed:
         search = replace(
             search, options=replace(search.options, polish=False, swarm={"maxiter": 0})
         )
-        positions = bounds[0].expand(1, 1, search.q, -1)
-    else:
-        positions = _initial_positions(
-            search,
-            q=q,
-            num_restarts=num_restarts,
-            raw_samples=raw_samples,
-            batch_initial_conditions=batch_initial_conditions,
-            ic_generator=ic_generator or _one_shot_generator(search.acq_function),
-            ic_gen_kwargs=ic_gen_kwargs,
+
+    def run(search: SwarmSearch) -> SwarmResult:
+        generator = torch.Generator(device=bounds.device).manual_seed(search.options.seed)
+        if all_fixed:
+            positions = bounds[0].expand(1, 1, search.q, -1)
+        else:
+            positions = _initial_positions(
+                search,
+                q=q,
+                num_restarts=num_restarts,
+                raw_samples=raw_samples,
+                batch_initial_conditions=batch_initial_conditions,
+                ic_generator=ic_generator or _one_shot_generator(search.acq_function),
+                ic_gen_kwargs=ic_gen_kwargs,
+                generator=generator,
+            )
+        return search.run(
+            positions,
             generator=generator,
+            deadline=deadline,
+            num_groups=1 if return_best_only else len(positions),
         )
-    result = search.run(
-        positions,
-        generator=generator,
-        deadline=deadline,
-        num_groups=1 if return_best_only else len(positions),
-    )
+
+    result = run_away_from(known, search, run, num_candidates=1, all_finish=not return_best_only)
     return _select(search, result, return_best_only, known)
 
 

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+
 import torch
-from botorch.exceptions.errors import BotorchTensorDimensionError, InputDataError
+from botorch.exceptions.errors import (
+    BotorchTensorDimensionError,
+    CandidateGenerationError,
+    InputDataError,
+)
 from botorch.models.model import Model
 from torch import Tensor
 
 from botorch_cll.models.ensemble import RBFEnsembleModel
 from botorch_cll.optim.constraints import NonlinearConstraint
+from botorch_cll.optim.search import SwarmSearch
+from botorch_cll.optim.swarm import SwarmResult
 
 SAME_POINT = 1e-3
 """How far apart two points are at least, in some input and in fractions of the box, if they are not
 to count as one."""
+
+MAXITER_APART = 12
+"""How many iterations the swarms take that look for the best point that is not known."""
 
 
 class KnownPoints:
@@ -47,13 +60,13 @@ class KnownPoints:
         """The distance of a candidate's points to the next known one, that of the closest of them.
 
         Args:
-            X: A `batch_shape x q x d`-dim tensor.
+            X: A `batch_shape x q x d`-dim tensor; further columns do not count.
 
         Returns:
             A `batch_shape`-dim tensor: the largest difference of any input, in fractions of the
             box; infinite if no point is known.
         """
-        points = X[..., : self.q, :] / self.width
+        points = X[..., : self.q, : len(self.width)] / self.width
         if len(self.X) == 0:
             return points.new_full(X.shape[:-2], torch.inf)
         return torch.cdist(points, self.X, p=torch.inf).amin(dim=(-2, -1))
@@ -85,3 +98,55 @@ def points_to_avoid(model: Model, bounds: Tensor, X_avoid: Tensor | None) -> Ten
     if isinstance(model, RBFEnsembleModel):
         return model.tasks.without_task(model.train_X)
     return bounds[:0]
+
+
+def run_away_from(
+    known: KnownPoints,
+    search: SwarmSearch,
+    run: Callable[[SwarmSearch], SwarmResult],
+    num_candidates: int,
+    all_finish: bool = False,
+) -> SwarmResult:
+    """Search, and where only known points are found, once more for the best one that differs.
+
+    Another hill is preferred to the foot of a known one. Swarms that have not been taken to the top
+    of theirs do not count as having found one: they may be anywhere.
+
+    Args:
+        known: The points that candidates differ from, if possible.
+        search: What is maximized, and where.
+        run: Runs it, or the same with a further constraint.
+        num_candidates: The swarms form so many groups of one size, one after the other, each of
+            which looks for one candidate.
+        all_finish: Whether all swarms are taken to the top of their hill.
+
+    Returns:
+        The best point of each swarm of one search or the other.
+    """
+    result = run(search)
+    if len(known.X) == 0:
+        return result
+    values = result.values.where(search.is_feasible(result.X), -torch.inf)
+    is_new = known.are_new(result.X) & (values > -torch.inf)
+    rank = values.view(num_candidates, -1)
+    num_swarms = rank.shape[1]
+    top = rank.topk(num_swarms if all_finish else search.num_finished(num_swarms)).indices
+    # Where there is no value at all there is nothing to look for.
+    lacks = (rank > -torch.inf).any(dim=1) & ~is_new.view_as(rank).gather(1, top).any(dim=1)
+    if not lacks.any():
+        return result
+    constraints = [*(search.nonlinear_inequality_constraints or ()), known.constraint]
+    # Climbs along the edges of what is known, an SLSQP problem each, cost more than they gain.
+    swarm = {"maxiter": MAXITER_APART, **search.options.swarm}
+    options = replace(search.options, polish=False, swarm=swarm)
+    apart = replace(search, options=options, nonlinear_inequality_constraints=constraints)
+    # Where there is no other point, the known one stays.
+    with suppress(CandidateGenerationError):
+        other = run(apart)
+        better = apart.is_feasible(other.X) & (~is_new | (other.values > values))
+        better &= lacks.repeat_interleave(num_swarms)
+        result = result._replace(
+            X=torch.where(better[:, None, None], other.X, result.X),
+            values=torch.where(better, other.values, result.values),
+        )
+    return result

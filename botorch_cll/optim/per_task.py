@@ -29,10 +29,11 @@ from botorch_cll.optim.constraints import (
 )
 from botorch_cll.optim.incumbents import check_model_and_incumbents
 from botorch_cll.optim.initializers import gen_swarm_positions
-from botorch_cll.optim.known_points import KnownPoints, points_to_avoid
+from botorch_cll.optim.known_points import KnownPoints, points_to_avoid, run_away_from
 from botorch_cll.optim.options import SearchOptions
 from botorch_cll.optim.random_state import isolated_random_state
 from botorch_cll.optim.search import SwarmSearch
+from botorch_cll.optim.swarm import SwarmResult
 
 
 class _OwnTask(Model):
@@ -157,56 +158,44 @@ def optimize_acqf_per_task(
         nonlinear_inequality_constraints=_on_inputs(nonlinear_inequality_constraints),
         post_processing_func=_keep_task(post_processing_func),
     )
-    with isolated_random_state(search.options.seed, bounds.device):
-        X, values, feasible, new = _best_of_each_task(
-            search, known, num_tasks, num_restarts, raw_samples, deadline
+
+    def run(search: SwarmSearch) -> SwarmResult:
+        return search.run(
+            _initial_positions(search, num_tasks, num_restarts, raw_samples),
+            generator=torch.Generator(device=bounds.device).manual_seed(search.options.seed),
+            deadline=deadline,
+            num_groups=num_tasks,
         )
-        without = (~feasible).nonzero().flatten().tolist()
-        if without:
-            raise CandidateGenerationError(f"No feasible candidate for tasks {without}.")
-        if not new.all():
-            constraints = [*(nonlinear_inequality_constraints or ()), known.constraint]
-            search = replace(search, nonlinear_inequality_constraints=_on_inputs(constraints))
-            others, other_values, _, found = _best_of_each_task(
-                search, known, num_tasks, num_restarts, raw_samples, deadline
-            )
-            # Where there is no other point, the known one stays.
-            instead = ~new & found
-            X = torch.where(instead.unsqueeze(-1), others, X)
-            values = torch.where(instead, other_values, values)
-    return X, values
+
+    with isolated_random_state(search.options.seed, bounds.device):
+        result = run_away_from(known, search, run, num_candidates=num_tasks)
+        return _best_of_each_task(search, result, known, num_tasks)
 
 
 def _best_of_each_task(
-    search: SwarmSearch,
-    known: KnownPoints,
-    num_tasks: int,
-    num_restarts: int,
-    raw_samples: int,
-    deadline: float | None,
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Search once for a feasible, if possible new candidate of every task.
+    search: SwarmSearch, result: SwarmResult, known: KnownPoints, num_tasks: int
+) -> tuple[Tensor, Tensor]:
+    """Choose a feasible, if possible new candidate of every task.
 
     Returns:
-        A `T x d`-dim tensor of candidates and three `T`-dim tensors: their values, which of them
-        are feasible, and which are new as well.
+        A `T x d`-dim tensor of candidates and a `T`-dim tensor of their values.
+
+    Raises:
+        CandidateGenerationError: If for some task no swarm found a feasible point.
     """
-    result = search.run(
-        _initial_positions(search, num_tasks, num_restarts, raw_samples),
-        generator=torch.Generator(device=search.bounds.device).manual_seed(search.options.seed),
-        deadline=deadline,
-        num_groups=num_tasks,
-    )
-    feasible = search.is_feasible(result.X).view(num_tasks, num_restarts)
-    X = result.X[..., :-1].view(num_tasks, num_restarts, -1)
-    new = feasible & known.are_new(X.unsqueeze(-2))
-    any_new = new.any(dim=-1)
+    feasible = search.is_feasible(result.X).view(num_tasks, -1)
+    without = (~feasible.any(dim=-1)).nonzero().flatten().tolist()
+    if without:
+        raise CandidateGenerationError(f"No feasible candidate for tasks {without}.")
+    new = feasible & known.are_new(result.X).view(num_tasks, -1)
     # A task without incumbent has the value minus infinity everywhere, and still a candidate.
-    values = result.values.view(num_tasks, num_restarts)
+    values = result.values.view(num_tasks, -1)
     rank = values.clamp_min(torch.finfo(values.dtype).min)
-    best = rank.where(new | (feasible & ~any_new.unsqueeze(-1)), -torch.inf).argmax(dim=-1)
+    chosen = torch.where(new.any(dim=-1, keepdim=True), new, feasible)
+    best = rank.where(chosen, -torch.inf).argmax(dim=-1)
     tasks = torch.arange(num_tasks, device=best.device)
-    return X[tasks, best], values[tasks, best], feasible.any(dim=-1), any_new
+    X = result.X[..., :-1].view(*values.shape, -1)
+    return X[tasks, best], values[tasks, best]
 
 
 def _initial_positions(

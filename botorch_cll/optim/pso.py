@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import torch
@@ -14,7 +12,6 @@ from botorch.acquisition import AcquisitionFunction
 from botorch.acquisition.acquisition import OneShotAcquisitionFunction
 from botorch.exceptions.errors import (
     BotorchTensorDimensionError,
-    CandidateGenerationError,
     InputDataError,
     UnsupportedError,
 )
@@ -127,8 +124,9 @@ def optimize_acqf_pso(
             Defaults to the heuristic above, and to BoTorch's own for knowledge gradients.
         X_avoid: A `n x d`-dim tensor of points that are not to be proposed: the best candidate is
             chosen that differs from all of them in some input by at least a thousandth of the box.
-            Where no swarm has found one, a second search looks for it; the known point is returned
-            only if there is no other. Points chosen earlier if `sequential` are avoided, too.
+            Where all tops of hills that were found are such points, a second search looks for it;
+            a known point is returned only if there is no other. Points chosen earlier if
+            `sequential` are avoided, too.
         timeout_sec: Return the best point found so far after this many seconds; split evenly
             over the candidates if `sequential`. The initial positions are always evaluated.
         return_acq_values: If False, return `None` in place of the values.
@@ -204,8 +202,8 @@ def optimize_acqf_pso(
             post_processing_func=post_processing_func,
         )
         known = KnownPoints(bounds[:0] if X_avoid is None else X_avoid, bounds, q)
-        jointly = partial(
-            optimize_jointly,
+        X, values = optimize_jointly(
+            search,
             q=q,
             num_restarts=num_restarts,
             raw_samples=raw_samples,
@@ -216,12 +214,6 @@ def optimize_acqf_pso(
             return_best_only=return_best_only,
             known=known,
         )
-        X, values = jointly(search)
-        if not known.are_new(X).all():
-            constraints = [*(nonlinear_inequality_constraints or ()), known.constraint]
-            # Where there is no other point, the known one stays.
-            with suppress(CandidateGenerationError):
-                X, values = jointly(replace(search, nonlinear_inequality_constraints=constraints))
         if one_shot and not return_full_tree:
             X = acq_function.extract_candidates(X_full=X)
         return X, values

@@ -184,10 +184,19 @@ class SwarmSearch:
             deadline=deadline,
         )
         if self.can_polish:
-            default = max(MIN_POLISHED, POLISHED_PER_POINT * self.q)
-            chosen = _best_swarms(result, self.options.num_polish or default, num_groups)
-            result = self._polish(result, chosen, deadline)
+            number = self.num_finished(len(X) // num_groups)
+            result = self._polish(result, _best_swarms(result, number, num_groups), deadline)
         return result
+
+    def num_finished(self, num_swarms: int) -> int:
+        """Return how many of `num_swarms` swarms, the best, are taken to the top of their hill.
+
+        Where gradients finish what the swarms have begun, the others are still on their way.
+        """
+        if not self.can_polish:
+            return num_swarms
+        default = max(MIN_POLISHED, POLISHED_PER_POINT * self.q)
+        return min(self.options.num_polish or default, num_swarms)
 
     def _default_maxiter(self) -> int | None:
         """Return how many iterations find the right hill for the gradients, `None` without them."""
@@ -279,12 +288,12 @@ class SwarmSearch:
 
 
 def _best_swarms(result: SwarmResult, number: int, num_groups: int) -> Tensor:
-    """Return the indices of the best feasible swarms, at most `number` of each group."""
+    """Return the indices of the best feasible swarms, `number` of each group or fewer."""
     rank = result.values
     if result.violations is not None:
         rank = rank.where(result.violations == 0, -torch.inf)
     rank = rank.view(num_groups, -1)
-    best = rank.topk(min(number, rank.shape[1]))
+    best = rank.topk(number)
     first = torch.arange(num_groups, device=rank.device).unsqueeze(-1) * rank.shape[1]
     return (first + best.indices)[best.values > -torch.inf]
 

@@ -1,7 +1,11 @@
 import pytest
 import torch
 from botorch.acquisition import qLogExpectedImprovement
-from botorch.acquisition.analytic import LogProbabilityOfImprovement, PosteriorMean
+from botorch.acquisition.analytic import (
+    LogExpectedImprovement,
+    LogProbabilityOfImprovement,
+    PosteriorMean,
+)
 from botorch.exceptions.errors import BotorchTensorDimensionError, InputDataError
 from botorch.optim.parameter_constraints import evaluate_feasibility
 from torch import Tensor
@@ -9,6 +13,7 @@ from torch import Tensor
 from botorch_cll.fit import fit_rbf_ensemble
 from botorch_cll.models import MultiRBFCorrelationModel
 from botorch_cll.optim import (
+    expected_best_by_task,
     optimize_acqf_any_task,
     optimize_acqf_per_task,
     optimize_acqf_pso,
@@ -76,6 +81,30 @@ def test_the_best_point_that_differs_is_found_where_all_swarms_end_at_a_known_on
     assert SAME_POINT <= distance(other, CORNER) < 0.02
     assert value < best
     assert value > best - 0.1
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_swarm_on_its_way_to_a_known_point_is_no_other_point(
+    corner_model: MultiRBFCorrelationModel, seed: int
+) -> None:
+    train_X, options = corner_model.train_X, {"options": {"seed": seed}}
+    best_f = expected_best_by_task(corner_model, train_X, corner_model.train_Y)
+    acqfs = [
+        LogExpectedImprovement(corner_model.subset_output([task]), best_f[task]) for task in (0, 1)
+    ]
+    ticks = torch.linspace(0, 1, 101, dtype=torch.double)
+    grid = BOUNDS[0] + (BOUNDS[1] - BOUNDS[0]) * torch.cartesian_prod(ticks, ticks)
+    grid = grid[distance(grid, train_X) > 2 * SAME_POINT]
+    reachable = [acqf(grid.unsqueeze(-2)).max() for acqf in acqfs]
+    # The best point of all is the corner, which is known.
+    corner = [acqf(CORNER.unsqueeze(0)) for acqf in acqfs]
+    assert all(best > other for best, other in zip(corner, reachable, strict=True))
+    _, values = optimize_acqf_per_task(corner_model, BOUNDS, best_f, **options)
+    one_by_one = [
+        optimize_acqf_pso(acqf, BOUNDS, 1, 20, 512, X_avoid=train_X, **options)[1] for acqf in acqfs
+    ]
+    for found in (values, one_by_one):
+        assert all(value > best - 0.1 for value, best in zip(found, reachable, strict=True))
 
 
 def test_another_hill_is_taken_rather_than_the_foot_of_the_known_one() -> None:
