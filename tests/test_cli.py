@@ -144,8 +144,6 @@ def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(tmp_path: Path) -> 
     ("arguments", "message"),
     [
         (["conformance", "--model", "Oracle"], "expected one of MultiRBFCorrelation"),
-        (["bench", "fitt"], "PART: expected one of fit, propose, swarm, scale, got fitt"),
-        (["bench", "--out", "nowhere/b.csv"], "expected an existing folder for nowhere/b.csv"),
         (["study", "unequal", "--problems", "x"], "Expected problem of unequal among"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -154,13 +152,6 @@ def test_what_is_not_known_is_refused(arguments: list[str], message: str) -> Non
     result = CliRunner().invoke(app, arguments, env={"COLUMNS": "500"})
     assert result.exit_code == 2
     assert message in " ".join(result.output.split())
-
-
-def test_rows_that_are_shown_again_are_not_run(tmp_path: Path) -> None:
-    kept = ["bench", "--from", str(Path(__file__).parents[1] / "docs" / "results" / "bench.csv")]
-    beside = CliRunner().invoke(app, [*kept, "--repeats", "3"], env={"COLUMNS": "500"})
-    assert beside.exit_code == 2
-    assert "--repeats has no effect beside it" in beside.output
 
 
 def test_without_the_extra_one_line_says_what_to_install() -> None:

@@ -49,7 +49,7 @@ def test_all_parts_of_a_small_benchmark(tmp_path: Path) -> None:
         (["--peer", "GP"], "MultiTaskGP"),
         (["--out", "none/rows.csv"], "existing folder"),
         (["--from", __file__], "Expected a CSV file"),
-        (["--from", "docs/results/unequal.csv"], "Expected the columns of this command"),
+        (["--from", "docs/results/fig8/results.csv"], "Expected the columns of this command"),
         (["--from", __file__, "--seeds", "3"], "--seeds has no effect"),
     ],
     ids=["part", "peer", "folder", "no rows", "other rows", "beside rows"],
