@@ -24,8 +24,8 @@ SAME_POINT = 1e-3
 """How far apart two points are at least, in some input and in fractions of the box, if they are not
 to count as one."""
 
-MAXITER_APART = 12
-"""How many iterations the swarms take that look for the best point that is not known."""
+LONGER_APART = 3
+"""How many times as many iterations swarms take whose points no gradients finish."""
 
 
 class KnownPoints:
@@ -136,10 +136,12 @@ def run_away_from(
     if not lacks.any():
         return result
     constraints = [*(search.nonlinear_inequality_constraints or ()), known.constraint]
-    # Climbs along the edges of what is known, an SLSQP problem each, cost more than they gain.
-    swarm = {"maxiter": MAXITER_APART, **search.options.swarm}
-    options = replace(search.options, polish=False, swarm=swarm)
-    apart = replace(search, options=options, nonlinear_inequality_constraints=constraints)
+    apart = replace(search, nonlinear_inequality_constraints=constraints)
+    maxiter = search.default_maxiter()
+    if maxiter is not None:
+        # Climbs along the edges of what is known, an SLSQP problem each, cost more than they gain.
+        swarm = {"maxiter": LONGER_APART * maxiter, **search.options.swarm}
+        apart = replace(apart, options=replace(search.options, polish=False, swarm=swarm))
     # Where there is no other point, the known one stays.
     with suppress(CandidateGenerationError):
         other = run(apart)

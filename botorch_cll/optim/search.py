@@ -178,7 +178,7 @@ class SwarmSearch:
             X=X,
             bounds=self.bounds,
             generator=generator,
-            options=self.options.swarm_options(self._default_maxiter()),
+            options=self.options.swarm_options(self.default_maxiter()),
             violation=self.violation if self.violation else None,
             repair=self.repair if repair else None,
             deadline=deadline,
@@ -198,7 +198,7 @@ class SwarmSearch:
         default = max(MIN_POLISHED, POLISHED_PER_POINT * self.q)
         return min(self.options.num_polish or default, num_swarms)
 
-    def _default_maxiter(self) -> int | None:
+    def default_maxiter(self) -> int | None:
         """Return how many iterations find the right hill for the gradients, `None` without them."""
         # Gradients need a feasible start, and with nonlinear constraints that may take a while.
         if not self.can_polish or self.nonlinear_inequality_constraints:
