@@ -1,0 +1,1 @@
+"""Experiments, reports and measurements of botorch_cll: `python -m benchmarks`, from a clone."""

@@ -1,0 +1,332 @@
+"""Whether a change left every number as it was: stored before it, compared after it.
+
+Only what users import is used, so the file runs on an earlier state of the code as well:
+
+    PYTHONPATH=path/to/the/earlier/code python benchmarks/same_numbers.py store before.pt
+    python benchmarks/same_numbers.py compare before.pt
+"""
+
+from __future__ import annotations
+
+import argparse
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from botorch.acquisition import LogExpectedImprovement, qLogExpectedImprovement
+from botorch.acquisition import qKnowledgeGradient as KnowledgeGradient
+from botorch.models.transforms import Log, Normalize, Standardize
+from botorch.sampling import SobolQMCNormalSampler
+from torch import Tensor
+
+from botorch_cll.fit import GradientOptions, TwoStageOptions, fit_rbf_ensemble
+from botorch_cll.models import (
+    MultiRBFCorrelationModel,
+    RegularizedMultiTaskRBFModel,
+    SingleRBFModel,
+)
+from botorch_cll.optim import (
+    best_by_task,
+    gen_candidates_pso,
+    optimize_acqf_any_task,
+    optimize_acqf_per_task,
+    optimize_acqf_pso,
+)
+
+Numbers = dict[str, Tensor]
+
+MODELS = {
+    "MultiRBFCorrelation": MultiRBFCorrelationModel,
+    "RMLA": RegularizedMultiTaskRBFModel,
+    "Single-RBF": SingleRBFModel,
+}
+NUM_POINTS = 7
+
+
+def _wide(n: int, dim: int, num_tasks: int, seed: int, gaps: float = 0.0) -> tuple[Tensor, Tensor]:
+    """Related noisy tasks: points in a box of unequal sides, and a column of values per task."""
+    generator = torch.Generator().manual_seed(seed)
+    unit = torch.rand(n, dim, generator=generator, dtype=torch.double)
+    task = torch.linspace(0.0, 1.0, num_tasks, dtype=torch.double)
+    Y = torch.sin(5.0 * unit.sum(-1, keepdim=True) + task) + (1.0 + task) * unit[:, :1].square()
+    Y = Y + 0.1 * torch.randn(n, num_tasks, generator=generator, dtype=torch.double)
+    missing = torch.rand(n, num_tasks, generator=generator) < gaps
+    missing[:2] = False
+    sides = torch.logspace(-1.0, 1.0, dim, dtype=torch.double)
+    return sides * unit - 0.5, (3.0 * Y + task).masked_fill(missing, torch.nan)
+
+
+def _long(X: Tensor, Y: Tensor) -> tuple[Tensor, Tensor]:
+    row, task = (~Y.isnan()).nonzero(as_tuple=True)
+    return torch.cat([X[row], task.unsqueeze(-1)], dim=-1), Y[row, task].unsqueeze(-1)
+
+
+def _noise(Y: Tensor, seed: int) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return 0.01 + torch.rand(Y.shape, generator=generator, dtype=torch.double).to(Y)
+
+
+def data_sets() -> dict[str, dict[str, Any]]:
+    """The arguments of a model by the name of the data set."""
+    sets: dict[str, dict[str, Any]] = {}
+
+    def add(name: str, X: Tensor, Y: Tensor, **options: Any) -> None:
+        sets[name] = {"train_X": X, "train_Y": Y, **options}
+
+    for n, dim, tasks in ((2, 1, 2), (5, 2, 3), (12, 4, 2), (40, 3, 2), (100, 4, 2), (60, 8, 3)):
+        add(f"{n} rows, {dim} inputs, {tasks} tasks", *_wide(n, dim, tasks, seed=n))
+    add("one task", *_wide(30, 2, 1, seed=1))
+    add("sixteen tasks", *_wide(25, 3, 16, seed=2), num_restarts=8)
+    add("700 rows", *_wide(700, 3, 2, seed=3), num_restarts=8)
+    add("2500 rows", *_wide(2500, 2, 2, seed=4, gaps=0.1), num_restarts=4, missing="mask")
+    add("gaps", *_wide(60, 3, 3, seed=5, gaps=0.4), missing="mask")
+    add("gaps, other seed", *_wide(60, 3, 3, seed=5, gaps=0.4), missing="mask", seed=7)
+    X, Y = _wide(40, 2, 2, seed=6)
+    Y[6:, 0] = torch.nan
+    add("poor task beside a rich one", X, Y, missing="mask")
+    X, Y = _wide(20, 2, 3, seed=7)
+    Y[:, 1] = torch.nan
+    add("task without data", X, Y, missing="mask")
+    X, Y = _wide(20, 2, 2, seed=8)
+    Y[:, 0] = 3.0
+    add("constant task", X, Y)
+    X, Y = _wide(30, 2, 2, seed=9)
+    add("noise given", X, Y, train_Yvar=_noise(Y, 9))
+    Yvar = _noise(Y, 10)
+    Yvar[::3] = torch.nan
+    add("noise given in part", X, Y, train_Yvar=Yvar, missing="mask")
+    X, Y = _wide(30, 3, 3, seed=11, gaps=0.3)
+    add("long", *_long(X, Y), task_feature=-1)
+    long_X, long_Y = _long(X, Y)
+    options = {"task_feature": 3, "output_tasks": [2, 0], "all_tasks": [0, 1, 2, 5]}
+    add("long, some outputs", long_X, long_Y, **options, train_Yvar=_noise(long_Y, 12))
+    X, Y = _wide(40, 2, 2, seed=13)
+    add("single precision", X.float(), Y.float())
+    X, Y = _wide(25, 3, 4, seed=14, gaps=0.2)
+    add("single precision, gaps", X.float(), Y.float(), missing="mask", num_restarts=6)
+    X, Y = _wide(20, 2, 2, seed=15)
+    add("every row twice", X.repeat(2, 1), Y.repeat(2, 1))
+    add("permuted rows", X.flip(0), Y.flip(0))
+    add("one restart", X, Y, num_restarts=1)
+    add("two restarts, seven centers", X, Y, num_restarts=2, num_centers=7)
+    add("logarithm", X, Y.exp(), outcome_transform=Log())
+    add("no outcome transform", X, Y, outcome_transform=None)
+    add("normalized inputs", X, Y, input_transform=Normalize(2), outcome_transform=Standardize(2))
+    X[:, 1] = 0.25
+    add("constant input", X, Y)
+    return sets
+
+
+def variants() -> Iterator[tuple[str, Callable[[], Any]]]:
+    """Fitted models of every kind by name, each made when called for."""
+    for data_name, arguments in data_sets().items():
+        for name, model_class in MODELS.items():
+            yield (
+                f"{name}, {data_name}",
+                lambda cls=model_class, given=arguments: fit_rbf_ensemble(cls(**given)),
+            )
+    X, Y = _wide(40, 3, 3, seed=20, gaps=0.2)
+    for layers, activation in ((None, None), ((8,), None), ((4, 4), "tanh"), ((), "leaky_relu")):
+        given = {"missing": "mask", "correlation_layers": layers, "activation": activation}
+        yield (
+            f"layers {layers} {activation}",
+            lambda given=given: fit_rbf_ensemble(MultiRBFCorrelationModel(X, Y, **given)),
+        )
+    yield (
+        "penalties given",
+        lambda: fit_rbf_ensemble(
+            RegularizedMultiTaskRBFModel(X, Y, missing="mask", lambda_1=0.3, lambda_2=0.1)
+        ),
+    )
+    for share in (False, True):
+        options = GradientOptions(num_steps=30, learning_rate=1e-2, share_hidden_layer=share)
+        yield (
+            f"gradient fit, hidden layer shared: {share}",
+            lambda options=options: fit_rbf_ensemble(
+                MultiRBFCorrelationModel(X, Y, missing="mask", num_restarts=6), "gradient", options
+            ),
+        )
+    yield (
+        "two-stage options",
+        lambda: fit_rbf_ensemble(
+            MultiRBFCorrelationModel(X, Y, missing="mask"),
+            options=TwoStageOptions(0.7, num_initial=20, num_candidates=9, num_rounds=2),
+        ),
+    )
+    for name, model_class in MODELS.items():
+        yield f"warm start, {name}", lambda cls=model_class: _warm_started(cls, X, Y)
+
+
+def _warm_started(model_class: type[Any], X: Tensor, Y: Tensor) -> Any:
+    first = fit_rbf_ensemble(model_class(X[:30], Y[:30], missing="mask"))
+    return fit_rbf_ensemble(model_class(X, Y, missing="mask"), warm_start=first)
+
+
+def model_numbers(model: Any) -> Iterator[tuple[str, Tensor]]:
+    """What a fitted model says: predictions, left-out predictions and fantasies."""
+    with torch.no_grad():
+        X = (
+            model.train_X
+            if model.tasks.feature is None
+            else model.tasks.without_task(model.train_X)
+        )
+        low, high = X.amin(0), X.amax(0)
+        generator = torch.Generator().manual_seed(0)
+        unit = 1.4 * torch.rand(NUM_POINTS, X.shape[-1], generator=generator, dtype=X.dtype) - 0.2
+        points = low + (high - low) * unit
+        posterior = model.posterior(points, observation_noise=True)
+        yield "values", model.posterior(points).values
+        yield "mean", posterior.mean
+        yield "variance", posterior.variance
+        try:
+            yield "left-out mean", model.loo().mean
+            yield "left-out variance", model.loo().variance
+        except RuntimeError as error:  # a model that knows nothing of its rows
+            yield str(error), torch.zeros(0)
+        fantasies = model.fantasize(points[:2], SobolQMCNormalSampler(torch.Size([3]), seed=1))
+        further = fantasies.posterior(points)
+        yield "fantasy mean", further.mean
+        yield "fantasy variance", further.variance
+        Y = model.posterior(points[:3]).mean.clone()
+        Y[0, 0] = torch.nan
+        again = model.condition_on_observations(points[:3], Y + 0.1)
+        again = again.condition_on_observations(points[3:4], again.posterior(points[3:4]).mean)
+        yield "conditioned values", again.posterior(points).values
+
+
+def candidate_numbers() -> Iterator[tuple[str, Tensor]]:
+    """What the optimizers propose."""
+    X, Y = _wide(40, 3, 3, seed=30)
+    bounds = torch.stack([X.amin(0), X.amax(0)])
+    swarm: dict[str, Any] = {"bounds": bounds, "num_restarts": 4, "raw_samples": 64}
+    linear = [(torch.tensor([0, 1]), torch.ones(2, dtype=torch.double), 0.0)]
+    nonlinear = [(lambda x: 1.0 - x.square().sum(), True)]
+    for name, model_class in MODELS.items():
+        model = fit_rbf_ensemble(model_class(X, Y))
+        first = model.subset_output([0])
+        logei = LogExpectedImprovement(first, best_f=Y[:, 0].max())
+        searches: dict[str, Callable[[], Any]] = {
+            "one": lambda acqf=logei: optimize_acqf_pso(acqf, q=1, **swarm),
+            "without gradients": lambda acqf=logei: optimize_acqf_pso(
+                acqf, q=1, **swarm, options={"polish": False, "seed": 3}
+            ),
+            "all swarms": lambda acqf=logei: optimize_acqf_pso(
+                acqf, q=1, **swarm, return_best_only=False
+            ),
+            "linear constraint": lambda acqf=logei: optimize_acqf_pso(
+                acqf, q=1, **swarm, inequality_constraints=linear
+            ),
+            "nonlinear constraint": lambda acqf=logei: optimize_acqf_pso(
+                acqf, q=1, **swarm, nonlinear_inequality_constraints=nonlinear
+            ),
+            "fixed": lambda acqf=logei: optimize_acqf_pso(
+                acqf, q=1, **swarm, fixed_features={1: 0.1}
+            ),
+            "rounded": lambda acqf=logei: optimize_acqf_pso(
+                acqf, q=1, **swarm, post_processing_func=lambda x: x.round(decimals=1)
+            ),
+            "known points": lambda acqf=logei: optimize_acqf_pso(
+                acqf, q=1, **swarm, X_avoid=optimize_acqf_pso(acqf, q=1, **swarm)[0]
+            ),
+            "per task": lambda m=model: optimize_acqf_per_task(m, bounds),
+            "per task, constrained": lambda m=model: optimize_acqf_per_task(
+                m,
+                bounds,
+                maximize=False,
+                inequality_constraints=linear,
+                nonlinear_inequality_constraints=nonlinear,
+                fixed_features={2: 0.5},
+            ),
+            "per task, rounded": lambda m=model: optimize_acqf_per_task(
+                m, bounds, post_processing_func=lambda x: x.round(decimals=1)
+            ),
+            "any task": lambda m=model: optimize_acqf_any_task(m, bounds, q=3),
+            "any task, pending": lambda m=model: optimize_acqf_any_task(
+                m, bounds, q=2, X_pending=X[:1] + 0.01, best_f=best_by_task(X, Y, False).Y,
+                maximize=False,
+            ),
+        }  # fmt: skip
+        noisy = qLogExpectedImprovement(
+            first, Y[:, 0].max(), sampler=SobolQMCNormalSampler(torch.Size([16]), seed=0)
+        )
+        searches["joint"] = lambda acqf=noisy: optimize_acqf_pso(acqf, q=2, **swarm)
+        searches["sequential"] = lambda acqf=noisy: optimize_acqf_pso(
+            acqf, q=2, **swarm, sequential=True, X_avoid=X
+        )
+        gradient = KnowledgeGradient(first, 2, SobolQMCNormalSampler(torch.Size([2]), seed=0))
+        searches["one-shot"] = lambda acqf=gradient: optimize_acqf_pso(acqf, q=1, **swarm)
+        searches["around given points"] = lambda acqf=logei: gen_candidates_pso(
+            X[:3].unsqueeze(1), acqf, bounds[0], bounds[1]
+        )
+        for search, run in searches.items():
+            candidates, values = run()
+            yield f"{name}, candidates, {search}", candidates.detach()
+            yield f"{name}, acquisition values, {search}", values.detach()
+
+
+def all_numbers() -> Numbers:
+    """Every number by name."""
+    numbers: Numbers = {}
+    for name, make in variants():
+        numbers |= {f"{name}: {what}": values for what, values in model_numbers(make())}
+    return numbers | dict(candidate_numbers())
+
+
+def compare(before: Numbers, now: Numbers, tolerance: float) -> list[str]:
+    """What differs, a line each.
+
+    Args:
+        before: Numbers as they were.
+        now: Numbers as they are.
+        tolerance: The difference, relative to the largest number of a tensor, that counts as none.
+    """
+    lines = [f"{name}: only before" for name in before.keys() - now.keys()]
+    lines += [f"{name}: only now" for name in now.keys() - before.keys()]
+    for name in before.keys() & now.keys():
+        old, new = before[name], now[name]
+        if old.shape != new.shape or old.dtype != new.dtype:
+            lines.append(
+                f"{name}: {tuple(old.shape)} {old.dtype}, now {tuple(new.shape)} {new.dtype}"
+            )
+            continue
+        if torch.equal(old.isnan(), new.isnan()):
+            old, new = old.nan_to_num(), new.nan_to_num()
+            difference = (
+                (old - new).abs().amax() / old.abs().amax().clamp_min(1e-300)
+                if old.numel()
+                else 0.0
+            )
+            if float(difference) > tolerance:
+                lines.append(f"{name}: differs by {float(difference):.1e}")
+        else:
+            lines.append(f"{name}: NaN elsewhere")
+    return sorted(lines)
+
+
+def main() -> None:
+    """Store or compare."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("action", choices=["store", "compare"])
+    parser.add_argument("file")
+    parser.add_argument(
+        "--tolerance", type=float, default=0.0, help="relative; 0 for the same bits"
+    )
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        now = all_numbers()
+    if arguments.action == "store":
+        torch.save(now, arguments.file)
+        print(f"{len(now)} tensors of {sum(t.numel() for t in now.values())} numbers stored")
+        return
+    differences = compare(torch.load(arguments.file), now, arguments.tolerance)
+    print("\n".join([*differences, f"{len(differences)} of {len(now)} tensors differ"]))
+    raise SystemExit(bool(differences))
+
+
+if __name__ == "__main__":
+    main()
