@@ -279,28 +279,21 @@ def compare(before: Numbers, now: Numbers, tolerance: float) -> list[str]:
     Args:
         before: Numbers as they were.
         now: Numbers as they are.
-        tolerance: The difference, relative to the largest number of a tensor, that counts as none.
+        tolerance: The difference that counts as none, relative to the largest number of a tensor
+            and in units of the rounding error of its dtype (2.2e-16 in double precision).
     """
     lines = [f"{name}: only before" for name in before.keys() - now.keys()]
     lines += [f"{name}: only now" for name in now.keys() - before.keys()]
     for name in before.keys() & now.keys():
         old, new = before[name], now[name]
-        if old.shape != new.shape or old.dtype != new.dtype:
-            lines.append(
-                f"{name}: {tuple(old.shape)} {old.dtype}, now {tuple(new.shape)} {new.dtype}"
-            )
-            continue
-        if torch.equal(old.isnan(), new.isnan()):
-            old, new = old.nan_to_num(), new.nan_to_num()
-            difference = (
-                (old - new).abs().amax() / old.abs().amax().clamp_min(1e-300)
-                if old.numel()
-                else 0.0
-            )
-            if float(difference) > tolerance:
-                lines.append(f"{name}: differs by {float(difference):.1e}")
-        else:
+        if (old.shape, old.dtype) != (new.shape, new.dtype):
+            lines.append(f"{name}: {old.shape} {old.dtype}, now {new.shape} {new.dtype}")
+        elif not torch.equal(old.isnan(), new.isnan()):
             lines.append(f"{name}: NaN elsewhere")
+        elif not torch.equal(old.nan_to_num(), new.nan_to_num()):
+            difference = (old - new).nan_to_num().abs().amax() / old.nan_to_num().abs().amax()
+            if float(difference) > tolerance * torch.finfo(old.dtype).eps:
+                lines.append(f"{name}: differs by {float(difference):.1e}, {old.dtype}")
     return sorted(lines)
 
 
@@ -312,7 +305,7 @@ def main() -> None:
     parser.add_argument("action", choices=["store", "compare"])
     parser.add_argument("file")
     parser.add_argument(
-        "--tolerance", type=float, default=0.0, help="relative; 0 for the same bits"
+        "--tolerance", type=float, default=0.0, help="in rounding errors; 0 for the same bits"
     )
     arguments = parser.parse_args()
     torch.set_num_threads(1)

@@ -1,19 +1,19 @@
-"""The paper's baselines: what differs from the ensemble they share with our model."""
+"""The paper's baselines: the same ensemble under another coupling."""
 
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar
+from typing import Any
 
-import torch
 from botorch.exceptions.errors import UnsupportedError
 from botorch.models.transforms.input import InputTransform
 from botorch.models.transforms.outcome import OutcomeTransform
 from botorch.utils.types import DEFAULT, _DefaultType
 from torch import Tensor
 
-from botorch_cll.models.ensemble import DEFAULT_NUM_RESTARTS, RBFEnsembleModel
-from botorch_cll.nn.ridge import EXCLUDED, RidgeSolution, solve_regularized_tasks
+from botorch_cll.couplings import IndependentTasks, SharedWeights
+from botorch_cll.models.ensemble import RBFEnsembleModel
+from botorch_cll.settings import NETWORK
 
 
 class SingleRBFModel(RBFEnsembleModel):
@@ -27,8 +27,7 @@ class SingleRBFModel(RBFEnsembleModel):
         >>> model = fit_rbf_ensemble(SingleRBFModel(train_X, train_Y))
     """
 
-    pooling_rows: ClassVar[float] = 0.0
-    shares_hidden_layer: ClassVar[bool] = False
+    coupling = IndependentTasks(share_hidden_layer=False)
 
 
 class RegularizedMultiTaskRBFModel(RBFEnsembleModel):
@@ -42,22 +41,12 @@ class RegularizedMultiTaskRBFModel(RBFEnsembleModel):
 
     `λ_1 ≫ λ_2` pools the tasks, `λ_2 ≫ λ_1` separates them.
 
+    Arguments not named here are those of `RBFEnsembleModel`.
+
     Args:
-        train_X: As in `RBFEnsembleModel`, like all arguments not named below.
-        train_Y: Targets, `n x T`.
-        train_Yvar: Known noise variances.
-        task_feature: The task column of long data.
-        output_tasks: The tasks to output.
-        all_tasks: All tasks.
-        num_restarts: The number of ensemble members.
-        num_centers: The number of centers.
         lambda_1: The penalty `λ_1 > 0` of the tasks' own weights; chosen by leave-one-out with
             centers and widths if `None`.
         lambda_2: The penalty `λ_2 > 0` of the shared weights; likewise.
-        missing: Whether NaN in the targets are allowed.
-        input_transform: A BoTorch input transform.
-        outcome_transform: A BoTorch outcome transform.
-        seed: The seed of the fit.
 
     Raises:
         UnsupportedError: If a penalty is not positive.
@@ -66,9 +55,7 @@ class RegularizedMultiTaskRBFModel(RBFEnsembleModel):
         >>> model = fit_rbf_ensemble(RegularizedMultiTaskRBFModel(train_X, train_Y))
     """
 
-    pooling_rows: ClassVar[float] = math.inf
-    num_ridges: ClassVar[int] = 2
-    solves_tasks_jointly: ClassVar[bool] = True
+    coupling: SharedWeights
 
     def __init__(
         self,
@@ -78,7 +65,7 @@ class RegularizedMultiTaskRBFModel(RBFEnsembleModel):
         task_feature: int | None = None,
         output_tasks: list[int] | None = None,
         all_tasks: list[int] | None = None,
-        num_restarts: int = DEFAULT_NUM_RESTARTS,
+        num_restarts: int = NETWORK.num_restarts,
         num_centers: int | None = None,
         lambda_1: float | None = None,
         lambda_2: float | None = None,
@@ -90,6 +77,10 @@ class RegularizedMultiTaskRBFModel(RBFEnsembleModel):
         for name, value in (("lambda_1", lambda_1), ("lambda_2", lambda_2)):
             if value is not None and not (0.0 < value < math.inf):
                 raise UnsupportedError(f"Expected {name} to be positive and finite, got {value}.")
+        self.coupling = SharedWeights(
+            None if lambda_1 is None else float(lambda_1),
+            None if lambda_2 is None else float(lambda_2),
+        )
         super().__init__(
             train_X=train_X,
             train_Y=train_Y,
@@ -104,39 +95,9 @@ class RegularizedMultiTaskRBFModel(RBFEnsembleModel):
             outcome_transform=outcome_transform,
             seed=seed,
         )
-        self.lambda_1 = None if lambda_1 is None else float(lambda_1)
-        self.lambda_2 = None if lambda_2 is None else float(lambda_2)
 
     @property
     def options(self) -> dict[str, Any]:
         """The keyword arguments that the model was made with, transforms and data left out."""
-        return super().options | {"lambda_1": self.lambda_1, "lambda_2": self.lambda_2}
-
-    def solve_output_weights(
-        self, gram: Tensor, moment: Tensor, ridge: Tensor, included: Tensor
-    ) -> RidgeSolution:
-        """The joint solution of all tasks; `ridge` holds `λ_1` and `λ_2`.
-
-        Args:
-            gram: A `batch_shape x G x P x P`-dim tensor: of every task, or of one group of tasks
-                that share their rows and weights.
-            moment: A `batch_shape x G x P x m`-dim tensor of the `m` tasks of each group.
-            ridge: A `batch_shape x T x 2`-dim tensor, the same for all tasks.
-            included: A `batch_shape x T x P`-dim boolean tensor of the columns that take part, the
-                same for all tasks.
-
-        Returns:
-            The solution.
-        """
-        lambda_1, lambda_2 = ridge[..., 0, :1], ridge[..., 0, 1:]
-        if self.lambda_1 is not None:
-            lambda_1 = torch.full_like(lambda_1, self.lambda_1)
-        if self.lambda_2 is not None:
-            lambda_2 = torch.full_like(lambda_2, self.lambda_2)
-        included = included[..., 0, :]
-        return solve_regularized_tasks(
-            gram,
-            moment,
-            shared_penalty=torch.where(included, lambda_2, EXCLUDED),
-            own_penalty=torch.where(included, lambda_1 / self.num_tasks, EXCLUDED),
-        )
+        penalties = {"lambda_1": self.coupling.lambda_1, "lambda_2": self.coupling.lambda_2}
+        return super().options | penalties

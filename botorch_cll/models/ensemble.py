@@ -1,18 +1,13 @@
-"""What all our surrogates share: RBF networks, correlation layer, calibration, fantasies, state."""
+"""What all our surrogates share: a fitted ensemble behind BoTorch's interface."""
 
 from __future__ import annotations
 
-import copy
 from abc import ABC
-from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from dataclasses import dataclass
+from typing import Any, Self
 
 import torch
-from botorch.exceptions.errors import (
-    DeprecationError,
-    ModelFittingError,
-    UnsupportedError,
-)
+from botorch.exceptions.errors import DeprecationError, InputDataError, UnsupportedError
 from botorch.models.model import FantasizeMixin
 from botorch.models.transforms.input import InputTransform
 from botorch.models.transforms.outcome import OutcomeTransform
@@ -21,59 +16,37 @@ from botorch.sampling.base import MCSampler
 from botorch.utils.types import DEFAULT, _DefaultType
 from torch import Tensor
 
-from botorch_cll.models.blocks import MAX_ELEMENTS, TaskBlocks, noise_weights
-from botorch_cll.models.conditioning import AddedRows, rows_to_add
-from botorch_cll.models.left_out import (
-    LeftOut,
-    average_trusted,
-    left_out_moments,
-    predict_left_out,
-)
-from botorch_cll.models.multi_task import MultiTaskEnsembleModel
+from botorch_cll.couplings import Coupling
+from botorch_cll.data import AddedRows
+from botorch_cll.data.blocks import weights_like
+from botorch_cll.ensemble import Architecture
+from botorch_cll.ensemble.left_out import predict_left_out
+from botorch_cll.models.checks import check_finite, check_observations
+from botorch_cll.models.holder import FittedEnsembleModel
 from botorch_cll.models.tasks import whole_number
-from botorch_cll.nn import CorrelationLearningLayer, RBFNetwork
-from botorch_cll.nn.rbf import included_columns
-from botorch_cll.nn.ridge import EXCLUDED, RidgeSolution, solve_ridge
-
-DEFAULT_NUM_RESTARTS = 32
-MIN_NUM_CENTERS, MAX_NUM_CENTERS, ROWS_PER_CENTER = 40, 80, 10
-
-TAIL_RIDGE = 1e-2
-"""The ridge parameter of the polynomial tail: small, so that trends are followed freely."""
-
-NEAR = 0.1
-"""The support at which a point counts as half near the centers, half remote."""
+from botorch_cll.settings import NETWORK
 
 
-def default_num_centers(num_rows: int) -> int:
-    """One center for ten rows, 40 at least and 80 at most: the cost of a row grows with its square.
+@dataclass(frozen=True)
+class LeftOut:
+    """Predictive means and variances of training observations by members that were fitted without.
 
-    Args:
-        num_rows: The number of training rows.
+    Attributes:
+        mean: A tensor of the shape of `train_Y` (wide data: one column per output), in the scale
+            of the targets, NaN where there is no observation.
+        variance: A tensor of that shape, observation noise included.
     """
-    return min(MAX_NUM_CENTERS, max(MIN_NUM_CENTERS, num_rows // ROWS_PER_CENTER))
+
+    mean: Tensor
+    variance: Tensor
 
 
-def remoteness(support: Tensor) -> Tensor:
-    """How far a point is from a network's centers: 1 far from all of them, nearly 0 at one."""
-    return NEAR / (NEAR + support)
+class RBFEnsembleModel(FittedEnsembleModel, FantasizeMixin, ABC):
+    """An ensemble of RBF networks over several tasks; the base class of our surrogates.
 
-
-class RBFEnsembleModel(MultiTaskEnsembleModel, FantasizeMixin, ABC):
-    r"""An ensemble of RBF networks over several tasks; the base class of our surrogates.
-
-    Restart `s` is a function `f_s` of all `T` tasks: preliminary outputs of one RBF network per
-    task, mixed by a correlation layer where there is one. The posterior is made of the members
-
-    .. math:: \bar f_t + \sqrt{\tau_t}\,(f_{st} - \bar f_t)
-        + \sqrt{\alpha_t}\,(z_{st} \rho_{st} - \overline{z_t \rho_t}), \qquad
-        \rho_{st}(x) = \frac{\delta}{\delta + \sum_k \phi_{stk}(x)^2}
-
-    with the ensemble mean `f̄`. The second term lets the members differ where none of them has a
-    center near: the remoteness `ρ` goes from nearly 0 at a center to 1 far from all of them, and
-    `z` are fixed numbers of mean 0 and variance 1. (A center of an additive network looks at one
-    input: there, far is far in every input.) `τ`, `α` and a noise variance per task are
-    fitted out of bag. `botorch_cll.fit.fit_rbf_ensemble` fits all of it.
+    A model is a coupling of the tasks, which subclasses set as `coupling`, and what BoTorch asks
+    for; what a fit has made of the data it holds as `fitted`, a `FittedEnsemble`, `None` before.
+    `botorch_cll.fit.fit_rbf_ensemble` fits it.
 
     Inputs are scaled to the box that the training inputs span, after the input transform.
 
@@ -100,20 +73,11 @@ class RBFEnsembleModel(MultiTaskEnsembleModel, FantasizeMixin, ABC):
     Raises:
         BotorchTensorDimensionError: If a shape is not as above.
         InputDataError: If the data cannot be fitted; see `check_training_data`.
-        UnsupportedError: If task arguments contradict each other or the data.
+        UnsupportedError: If task arguments contradict each other or the data, or a transform is
+            not one of BoTorch.
     """
 
-    pooling_rows: ClassVar[float] = 30.0
-    """How many rows' worth of say the other tasks have in a task's choice of centers and widths."""
-
-    shares_hidden_layer: ClassVar[bool] = True
-    """Whether the tasks have a say in each other's centers and widths at all."""
-
-    num_ridges: ClassVar[int] = 1
-    """How many ridge parameters the output weights have."""
-
-    solves_tasks_jointly: ClassVar[bool] = False
-    """Whether the output weights of one task depend on the other tasks' targets."""
+    coupling: Coupling
 
     def __init__(
         self,
@@ -123,7 +87,7 @@ class RBFEnsembleModel(MultiTaskEnsembleModel, FantasizeMixin, ABC):
         task_feature: int | None = None,
         output_tasks: list[int] | None = None,
         all_tasks: list[int] | None = None,
-        num_restarts: int = DEFAULT_NUM_RESTARTS,
+        num_restarts: int = NETWORK.num_restarts,
         num_centers: int | None = None,
         missing: str = "raise",
         input_transform: InputTransform | None = None,
@@ -149,91 +113,12 @@ class RBFEnsembleModel(MultiTaskEnsembleModel, FantasizeMixin, ABC):
         )
         self.num_restarts = num_restarts
         if num_centers is None:
-            num_centers = default_num_centers(self._rows_X.shape[0])
+            num_centers = NETWORK.num_centers(len(self._rows_X))
         self.num_centers = num_centers
         self.seed = seed
-        self.allocate(min(self.num_centers, self._rows_X.shape[0]))
         self.to(train_X)
 
-    def allocate(self, num_centers: int) -> None:
-        """Make the modules and buffers that a fit fills in.
-
-        Args:
-            num_centers: The number of centers of each network.
-        """
-        like = {"dtype": self.train_X.dtype, "device": self.train_X.device}
-        members = (self.num_restarts, self.num_tasks)
-        self.network = RBFNetwork(*members, num_centers, self._rows_X.shape[-1], **like)
-        self.correlation = self._make_correlation_layer()
-        self.register_buffer("inflation", torch.ones(self.num_tasks, **like))
-        self.register_buffer("remote_variance", torch.ones(self.num_tasks, **like))
-        self.register_buffer("remote_sign", torch.zeros(members, **like))
-        self.register_buffer("noise", torch.ones(self.num_tasks, **like))
-        self.register_buffer("log_ridge", torch.zeros(*members, self.num_ridges, **like))
-        self.register_buffer("tail_degree", torch.full(members, 2, device=like["device"]))
-        self.register_buffer("is_fitted", torch.tensor(False, device=like["device"]))
-        for name in ("bags", "left_out", "left_out_rows"):
-            self.register_buffer(name, None)
-        self._solution: RidgeSolution | None = None
-        self._added: AddedRows | None = None
-        self._added_weight: Tensor | None = None
-        self.requires_grad_(False)
-
-    def _make_correlation_layer(self) -> CorrelationLearningLayer | None:
-        """The layer between preliminary and final outputs; none unless a model has one."""
-        return None
-
-    def solve_output_weights(
-        self, gram: Tensor, moment: Tensor, ridge: Tensor, included: Tensor
-    ) -> RidgeSolution:
-        """The output weights that follow from normal equations, in closed form.
-
-        Args:
-            gram: A `batch_shape x P x P`-dim tensor, sums of `phi phi^T` over the rows.
-            moment: A `batch_shape x P x m`-dim tensor, sums of `phi y`.
-            ridge: A `batch_shape x num_ridges`-dim tensor of ridge parameters.
-            included: A `batch_shape x P`-dim boolean tensor: the columns that take part.
-
-        Returns:
-            The solution.
-        """
-        tail = 1 + 2 * self._rows_X.shape[-1]
-        penalty = ridge.expand(included.shape).clone()
-        penalty[..., -tail:] = TAIL_RIDGE
-        return solve_ridge(gram, moment, torch.where(included, penalty, EXCLUDED))
-
-    def solution(self) -> RidgeSolution:
-        """The output weights of the members' own rows, their hidden layers given.
-
-        Rows are streamed in blocks, so memory does not grow with their number.
-
-        Returns:
-            The solution, a `S x T`-batch.
-
-        Raises:
-            ModelFittingError: If it is not known which rows the members were fitted to.
-        """
-        if self.bags is None:
-            raise ModelFittingError(
-                f"Expected a {type(self).__name__} fitted to its training data, got one that "
-                "was not fitted or whose state comes from other data: call "
-                "botorch_cll.fit.fit_rbf_ensemble(model) first."
-            )
-        data = self.data
-        blocks = TaskBlocks.from_data(data, per_task=True)
-        num_columns = self.network.weight.shape[-1]
-        gram = data.X.new_zeros(*self.network.weight.shape, num_columns)
-        moment = data.X.new_zeros(*self.network.weight.shape, 1)
-        at_a_time = max(1, MAX_ELEMENTS // self.network.weight.numel())
-        for index, Y, weight in blocks.in_bags(self.bags, at_a_time):
-            phi = self.network.features(data.X[index])
-            weighted = (phi * weight.unsqueeze(-1)).transpose(-1, -2)
-            gram += weighted @ phi
-            moment += weighted @ Y.unsqueeze(-1)
-        included = included_columns(
-            self.tail_degree, self.network.centers.shape[-2], data.X.shape[-1]
-        )
-        return self.solve_output_weights(gram, moment, self.log_ridge.exp(), included)
+    # -- what a fit asks for -------------------------------------------------------------------
 
     @property
     def options(self) -> dict[str, Any]:
@@ -244,58 +129,17 @@ class RBFEnsembleModel(MultiTaskEnsembleModel, FantasizeMixin, ABC):
             "seed": self.seed,
         }
 
-    # -- posterior -----------------------------------------------------------------------------
+    @property
+    def architecture(self) -> Architecture:
+        """What kind of ensemble is fitted to the data."""
+        return Architecture(self.coupling, self.num_restarts, self.num_centers, self.seed)
 
     @property
-    def batch_shape(self) -> torch.Size:
-        """The batch shape, empty for a fitted model, the fantasies' for a conditioned one."""
-        return torch.Size() if self._added is None else self._added.batch_shape
+    def task_values(self) -> tuple[int, ...]:
+        """What users call the tasks."""
+        return self.tasks.values
 
-    def forward(self, X: Tensor) -> Tensor:
-        """The members' values.
-
-        Args:
-            X: A `batch_shape x q x d`-dim tensor of inputs, transformed, without a task column.
-
-        Returns:
-            A `batch_shape x S x q x T`-dim tensor in the scale of the transformed outcomes, spread
-            by `τ` and `α`.
-        """
-        values, remote = self.mixed_outputs(self._to_unit_cube(X))
-        mean = values.mean(dim=-3, keepdim=True)
-        values = mean + self.inflation.sqrt() * (values - mean)
-        apart = self.remote_sign.unsqueeze(-2) * remote
-        return values + self.remote_variance.sqrt() * (apart - apart.mean(dim=-3, keepdim=True))
-
-    def mixed_outputs(self, X: Tensor) -> tuple[Tensor, Tensor]:
-        """The members as they were fitted, before their spread is calibrated, and the remoteness.
-
-        Args:
-            X: A `batch_shape x q x d`-dim tensor of points in the unit cube.
-
-        Returns:
-            Two `batch_shape x S x q x T`-dim tensors; the second one may lack the batch dimensions
-            of fantasies.
-        """
-        if self._added is None:
-            outputs, support = self.network.outputs_and_support(X)
-            if self.correlation is not None:
-                outputs = self.correlation(outputs)
-            return outputs, remoteness(support)
-        outputs, support = self.network.outputs_and_support(X, self._added_weight)
-        support = support + self._added.support(self.network, X)
-        if self.correlation is None:
-            return outputs.squeeze(-1), remoteness(support)
-        preliminary, change, own = outputs.unbind(-1)
-        passed = self.correlation.passed_on(preliminary, change)
-        return self.correlation(preliminary) + passed + own, remoteness(support)
-
-    def _check_fitted(self) -> None:
-        if not bool(self.is_fitted):
-            raise ModelFittingError(
-                f"Expected a fitted {type(self).__name__}, got one that is not: call "
-                "botorch_cll.fit.fit_rbf_ensemble(model) first."
-            )
+    # -- rows left out -------------------------------------------------------------------------
 
     def loo(self) -> LeftOut:
         """Predictions of the training observations by the members that have not seen them.
@@ -311,61 +155,23 @@ class RBFEnsembleModel(MultiTaskEnsembleModel, FantasizeMixin, ABC):
             ModelFittingError: If the model was not fitted to its training data.
             UnsupportedError: If the model was conditioned on further observations.
         """
-        self._check_fitted()
+        fitted = self._check_rows_known()
         self.check_not_conditioned()
-        if self.bags is None or self.left_out is None:
-            raise ModelFittingError(
-                "Expected a model fitted to its training data, got one whose state comes from "
-                "other data: call botorch_cll.fit.fit_rbf_ensemble(model) first."
-            )
-        return predict_left_out(self)
+        mean, variance = predict_left_out(fitted, self.data)
+        X = self.tasks.with_task(self._rows_X, self.output_tasks[0])
+        mean, std = self._outcomes.invert_moments(mean, variance.sqrt(), X)
+        return LeftOut(self._as_given(mean), self._as_given(std.square()))
 
-    def calibrated_moments(
-        self, outputs: Tensor, remote: Tensor, trusted: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Means and calibrated variances over the members that have not seen a row.
-
-        Args:
-            outputs: A `S x n x T`-dim tensor of the members' predictions.
-            remote: A `S x n x T`-dim tensor of remoteness.
-            trusted: A `S x n x T`-dim boolean tensor of the predictions to use.
-
-        Returns:
-            Two `n x T`-dim tensors, in the scale of the transformed outcomes, without noise; NaN
-            where there is no prediction to use.
-        """
-        mean, variance, used = left_out_moments(outputs, trusted)
-        squared = average_trusted(remote.square(), trusted)
-        variance = self.inflation * variance + self.remote_variance * squared
-        return mean.where(used, torch.nan), variance.where(used, torch.nan)
-
-    def out_of_sample_outputs(self, rows: Tensor, solution: RidgeSolution) -> tuple[Tensor, Tensor]:
-        """Preliminary outputs in training rows, each by a fit that has not seen the task's row.
-
-        Args:
-            rows: A tensor of row numbers.
-            solution: The solution that the members' output weights are.
-
-        Returns:
-            Two `S x len(rows) x T`-dim tensors: the outputs, and how remote the rows are.
-        """
-        data = self.data
-        weight = (noise_weights(data)[rows] * self.bags[:, rows]).movedim(-1, 1)
-        Y = data.Y[rows].nan_to_num(0.0).T.unsqueeze(-1)
-        at_a_time = max(1, MAX_ELEMENTS // solution.weight.numel())
-        outputs, supports = [], []
-        for chosen in torch.arange(len(rows), device=rows.device).split(at_a_time):
-            phi = self.network.features(data.X[rows[chosen]])
-            supports.append(self.network.support(phi))
-            outputs.append(
-                solution.leave_one_out(
-                    phi, weight[..., chosen], Y[:, chosen].expand(*phi.shape[:2], -1, -1)
-                )
-            )
-        return (
-            torch.cat(outputs, dim=-2).squeeze(-1).movedim(1, -1),
-            remoteness(torch.cat(supports, dim=-1).movedim(1, -1)),
-        )
+    def _as_given(self, values: Tensor) -> Tensor:
+        """Bring `n x T` values of canonical rows into the order and shape of `train_Y`."""
+        given = torch.full_like(self.train_Y, torch.nan)
+        if self.tasks.feature is None:
+            row, task = (~self.train_Y.isnan()).nonzero(as_tuple=True)
+            given[row, task] = values[self._row, task]
+            return given[:, list(self.tasks.outputs)]
+        keep = ~self.train_Y[:, 0].isnan()
+        given[keep, 0] = values[self._row, self.tasks.index(self.train_X[keep])]
+        return given
 
     # -- fantasies -----------------------------------------------------------------------------
 
@@ -377,7 +183,7 @@ class RBFEnsembleModel(MultiTaskEnsembleModel, FantasizeMixin, ABC):
         two-stage fit of these weights to the old and the new rows would do. (Weights that Adam
         fitted are no closed form: there the step is the same, and its result is no such fit.) With
         a layer, a task learns from its own new observations by the weights of its own network, and
-        from those of other tasks through the layer; see `AddedRows.output_weights`. This model is
+        from those of other tasks through the layer; see `CorrelationLayers.take_in`. This model is
         not changed.
 
         Args:
@@ -400,18 +206,39 @@ class RBFEnsembleModel(MultiTaskEnsembleModel, FantasizeMixin, ABC):
                 variance is negative or infinite.
         """
         self._check_fitted()
-        added = rows_to_add(self, X, Y, noise)
-        return self._conditioned(added if self._added is None else self._added.join(added))
+        return self._with_rows(self._added_rows(X, Y, noise))
 
-    def _conditioned(self, added: AddedRows) -> Self:
-        if self._solution is None:
-            # What is kept has to serve gradients later on too.
-            with torch.inference_mode(False), torch.no_grad():
-                self._solution = self.solution()
-        model = copy.deepcopy(self)
-        model._added = added
-        model._added_weight = added.output_weights(self.network, self._solution, self.correlation)
-        return model
+    def _added_rows(self, X: Tensor, Y: Tensor, noise: Tensor | None) -> AddedRows:
+        """Further observations as the members see them; see `condition_on_observations`."""
+        for name, tensor in (("Y", Y), ("noise", noise)):
+            if tensor is not None and not isinstance(tensor, Tensor):
+                raise InputDataError(
+                    f"Expected {name} to be a tensor, got {type(tensor).__name__}."
+                )
+        task = self._check_inputs(X)
+        num_columns = self.num_outputs if task is None else 1
+        batch = check_observations(X, Y, noise, num_columns, self.batch_shape)
+        self.eval()
+        with fantasize_flag():
+            X = self._transformed(X, with_task=task is not None)
+        Y = self.tasks.by_task(Y.expand(*batch, *Y.shape[-2:]), task)
+        observed = ~Y.isnan()
+        Y = self._outcomes.apply(Y, X)
+        check_finite(Y, ~observed)
+        if noise is None:
+            Yvar = Y.new_full((X.shape[-2], self.num_tasks), torch.nan)
+        else:
+            Yvar = noise.expand(*noise.shape[:-2], Y.shape[-2], num_columns)
+            Yvar = self.tasks.by_task(Yvar, task)
+        # A mask that all batches share keeps the weights small.
+        first = observed[(0,) * len(batch)]
+        if bool((observed == first).all()):
+            observed = first
+        return AddedRows(
+            X=self._to_unit_cube(self.tasks.without_task(X)),
+            Y=Y,
+            row_weight=weights_like(self.data, Yvar) * observed,
+        )
 
     def fantasize(
         self,
@@ -448,83 +275,3 @@ class RBFEnsembleModel(MultiTaskEnsembleModel, FantasizeMixin, ABC):
                 X, observation_noise=True if observation_noise is None else observation_noise
             )
         return self.condition_on_observations(X, sampler(posterior), **kwargs)
-
-    def check_not_conditioned(self) -> None:
-        """Refuse a model that knows more than its training data.
-
-        Raises:
-            UnsupportedError: If the model was conditioned on further observations.
-        """
-        if self._added is not None:
-            raise UnsupportedError(
-                "Expected a model as it was fitted, got one conditioned on further observations, "
-                "which can be predicted with and conditioned again only. Fit a new model to all "
-                "data, with warm_start=the model before it was conditioned."
-            )
-
-    # -- state ---------------------------------------------------------------------------------
-
-    def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """The fitted state; see `torch.nn.Module.state_dict`.
-
-        Raises:
-            UnsupportedError: If the model was conditioned on further observations, which no other
-                model's state could hold.
-        """
-        self.check_not_conditioned()
-        return super().state_dict(*args, **kwargs)
-
-    def load_state_dict(
-        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
-    ) -> Any:
-        """Load a state, also one of another number of training rows or centers.
-
-        What a state knows of the rows it was fitted to is left out where this model's are others;
-        then `loo` and fantasies need a new fit.
-
-        Args:
-            state_dict: The state of a model with as many restarts and tasks.
-            strict: As in `torch.nn.Module.load_state_dict`.
-            assign: As in `torch.nn.Module.load_state_dict`.
-
-        Returns:
-            The missing and unexpected keys.
-
-        Raises:
-            UnsupportedError: If the model was conditioned on further observations.
-        """
-        self.check_not_conditioned()
-        state = dict(state_dict)
-        centers = state.get("network.centers")
-        if centers is not None and centers.shape[-2] != self.network.centers.shape[-2]:
-            self.allocate(centers.shape[-2])
-        rows = state.get("rows_fingerprint")
-        same_rows = rows is not None and int(rows) == int(self.rows_fingerprint)
-        state["rows_fingerprint"] = self.rows_fingerprint
-        for name in ("bags", "left_out", "left_out_rows"):
-            if not same_rows:
-                state.pop(name, None)
-            value = state.get(name)
-            if value is not None:
-                dtype = self.train_X.dtype if value.is_floating_point() else value.dtype
-                value = torch.empty_like(value, dtype=dtype, device=self.train_X.device)
-            setattr(self, name, value)
-        self._solution = None
-        return super().load_state_dict(state, strict=strict, assign=assign)
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        # These are never changed in place, and tensors with a gradient cannot be copied.
-        memo |= {id(kept): kept for kept in (self._solution, self._added, self._added_weight)}
-        model = type(self).__new__(type(self))
-        memo[id(self)] = model
-        model.__dict__.update(copy.deepcopy(self.__dict__, memo))
-        return model
-
-    def _apply(self, fn: Any, recurse: bool = True) -> Self:
-        """Move what is not a parameter or buffer along with `to` and the like."""
-        super()._apply(fn, recurse)
-        self._solution = None
-        if self._added is not None:
-            self._added = self._added.map(fn)
-            self._added_weight = fn(self._added_weight)
-        return self

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from botorch.exceptions.errors import UnsupportedError
 from botorch.models.transforms.input import InputTransform
 from botorch.models.transforms.outcome import OutcomeTransform
 from botorch.utils.types import DEFAULT, _DefaultType
 from torch import Tensor
 
-from botorch_cll.models.ensemble import DEFAULT_NUM_RESTARTS, RBFEnsembleModel
+from botorch_cll.couplings import CorrelationLayers, IndependentTasks
+from botorch_cll.models.ensemble import RBFEnsembleModel
 from botorch_cll.models.tasks import whole_numbers
-from botorch_cll.nn import CorrelationLearningLayer
 from botorch_cll.nn.correlation import ACTIVATIONS
+from botorch_cll.settings import NETWORK
 
 
 class MultiRBFCorrelationModel(RBFEnsembleModel):
@@ -28,24 +28,17 @@ class MultiRBFCorrelationModel(RBFEnsembleModel):
 
     The layer starts as the identity: unrelated tasks do each other no harm.
 
+    Arguments not named here are those of `RBFEnsembleModel`.
+
     Args:
-        train_X: As in `RBFEnsembleModel`, like all arguments not named below.
-        train_Y: Targets, `n x T`.
-        train_Yvar: Known noise variances.
-        task_feature: The task column of long data.
-        output_tasks: The tasks to output.
-        all_tasks: All tasks.
-        num_restarts: The number of ensemble members.
-        num_centers: The number of centers.
         correlation_layers: The widths of the hidden layers of the correlation layer: `()` is one
             linear layer (the paper's MultiRBF+), `(8,)` two layers with LeakyReLU between them (its
             Bay_MRBFCor), `None` no correlation layer at all.
         activation: `"leaky_relu"`, `"tanh"`, `"identity"` or `None` for the default, see
             `CorrelationLearningLayer`.
-        missing: Whether NaN in the targets are allowed.
-        input_transform: A BoTorch input transform.
-        outcome_transform: A BoTorch outcome transform.
-        seed: The seed of the fit.
+
+    Raises:
+        UnsupportedError: If these are no such widths or no such activation.
 
     Example:
         >>> model = MultiRBFCorrelationModel(train_X, train_Y)
@@ -61,7 +54,7 @@ class MultiRBFCorrelationModel(RBFEnsembleModel):
         task_feature: int | None = None,
         output_tasks: list[int] | None = None,
         all_tasks: list[int] | None = None,
-        num_restarts: int = DEFAULT_NUM_RESTARTS,
+        num_restarts: int = NETWORK.num_restarts,
         num_centers: int | None = None,
         correlation_layers: tuple[int, ...] | None = (),
         activation: str | None = None,
@@ -88,8 +81,10 @@ class MultiRBFCorrelationModel(RBFEnsembleModel):
             raise UnsupportedError(
                 f"Expected activation in {sorted(ACTIVATIONS)} or None, got {activation!r}."
             )
-        self._correlation_layers = correlation_layers
-        self._activation = activation
+        if correlation_layers is None:
+            self.coupling = IndependentTasks()
+        else:
+            self.coupling = CorrelationLayers(hidden=correlation_layers, activation=activation)
         super().__init__(
             train_X=train_X,
             train_Y=train_Y,
@@ -108,20 +103,9 @@ class MultiRBFCorrelationModel(RBFEnsembleModel):
     @property
     def options(self) -> dict[str, Any]:
         """The keyword arguments that the model was made with, transforms and data left out."""
+        coupling = self.coupling
+        layers = coupling if isinstance(coupling, CorrelationLayers) else None
         return super().options | {
-            "correlation_layers": self._correlation_layers,
-            "activation": self._activation,
+            "correlation_layers": None if layers is None else layers.hidden,
+            "activation": None if layers is None else layers.activation,
         }
-
-    def _make_correlation_layer(self) -> CorrelationLearningLayer | None:
-        if self._correlation_layers is None:
-            return None
-        return CorrelationLearningLayer(
-            num_tasks=self.num_tasks,
-            hidden=tuple(self._correlation_layers),
-            activation=self._activation,
-            num_restarts=self.num_restarts,
-            generator=torch.Generator().manual_seed(self.seed),
-            dtype=self.train_X.dtype,
-            device=self.train_X.device,
-        )

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import copy
-import warnings
 from abc import ABC, abstractmethod
-from functools import partial
 from typing import Any, Self
 
 import torch
@@ -15,55 +13,37 @@ from botorch.exceptions.errors import (
     InputDataError,
     UnsupportedError,
 )
-from botorch.exceptions.warnings import InputDataWarning, UserInputWarning
-from botorch.models.model import Model
-from botorch.models.transforms.input import AppendFeatures, InputTransform
+from botorch.models.transforms.input import InputTransform
 from botorch.models.transforms.outcome import OutcomeTransform, Standardize
-from botorch.models.transforms.utils import nanstd
 from botorch.posteriors.gpytorch import GPyTorchPosterior
-from botorch.utils.datasets import MultiTaskDataset, SupervisedDataset
 from botorch.utils.types import DEFAULT, _DefaultType
 from torch import Tensor, nn
 
-from botorch_cll.models.data import TaskData, check_finite, check_noise, check_training_data
+from botorch_cll.data.task_data import TaskData
+from botorch_cll.models.checks import (
+    MIN_STD,
+    appends_features,
+    check_input_transform,
+    check_noise,
+    check_training_data,
+    warn_of_tiny_targets,
+)
+from botorch_cll.models.data_sets import FromDataSets
+from botorch_cll.models.outcomes import OutcomeScale
 from botorch_cll.models.tasks import TaskLayout
 from botorch_cll.posteriors import MemberPosterior, TransformedMemberPosterior
 
-_MIN_STD = 1e-8
 
-
-class MultiTaskEnsembleModel(Model, ABC):
+class MultiTaskEnsembleModel(FromDataSets, ABC):
     """What BoTorch sees of an ensemble over several tasks, whatever its members are.
 
     It brings training data in the wide or the long format into one form, applies transforms, and
     makes the posterior from the members' values, which `forward` gives in the scale of the
-    transformed outcomes for all tasks. A subclass also has `noise`, a `T`-dim tensor of noise
-    variances in that scale.
+    transformed outcomes for all tasks.
 
-    Args:
-        train_X: A `n x d`-dim tensor of inputs, in any scale; with a `task_feature` a
-            `n x (d + 1)`-dim tensor.
-        train_Y: A `n x T`-dim tensor of targets; with a `task_feature` a `n x 1`-dim tensor.
-        train_Yvar: A tensor of the shape of `train_Y` of known noise variances, in the squared unit
-            of the targets. With `missing="mask"` NaN stands for a variance to be inferred.
-        task_feature: The column of `train_X` that holds the task, for data in the long format.
-        output_tasks: The task values to model outputs for (long format); all if omitted.
-        all_tasks: All task values (long format), those in `train_X` if omitted. Tasks without data
-            are modelled through the others.
-        missing: `"raise"`, or `"mask"` if NaN in `train_Y` stands for a task not observed there.
-        input_transform: A BoTorch input transform. No fit changes its parameters, such as those of
-            a `Warp`.
-        outcome_transform: A BoTorch outcome transform; standardizes every task if omitted.
-            `None` for none.
-
-    Raises:
-        BotorchTensorDimensionError: If a shape is not as above.
-        InputDataError: If the data cannot be fitted; see `check_training_data`.
-        UnsupportedError: If task arguments contradict each other or the data, or a transform is
-            not one of BoTorch.
+    The arguments are those of `RBFEnsembleModel`, and so is what is raised.
     """
 
-    noise: Tensor
     _appends_features = False
 
     def __init__(
@@ -108,86 +88,9 @@ class MultiTaskEnsembleModel(Model, ABC):
             self.register_buffer(f"train_{name}", copied, persistent=False)
         self._set_rows()
 
-    @classmethod
-    def construct_inputs(
-        cls,
-        training_data: SupervisedDataset,
-        categorical_features: list[int] | None = None,
-        fidelity_features: list[int] | None = None,
-        task_feature: int | None = None,
-        output_tasks: list[int] | None = None,
-        all_tasks: list[int] | None = None,
-        **options: Any,
-    ) -> dict[str, Any]:
-        """The arguments of the model that follow from a data set.
-
-        A `SupervisedDataset` with several outcomes is wide data, whose NaN are tasks not observed.
-        A `MultiTaskDataset` is long data: if it does not say where its task column is, that is the
-        last one, and task 0 is its target outcome.
-
-        Args:
-            training_data: The data set.
-            categorical_features: Has to be empty.
-            fidelity_features: Has to be empty.
-            task_feature: The column of the task, for data in the long format.
-            output_tasks: As in the model; the target task of a `MultiTaskDataset` if omitted.
-            all_tasks: As in the model.
-            options: Further arguments of the model, handed on as they are.
-
-        Returns:
-            Keyword arguments of the model.
-
-        Raises:
-            UnsupportedError: If there are categorical or fidelity features, or the data sets of a
-                `MultiTaskDataset` have different features.
-        """
-        for name, columns in (
-            ("categorical_features", categorical_features),
-            ("fidelity_features", fidelity_features),
-        ):
-            if columns:
-                raise UnsupportedError(f"Expected no {name}, got {columns}: not supported.")
-        inputs = super().construct_inputs(training_data=training_data)
-        if isinstance(training_data, MultiTaskDataset):
-            if training_data.task_feature_index is None:
-                width = inputs["train_X"].shape[-1]
-                task_feature = width - 1 if task_feature is None else task_feature
-                if task_feature % width != width - 1:
-                    raise UnsupportedError(
-                        f"Expected task_feature {width - 1}, the column that the MultiTaskDataset "
-                        f"appends, got {task_feature}."
-                    )
-                all_tasks = list(range(len(training_data.datasets)))
-                output_tasks = [0] if output_tasks is None else output_tasks
-            elif task_feature is None:
-                task_feature = training_data.task_feature_index
-        if bool(inputs["train_Y"].isnan().any()):
-            options = {"missing": "mask"} | options
-        if task_feature is not None:
-            options |= {
-                "task_feature": task_feature,
-                "output_tasks": output_tasks,
-                "all_tasks": all_tasks,
-            }
-        return inputs | options
-
     def _set_input_transform(self, input_transform: InputTransform) -> None:
-        if any(parameter.requires_grad for parameter in input_transform.parameters()):
-            warnings.warn(
-                "Expected an input transform without parameters to learn, got a "
-                f"{type(input_transform).__name__}: no fit changes them, they stay as they are.",
-                UserInputWarning,
-                stacklevel=5,
-            )
-        # Such a transform adds columns to points that training inputs have already.
-        self._appends_features = any(
-            isinstance(module, AppendFeatures) and not module.transform_on_train
-            for module in input_transform.modules()
-        )
-        if self._appends_features and self.tasks.feature is not None:
-            raise UnsupportedError(
-                "Expected no AppendFeatures with a task_feature, got both: use the wide format."
-            )
+        self._appends_features = appends_features(input_transform)
+        check_input_transform(input_transform, long_format=self.tasks.feature is not None)
         self.input_transform = input_transform
 
     def _set_outcome_transform(
@@ -197,7 +100,7 @@ class MultiTaskEnsembleModel(Model, ABC):
         self._transform_is_long = self.tasks.feature is not None
         self.has_default_outcome_transform = outcome_transform is DEFAULT
         if outcome_transform is DEFAULT:
-            self.outcome_transform = Standardize(m=self.num_tasks, min_stdv=_MIN_STD)
+            self.outcome_transform = Standardize(m=self.num_tasks, min_stdv=MIN_STD)
             self._transform_is_long = False
         elif outcome_transform is not None:
             self.outcome_transform = outcome_transform
@@ -217,8 +120,8 @@ class MultiTaskEnsembleModel(Model, ABC):
                     "Expected finite inputs from the input transform, got "
                     f"{int((~X_tf.isfinite()).sum())} that are NaN or infinite."
                 )
-            if hasattr(self, "outcome_transform") and self._transform_is_long:
-                Y, Yvar = self._learn_outcomes(Y, Yvar, X_tf)
+            if self._transform_is_long:
+                Y, Yvar = self._outcomes.learn(Y, Yvar, X_tf)
             if self.tasks.feature is None:
                 data = TaskData.from_wide(X_tf, Y, Yvar)
             else:
@@ -232,11 +135,11 @@ class MultiTaskEnsembleModel(Model, ABC):
                     self.num_tasks,
                 )
             if self.has_default_outcome_transform:
-                self._warn_of_tiny_targets(data)
+                warn_of_tiny_targets(data, self.tasks)
             self.register_buffer("rows_fingerprint", data.fingerprint())
             Y, Yvar = data.Y, data.Yvar
-            if hasattr(self, "outcome_transform") and not self._transform_is_long:
-                Y, Yvar = self._learn_outcomes(Y, Yvar, data.X)
+            if not self._transform_is_long:
+                Y, Yvar = self._outcomes.learn(Y, Yvar, data.X)
             low, high = data.X.amin(0), data.X.amax(0)
         self.register_buffer("_rows_X", data.X, persistent=False)
         self.register_buffer("_rows_Y", Y, persistent=False)
@@ -244,31 +147,6 @@ class MultiTaskEnsembleModel(Model, ABC):
         self.register_buffer("_row", data.row, persistent=False)
         self.register_buffer("input_offset", low)
         self.register_buffer("input_scale", torch.where(high > low, high - low, 1.0))
-
-    def _warn_of_tiny_targets(self, data: TaskData) -> None:
-        """Warn of tasks that vary too little for `Standardize` to scale them."""
-        tiny = (data.varies & (nanstd(data.Y, dim=0) < _MIN_STD)).nonzero().flatten().tolist()
-        if tiny:
-            warnings.warn(
-                f"Expected targets with a standard deviation of at least {_MIN_STD}, got less for "
-                f"tasks {[self.tasks.values[i] for i in tiny]}: they are not scaled. Give them in "
-                "a smaller unit.",
-                InputDataWarning,
-                stacklevel=6,
-            )
-
-    def _learn_outcomes(
-        self, Y: Tensor, Yvar: Tensor | None, X: Tensor
-    ) -> tuple[Tensor, Tensor | None]:
-        """Fit the outcome transform to the training data and apply it."""
-        missing = Y.isnan()
-        # A task without data has no scale that a transform could learn; the other tasks' stands in.
-        Y = torch.where(missing.all(0), Y.nanmean(1, keepdim=True), Y)
-        self.outcome_transform.train()
-        Y, Yvar = self.outcome_transform(Y, Yvar, X)
-        self.outcome_transform.eval()
-        check_finite(Y, missing)
-        return Y.masked_fill(missing, torch.nan), Yvar
 
     # -- what BoTorch asks for -----------------------------------------------------------------
 
@@ -301,6 +179,16 @@ class MultiTaskEnsembleModel(Model, ABC):
     def train_inputs(self) -> tuple[Tensor]:
         """The training inputs as they were given, before any transform."""
         return (self.train_X,)
+
+    @property
+    @abstractmethod
+    def noise(self) -> Tensor:
+        """A `T`-dim tensor of noise variances in the scale of the transformed outcomes."""
+
+    @property
+    def _outcomes(self) -> OutcomeScale:
+        transform = getattr(self, "outcome_transform", None)
+        return OutcomeScale(transform, self.tasks, self._transform_is_long)
 
     @property
     def data(self) -> TaskData:
@@ -368,7 +256,10 @@ class MultiTaskEnsembleModel(Model, ABC):
         X = self._transformed(X, with_task=task is not None)
         latent = self.forward(self.tasks.without_task(X))
         noise_std = self._noise_std(observation_noise, latent, with_task=task is not None)
-        values, noise = self._untransform(latent, noise_std, X)
+        outcomes = self._outcomes
+        values, noise = outcomes.invert(latent, X.unsqueeze(-3)), None
+        if noise_std is not None:
+            noise = outcomes.invert_moments(latent.mean(-3), noise_std, X)[1].square()
         values = _choose(values, columns, None if task is None else task.unsqueeze(-2))
         noise = None if noise is None else _choose(noise, columns, task)
         if posterior_transform is not None:
@@ -377,20 +268,14 @@ class MultiTaskEnsembleModel(Model, ABC):
             q_and_m = values.ndim
             values = posterior_transform.evaluate(values, X.unsqueeze(-3))
             return MemberPosterior(values.unsqueeze(-1) if values.ndim < q_and_m else values)
-        if not hasattr(self, "outcome_transform") or self.outcome_transform._is_linear:
+        if outcomes.is_affine:
             return MemberPosterior(values, noise=noise)
         return TransformedMemberPosterior(
             values,
             noise,
             MemberPosterior(latent, None if noise_std is None else noise_std.square()),
-            partial(self._outputs_of_samples, X=X, columns=columns, task=task),
+            lambda samples: _choose(outcomes.invert(samples, X), columns, task),
         )
-
-    def _outputs_of_samples(
-        self, samples: Tensor, X: Tensor, columns: list[int], task: Tensor | None
-    ) -> Tensor:
-        """Samples of all tasks on the transformed scale, as those of the outputs asked for."""
-        return _choose(self._invert_outcomes(samples, X), columns, task)
 
     def subset_output(self, idcs: list[int]) -> Self:
         """The model of some of the outputs; it shares no state with this one.
@@ -412,7 +297,7 @@ class MultiTaskEnsembleModel(Model, ABC):
     # -- inputs and outcomes -------------------------------------------------------------------
 
     @abstractmethod
-    def _check_fitted(self) -> None:
+    def _check_fitted(self) -> object:
         """Raise a `ModelFittingError` unless the model has been fitted."""
 
     def _check_inputs(self, X: Tensor) -> Tensor | None:
@@ -471,43 +356,6 @@ class MultiTaskEnsembleModel(Model, ABC):
         columns = range(self.num_tasks) if with_task else self.tasks.outputs
         std[..., list(columns)] = observation_noise.sqrt().expand(*std.shape[:-1], len(columns))
         return std
-
-    def _untransform(
-        self, values: Tensor, noise_std: Tensor | None, X: Tensor
-    ) -> tuple[Tensor, Tensor | None]:
-        """Bring member values and noise into the scale of the targets.
-
-        The noise is carried over by the symmetric difference of the untransformed mean: exact for
-        affine transforms, to first order for others.
-        """
-        if not hasattr(self, "outcome_transform"):
-            return values, None if noise_std is None else noise_std.square()
-        if noise_std is None:
-            return self._invert_outcomes(values, X.unsqueeze(-3)), None
-        _, std = self._untransform_moments(values.mean(-3), noise_std, X)
-        return self._invert_outcomes(values, X.unsqueeze(-3)), std.square()
-
-    def _untransform_moments(self, mean: Tensor, std: Tensor, X: Tensor) -> tuple[Tensor, Tensor]:
-        """Bring means and standard deviations into the scale of the targets, to first order."""
-        if not hasattr(self, "outcome_transform"):
-            return mean, std
-        upper = self._invert_outcomes(mean + std, X)
-        lower = self._invert_outcomes(mean - std, X)
-        return self._invert_outcomes(mean, X), 0.5 * (upper - lower).abs()
-
-    def _invert_outcomes(self, Y: Tensor, X: Tensor) -> Tensor:
-        return self._map_outcomes(self.outcome_transform.untransform, Y, X)
-
-    def _map_outcomes(self, transform: Any, Y: Tensor, X: Tensor) -> Tensor:
-        """Apply an outcome transform or its inverse to the columns of all tasks."""
-        if not self._transform_is_long:
-            return transform(Y, X=X)[0]
-        bare = self.tasks.without_task(X)
-        columns = [
-            transform(Y[..., [i]], X=self.tasks.with_task(bare, task))[0]
-            for i, task in enumerate(self.tasks.values)
-        ]
-        return torch.cat(columns, dim=-1)
 
 
 def _choose(values: Tensor, columns: list[int], task: Tensor | None) -> Tensor:

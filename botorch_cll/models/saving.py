@@ -17,7 +17,8 @@ from botorch_cll.models.baselines import RegularizedMultiTaskRBFModel, SingleRBF
 from botorch_cll.models.ensemble import RBFEnsembleModel
 from botorch_cll.models.multi_rbf import MultiRBFCorrelationModel
 
-_FORMAT = 3
+_FORMAT = 4
+_READ_FORMATS = (3, _FORMAT)
 _CLASSES: dict[str, type[RBFEnsembleModel]] = {
     cls.__name__: cls
     for cls in (MultiRBFCorrelationModel, RegularizedMultiTaskRBFModel, SingleRBFModel)
@@ -89,7 +90,7 @@ def load_model(
         raise
     except Exception as error:  # of whatever kind: the file may hold anything
         raise InputDataError(expected) from error
-    if not isinstance(content, dict) or content.get("format") != _FORMAT:
+    if not isinstance(content, dict) or content.get("format") not in _READ_FORMATS:
         raise InputDataError(expected)
     given = {"input_transform": input_transform, "outcome_transform": outcome_transform}
     transforms = {

@@ -220,6 +220,25 @@ class RBFNetwork(nn.Module):
         self.log_length_scale = parameter(dim, value=0.0)
         self.weight = parameter(num_centers + 1 + 2 * dim, value=0.0)
 
+    @classmethod
+    def of_hidden_layers(
+        cls, centers: Tensor, log_length_scale: Tensor, additive: Tensor | None = None
+    ) -> RBFNetwork:
+        """Networks with given hidden layers, their output weights zero.
+
+        Args:
+            centers: A `S x T x K x d`-dim tensor.
+            log_length_scale: A `S x T x d`-dim tensor.
+            additive: A `S x T`-dim boolean tensor; none of them if omitted.
+        """
+        num_restarts, num_tasks, num_centers, dim = centers.shape
+        network = cls(num_restarts, num_tasks, num_centers, dim, centers.dtype, centers.device)
+        network.centers.data = centers.contiguous()
+        network.log_length_scale.data = log_length_scale
+        if additive is not None:
+            network.additive = additive
+        return network
+
     def seen_dimensions(self) -> Tensor | None:
         """What each center looks at, see `seen_dimensions`; `None` if all look at everything."""
         if not bool(self.additive.any()):

@@ -10,6 +10,7 @@ from botorch.exceptions.errors import ModelFittingError, UnsupportedError
 from torch import Tensor
 
 from botorch_cll.models.ensemble import RBFEnsembleModel
+from botorch_cll.nn import CorrelationLearningLayer
 from botorch_cll.plots.figure import axes_or_new, check_labels
 
 if TYPE_CHECKING:
@@ -32,16 +33,16 @@ def correlation_weights(model: RBFEnsembleModel) -> Tensor:
         ModelFittingError: If the model has not been fitted.
         UnsupportedError: If it has no correlation layer, or one that is not linear.
     """
-    layer = model.correlation
-    if layer is None:
+    if model.fitted is None:
+        raise ModelFittingError(f"Expected a fitted {type(model).__name__}, got one that is not.")
+    layer = model.fitted.layer
+    if not isinstance(layer, CorrelationLearningLayer):
         raise UnsupportedError("Expected a model with a correlation layer, got one without.")
     if not layer.is_linear:
         raise UnsupportedError(
             "Expected a linear correlation layer, got one with activations, which no one matrix "
             "describes."
         )
-    if not bool(model.is_fitted):
-        raise ModelFittingError(f"Expected a fitted {type(model).__name__}, got one that is not.")
     weight = layer.weights[0].detach().mean(0)
     return weight + torch.eye(len(weight)).to(weight)
 

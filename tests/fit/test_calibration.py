@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import torch
-
-from botorch_cll.fit.calibration import fit_variances
 from botorch_cll.models.data import TaskData
 from botorch_cll.models.left_out import left_out_moments
+
+from botorch_cll.fit.calibration import fit_variances
 
 NAN = float("nan")
 

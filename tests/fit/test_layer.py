@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import torch
-
 from botorch_cll.fit.layer import fit_hidden_layers, fit_linear_layer, shrink_layer
+
 from botorch_cll.nn import CorrelationLearningLayer
 
 

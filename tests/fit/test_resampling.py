@@ -2,10 +2,9 @@
 
 import pytest
 import torch
+from botorch_cll.fit.resampling import draw_bags
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from botorch_cll.fit.resampling import draw_bags
 
 
 def bags_of(observed, fraction=0.7, num_restarts=5, seed=0) -> torch.Tensor:

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from botorch_cll.models.blocks import TaskBlocks, noise_weights
 
 from botorch_cll.fit.search import (
     Settings,
@@ -19,7 +20,6 @@ from botorch_cll.models import (
     RegularizedMultiTaskRBFModel,
     SingleRBFModel,
 )
-from botorch_cll.models.blocks import TaskBlocks, noise_weights
 from botorch_cll.models.ensemble import TAIL_RIDGE
 
 NAN = float("nan")

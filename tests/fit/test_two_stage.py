@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 import torch
+from botorch_cll.models.blocks import noise_weights
 
 from botorch_cll.fit import TwoStageOptions, fit_rbf_ensemble, two_stage
 from botorch_cll.fit.search import Settings
 from botorch_cll.fit.two_stage import score_size
 from botorch_cll.models import MultiRBFCorrelationModel, SingleRBFModel
-from botorch_cll.models.blocks import noise_weights
 from botorch_cll.models.ensemble import TAIL_RIDGE
 from botorch_cll.test_functions import ShiftedTasks
 

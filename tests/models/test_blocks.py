@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-
 from botorch_cll.models.blocks import TaskBlocks, noise_weights, weights_like
 from botorch_cll.models.data import TaskData
 

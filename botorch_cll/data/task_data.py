@@ -1,4 +1,4 @@
-"""Training data as the models see it: rows in canonical order, one column per task."""
+"""Training data as fits see it: rows in canonical order, one column per task."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from botorch.exceptions.errors import BotorchTensorDimensionError, InputDataError
 from torch import Tensor
 
 
@@ -37,6 +36,11 @@ class TaskData:
     def observed(self) -> Tensor:
         """A `n x T`-dim boolean tensor: which task was observed in which row."""
         return ~self.Y.isnan()
+
+    @property
+    def num_tasks(self) -> int:
+        """The number `T` of tasks."""
+        return self.Y.shape[-1]
 
     @property
     def num_observed(self) -> Tensor:
@@ -140,115 +144,4 @@ class TaskData:
             Y=wide(Y),
             Yvar=None if Yvar is None else wide(Yvar),
             row=torch.empty_like(rows).scatter_(0, index, rows),
-        )
-
-
-def check_training_data(
-    X: Tensor, Y: Tensor, Yvar: Tensor | None, *, missing: str, long_format: bool
-) -> None:
-    """Refuse training data that no fit can make sense of, before any work is done.
-
-    Args:
-        X: A `n x d`-dim tensor of inputs.
-        Y: A `n x m`-dim tensor of targets.
-        Yvar: A `n x m`-dim tensor of noise variances or `None`.
-        missing: `"raise"` or `"mask"`: whether NaN in `Y` and `Yvar` are allowed.
-        long_format: Whether `Y` has to have one column.
-
-    Raises:
-        BotorchTensorDimensionError: If a shape is not as above.
-        InputDataError: If these are no tensors, dtypes or devices differ, an entry is NaN or
-            infinite where it must not be, a variance is negative, or there are fewer than two
-            observations.
-    """
-    tensors = {"train_X": X, "train_Y": Y} | ({} if Yvar is None else {"train_Yvar": Yvar})
-    for name, tensor in tensors.items():
-        if not isinstance(tensor, Tensor):
-            raise InputDataError(f"Expected {name} to be a tensor, got {type(tensor).__name__}.")
-        if tensor.ndim != 2:
-            raise BotorchTensorDimensionError(
-                f"Expected {name} to be 2-dimensional, got shape {tuple(tensor.shape)}. "
-                "An explicit output dimension is required; batches of models are not supported."
-            )
-    if X.shape[0] != Y.shape[0]:
-        raise BotorchTensorDimensionError(
-            "Expected train_X and train_Y to have the same number of rows, got "
-            f"{X.shape[0]} and {Y.shape[0]}."
-        )
-    if X.shape[1] == 0 or Y.shape[1] == 0:
-        raise BotorchTensorDimensionError(
-            "Expected at least one column in train_X and train_Y, got shapes "
-            f"{tuple(X.shape)} and {tuple(Y.shape)}."
-        )
-    if long_format and Y.shape[1] != 1:
-        raise BotorchTensorDimensionError(
-            f"Expected train_Y of shape n x 1 with a task_feature, got {tuple(Y.shape)}."
-        )
-    if Yvar is not None and Yvar.shape != Y.shape:
-        raise BotorchTensorDimensionError(
-            f"Expected train_Yvar of the shape of train_Y, {tuple(Y.shape)}, got "
-            f"{tuple(Yvar.shape)}."
-        )
-    for what in ("dtype", "device"):
-        found = {name: getattr(tensor, what) for name, tensor in tensors.items()}
-        if len(set(found.values())) > 1:
-            raise InputDataError(f"Expected all training data to share one {what}, got {found}.")
-    if X.dtype not in (torch.float32, torch.float64):
-        raise InputDataError(f"Expected a dtype of single or double precision, got {X.dtype}.")
-    if not bool(X.isfinite().all()):
-        raise InputDataError(
-            "Expected finite train_X, got "
-            f"{int((~X.isfinite()).sum())} entries that are NaN or infinite."
-        )
-    if bool(Y.isinf().any()):
-        raise InputDataError(f"Expected finite train_Y, got {int(Y.isinf().sum())} infinities.")
-    if missing == "raise" and bool(Y.isnan().any()):
-        raise InputDataError(
-            f"Expected no NaN in train_Y, got {int(Y.isnan().sum())}. Pass missing='mask' if NaN "
-            "stands for a task that was not observed at that point."
-        )
-    if Yvar is not None:
-        check_noise("train_Yvar", Yvar)
-        if missing == "raise" and bool(Yvar.isnan().any()):
-            raise InputDataError(
-                f"Expected no NaN in train_Yvar, got {int(Yvar.isnan().sum())}. Pass "
-                "missing='mask' if NaN stands for an unknown variance."
-            )
-    count = int((~Y.isnan()).sum())
-    if count < 2:
-        raise InputDataError(f"Expected at least 2 observations, got {count}.")
-
-
-def check_finite(Y: Tensor, missing: Tensor) -> None:
-    """Raise an `InputDataError` if a transformed target that is not missing is no finite number.
-
-    Args:
-        Y: A tensor of transformed targets.
-        missing: A boolean tensor of that shape.
-
-    Raises:
-        InputDataError: If it is so.
-    """
-    broken = ~Y.isfinite() & ~missing
-    if bool(broken.any()):
-        raise InputDataError(
-            "Expected finite targets, also on the scale of the outcome transform, got "
-            f"{int(broken.sum())} that are NaN or infinite."
-        )
-
-
-def check_noise(name: str, variance: Tensor) -> None:
-    """Raise an `InputDataError` if a noise variance is negative or infinite; NaN may be unknown.
-
-    Args:
-        name: What to call it in the message.
-        variance: A tensor of noise variances.
-
-    Raises:
-        InputDataError: If it is so.
-    """
-    broken = (variance < 0) | variance.isinf()
-    if bool(broken.any()):
-        raise InputDataError(
-            f"Expected non-negative, finite {name}, got {variance[broken][0].item():g}."
         )

@@ -1,4 +1,7 @@
-"""Stage 2: train the correlation layer on out-of-sample outputs of stage 1."""
+"""Training of correlation layers on out-of-sample outputs of the networks.
+
+Here, as in the layer itself, tasks come last: they are the columns that it mixes.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +10,15 @@ from torch import Tensor
 
 from botorch_cll.nn import CorrelationLearningLayer
 from botorch_cll.nn.ridge import solve_ridge
-
-# From a layer that hardly costs anything to one that is all but the identity, by factors of four.
-_RIDGES = tuple(4.0**power / 60.0 for power in range(5))
-# How many rows' worth of say the layer as it is has in the share of it that is kept.
-_FULL_LAYER_ROWS = 10.0
-_NUM_STEPS = 150
-_LEARNING_RATE = 0.02
-# The ridge that hidden layers make do with.
-_WEIGHT_DECAY = _RIDGES[1]
+from botorch_cll.settings import LayerSettings
 
 
 def fit_linear_layer(
-    layer: CorrelationLearningLayer, outputs: Tensor, Y: Tensor, weight: Tensor
+    layer: CorrelationLearningLayer,
+    outputs: Tensor,
+    Y: Tensor,
+    weight: Tensor,
+    settings: LayerSettings,
 ) -> Tensor:
     r"""Fit one linear correlation layer per restart by ridge regression toward the identity.
 
@@ -36,6 +35,7 @@ def fit_linear_layer(
         outputs: A `S x n x T`-dim tensor of out-of-sample preliminary outputs.
         Y: A `n x T`-dim tensor of targets, anything where the weight is zero.
         weight: A `n x T`-dim tensor of row weights, zero where a task was not observed.
+        settings: How to train.
 
     Returns:
         A `S x n x T`-dim tensor: what the layer adds to the outputs of each row when it has not
@@ -56,7 +56,7 @@ def fit_linear_layer(
     best_error = outputs.new_full((num_tasks,), torch.inf)
     coefficients = outputs.new_zeros(num_restarts, num_tasks, num_tasks + 1)
     added = torch.zeros_like(outputs)
-    for ridge in _RIDGES:
+    for ridge in settings.ridges:
         penalty = (ridge * scale).unsqueeze(-1).expand(*gram.shape[:-1])
         solution = solve_ridge(gram, moment, penalty)
         out_of_sample = solution.leave_one_out(z, w, residual)
@@ -73,7 +73,11 @@ def fit_linear_layer(
 
 
 def shrink_layer(
-    layer: CorrelationLearningLayer, residual: Tensor, added: Tensor, weight: Tensor
+    layer: CorrelationLearningLayer,
+    residual: Tensor,
+    added: Tensor,
+    weight: Tensor,
+    settings: LayerSettings,
 ) -> Tensor:
     r"""Take back the share of a linear layer that the ensemble as a whole is better off without.
 
@@ -91,13 +95,14 @@ def shrink_layer(
         residual: A `n x T`-dim tensor of left-out errors, anything where the weight is zero.
         added: A `n x T`-dim tensor of means of what the layers add there.
         weight: A `n x T`-dim tensor of row weights.
+        settings: How to train.
 
     Returns:
         A `T`-dim tensor: the shares.
     """
     squared = (weight * added.square()).sum(0)
     product = (weight * residual.where(weight > 0, 0.0) * added).sum(0)
-    prior = _FULL_LAYER_ROWS * squared / weight.sum(0).clamp_min(1.0)
+    prior = settings.full_layer_rows * squared / weight.sum(0).clamp_min(1.0)
     tiny = torch.finfo(added.dtype).tiny
     share = ((product + prior) / (squared + prior).clamp_min(tiny)).clamp(0.0, 1.0)
     layer.weights[0].data *= share.unsqueeze(-1)
@@ -106,7 +111,11 @@ def shrink_layer(
 
 
 def fit_hidden_layers(
-    layer: CorrelationLearningLayer, outputs: Tensor, Y: Tensor, weight: Tensor
+    layer: CorrelationLearningLayer,
+    outputs: Tensor,
+    Y: Tensor,
+    weight: Tensor,
+    settings: LayerSettings,
 ) -> Tensor:
     """Fit correlation layers with activations by full-batch Adam, all restarts at once.
 
@@ -119,6 +128,7 @@ def fit_hidden_layers(
         outputs: A `S x n x T`-dim tensor of out-of-sample preliminary outputs.
         Y: A `n x T`-dim tensor of targets, anything where the weight is zero.
         weight: A `S x n x T`-dim tensor of row weights, zero for rows that a restart must not see.
+        settings: How to train.
 
     Returns:
         A `S x n x T`-dim tensor: what the layer adds to the outputs.
@@ -127,13 +137,13 @@ def fit_hidden_layers(
     parameters = list(layer.parameters())
     for parameter in parameters:
         parameter.requires_grad_(True)
-    optimizer = torch.optim.Adam(parameters, lr=_LEARNING_RATE)
+    optimizer = torch.optim.Adam(parameters, lr=settings.learning_rate)
     with torch.enable_grad():
-        for _ in range(_NUM_STEPS):
+        for _ in range(settings.num_steps):
             optimizer.zero_grad()
             error = (share * (Y.where(weight > 0, outputs) - layer(outputs)).square()).sum()
             decay = layer.weights[-1].square().sum() + layer.biases[-1].square().sum()
-            (error + _WEIGHT_DECAY * decay).backward()
+            (error + settings.weight_decay * decay).backward()
             optimizer.step()
     for parameter in parameters:
         parameter.requires_grad_(False)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from botorch_cll.models.data import TaskData
+from botorch_cll.data.task_data import TaskData
+from botorch_cll.settings import NETWORK
 
 MAX_ELEMENTS = 1_500_000
 """How many values are held at a time where memory must not grow with the number of rows."""
@@ -99,19 +100,19 @@ class TaskBlocks:
         """The rows that restarts are fitted to, at most so many of a restart and task at a time.
 
         Args:
-            bags: A `S x n x T`-dim boolean tensor; every task has to be a group of its own.
+            bags: A `S x T x n`-dim boolean tensor; every task has to be a group of its own.
             most: How many rows there are at a time.
 
         Yields:
             Row numbers, targets and weights, `S x T x b`-dim tensors; weights are zero for padding.
         """
         members = (len(bags), -1, -1)
-        by_task, Y = bags.movedim(-1, 1), self.Y.squeeze(-1)
-        at_a_time = max(1, MAX_ELEMENTS // by_task[..., 0].numel())
+        Y = self.Y.squeeze(-1)
+        at_a_time = max(1, MAX_ELEMENTS // bags[..., 0].numel())
         columns = (values.split(at_a_time, dim=-1) for values in (self.index, Y, self.weight))
         for index, targets, row_weight in zip(*columns, strict=True):
             index = index.expand(*members)
-            weight = by_task.gather(-1, index) * row_weight
+            weight = bags.gather(-1, index) * row_weight
             # Restarts keep equal shares, so that little is left of the rows that weigh nothing.
             length = int((weight > 0).sum(-1).max())
             order = (weight == 0).to(torch.uint8).sort(dim=-1, stable=True).indices[..., :length]
@@ -121,9 +122,6 @@ class TaskBlocks:
                     targets.expand(*members).gather(-1, some),
                     weight.gather(-1, some),
                 )
-
-
-_NOISE_FLOOR = 0.05
 
 
 def noise_weights(data: TaskData) -> Tensor:
@@ -157,7 +155,7 @@ def weights_like(data: TaskData, Yvar: Tensor) -> Tensor:
     known = torch.full_like(data.Y, torch.nan) if data.Yvar is None else data.Yvar
     known = known.where(data.observed, torch.nan)
     usual = known.nanmean(0).nan_to_num(0.0)
-    floor = _NOISE_FLOOR * data.variance
+    floor = NETWORK.noise_floor * data.variance
     weight = 1.0 / (floor + known.where(~known.isnan(), usual))
     share = (weight * data.observed).sum(0) / data.num_observed.clamp_min(1)
     share = torch.where(data.num_observed > 0, share, 1.0)

@@ -1,0 +1,10 @@
+"""Observations of several tasks, as fits see them: rows, blocks of rows, and random shares of them.
+
+Plain torch; nothing here knows BoTorch.
+"""
+
+from botorch_cll.data.added_rows import AddedRows
+from botorch_cll.data.blocks import TaskBlocks
+from botorch_cll.data.task_data import TaskData
+
+__all__ = ["AddedRows", "TaskBlocks", "TaskData"]

@@ -1,0 +1,81 @@
+"""A fitted ensemble after further observations, by an update of every member in closed form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from botorch_cll.data.added_rows import AddedRows
+from botorch_cll.ensemble.fitted import FittedEnsemble
+from botorch_cll.ensemble.members import remoteness
+from botorch_cll.nn import RBFNetwork, gaussian_rbf
+from botorch_cll.nn.ridge import RidgeSolution
+
+
+@dataclass(frozen=True)
+class ConditionedEnsemble:
+    """A fitted ensemble that has taken in further rows.
+
+    Hidden layers, ridge, layer and calibration stay; new rows count as further centers in the
+    remoteness.
+
+    Attributes:
+        fitted: The ensemble as it was fitted.
+        rows: The further rows.
+        weight: The output weights after them, as from `Coupling.take_in`.
+    """
+
+    fitted: FittedEnsemble
+    rows: AddedRows
+    weight: Tensor
+
+    @classmethod
+    def of(
+        cls, fitted: FittedEnsemble, solution: RidgeSolution, rows: AddedRows
+    ) -> ConditionedEnsemble:
+        """Take rows into an ensemble.
+
+        Args:
+            fitted: The ensemble.
+            solution: The solution that its output weights are.
+            rows: All rows that came after the fit.
+        """
+        network = fitted.members.network
+        weight = fitted.coupling.take_in(network, fitted.layer, solution, rows)
+        return cls(fitted, rows, weight)
+
+    @property
+    def batch_shape(self) -> torch.Size:
+        """The batch shape of the rows."""
+        return self.rows.batch_shape
+
+    def __call__(self, X: Tensor) -> Tensor:
+        """As `FittedEnsemble.forward`; the batch shapes of `X` and the rows broadcast."""
+        return self.fitted.calibration.spread(*self.outputs(X))
+
+    def outputs(self, X: Tensor) -> tuple[Tensor, Tensor]:
+        """As `FittedEnsemble.outputs`; remoteness may lack batch dimensions of the rows."""
+        network = self.fitted.members.network
+        outputs, support = network.outputs_and_support(X, self.weight)
+        final = self.fitted.coupling.combine(self.fitted.layer, outputs)
+        return final, remoteness(support + _support_of(self.rows, network, X))
+
+
+def _support_of(rows: AddedRows, network: RBFNetwork, X: Tensor) -> Tensor:
+    """What added rows count for as centers near `X`.
+
+    Args:
+        rows: The rows.
+        network: The networks.
+        X: A `batch_shape'' x q x d`-dim tensor of points in the unit cube.
+
+    Returns:
+        A `batch_shape'' x S x q x T`-dim tensor, broadcast with the rows' batch shape.
+    """
+    radial = gaussian_rbf(
+        X[..., None, None, :, :], rows.X[..., None, None, :, :], network.log_length_scale.exp()
+    )
+    counted = (rows.row_weight > 0).to(radial).transpose(-1, -2)[..., None, :, None, :]
+    return (radial.square() * counted).sum(-1).transpose(-1, -2)

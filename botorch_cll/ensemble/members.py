@@ -1,0 +1,100 @@
+"""The networks of an ensemble, and what their output weights follow from."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from botorch_cll.couplings.base import Coupling, NormalEquations, num_tail_columns
+from botorch_cll.data.blocks import MAX_ELEMENTS, TaskBlocks, noise_weights
+from botorch_cll.data.task_data import TaskData
+from botorch_cll.nn import RBFNetwork
+from botorch_cll.nn.rbf import included_columns
+from botorch_cll.nn.ridge import RidgeSolution
+from botorch_cll.settings import NETWORK
+
+
+class Members(nn.Module):
+    """One network per member and task, with the rows, ridge and tail that its weights solve for.
+
+    Args:
+        network: The networks.
+        log_ridge: A `S x T x num_ridges`-dim tensor, logarithms of the ridge parameters.
+        tail_degree: A `S x T`-dim tensor, the degree of the polynomial tail.
+        bags: A `S x T x n`-dim boolean tensor, the observations that each member was fitted to;
+            `None` if they are other data's.
+    """
+
+    log_ridge: Tensor
+    tail_degree: Tensor
+    bags: Tensor | None
+
+    def __init__(
+        self, network: RBFNetwork, log_ridge: Tensor, tail_degree: Tensor, bags: Tensor | None
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.register_buffer("log_ridge", log_ridge)
+        self.register_buffer("tail_degree", tail_degree)
+        self.register_buffer("bags", bags)
+        self.requires_grad_(False)
+
+    def solve(self, coupling: Coupling, data: TaskData) -> RidgeSolution:
+        """The output weights of the members' own rows, their hidden layers given.
+
+        Rows are streamed in blocks, so memory does not grow with their number.
+
+        Args:
+            coupling: How the tasks' output weights hang together.
+            data: The data that the bags are of.
+
+        Returns:
+            The solution, a `S x T`-batch.
+        """
+        assert self.bags is not None
+        network = self.network
+        blocks = TaskBlocks.from_data(data, per_task=True)
+        num_columns = network.weight.shape[-1]
+        gram = data.X.new_zeros(*network.weight.shape, num_columns)
+        moment = data.X.new_zeros(*network.weight.shape, 1)
+        at_a_time = max(1, MAX_ELEMENTS // network.weight.numel())
+        for index, Y, weight in blocks.in_bags(self.bags, at_a_time):
+            phi = network.features(data.X[index])
+            weighted = (phi * weight.unsqueeze(-1)).transpose(-1, -2)
+            gram += weighted @ phi
+            moment += weighted @ Y.unsqueeze(-1)
+        num_centers, dim = network.centers.shape[-2:]
+        included = included_columns(self.tail_degree, num_centers, dim)
+        return coupling.solve(
+            NormalEquations(gram, moment, self.log_ridge.exp(), included, num_tail_columns(dim))
+        )
+
+    def out_of_sample(
+        self, data: TaskData, rows: Tensor, solution: RidgeSolution
+    ) -> tuple[Tensor, Tensor]:
+        """Preliminary outputs in training rows, each by a fit that has not seen the task's row.
+
+        Args:
+            data: The data that the bags are of.
+            rows: A tensor of row numbers.
+            solution: The solution that the output weights are.
+
+        Returns:
+            Two `S x T x len(rows)`-dim tensors: the outputs, and how remote the rows are.
+        """
+        assert self.bags is not None
+        weight = noise_weights(data)[rows].T * self.bags[..., rows]
+        Y = data.Y[rows].nan_to_num(0.0).T.unsqueeze(-1)
+        at_a_time = max(1, MAX_ELEMENTS // solution.weight.numel())
+        outputs, supports = [], []
+        for chosen in torch.arange(len(rows), device=rows.device).split(at_a_time):
+            phi = self.network.features(data.X[rows[chosen]])
+            supports.append(self.network.support(phi))
+            targets = Y[:, chosen].expand(*phi.shape[:2], -1, -1)
+            outputs.append(solution.leave_one_out(phi, weight[..., chosen], targets))
+        return torch.cat(outputs, dim=-2).squeeze(-1), remoteness(torch.cat(supports, dim=-1))
+
+
+def remoteness(support: Tensor) -> Tensor:
+    """How far a point is from a network's centers: 1 far from all of them, nearly 0 at one."""
+    return NETWORK.near / (NETWORK.near + support)

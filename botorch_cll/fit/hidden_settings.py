@@ -1,0 +1,175 @@
+"""Settings of the hidden layer: a batch of them, drawn from a prior or near good ones."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import torch
+from botorch.exceptions.errors import UnsupportedError
+from torch import Tensor
+
+from botorch_cll.ensemble.fitted import upgrade_state
+from botorch_cll.settings import SearchSettings
+
+_NUM_TAILS = 3
+"""Constant, linear, quadratic."""
+
+
+@dataclass(frozen=True)
+class HiddenSettings:
+    """A batch of settings of the hidden layer.
+
+    Attributes:
+        log_length_scale: A `batch_shape x d`-dim tensor, in the unit cube's scale.
+        log_ridge: A `batch_shape x num_ridges`-dim tensor.
+        tail: A `batch_shape`-dim tensor, the degree of the polynomial tail: 0, 1 or 2.
+        additive: A `batch_shape`-dim boolean tensor: whether each center looks at one dimension
+            only.
+    """
+
+    log_length_scale: Tensor
+    log_ridge: Tensor
+    tail: Tensor
+    additive: Tensor
+
+    def map(self, function: Callable[[Tensor], Tensor]) -> HiddenSettings:
+        """The settings with a function applied to each tensor."""
+        return HiddenSettings(
+            function(self.log_length_scale),
+            function(self.log_ridge),
+            function(self.tail),
+            function(self.additive),
+        )
+
+    def __getitem__(self, index: Tensor) -> HiddenSettings:
+        """Some rows of a batch."""
+        return self.map(lambda values: values[index])
+
+    def __len__(self) -> int:
+        return len(self.tail)
+
+    def pick(self, index: Tensor) -> HiddenSettings:
+        """One setting for each entry of a `num x T`-dim tensor of rows.
+
+        Where the batch has a column per task, entry `t` is taken from column `t`.
+        """
+        column = torch.arange(index.shape[-1], device=index.device)
+        column = column.clamp(max=self.tail.shape[-1] - 1).expand_as(index)
+        return self.map(lambda values: values[index, column])
+
+    def join(self, other: HiddenSettings) -> HiddenSettings:
+        """These settings and then the others."""
+        return HiddenSettings(
+            torch.cat([self.log_length_scale, other.log_length_scale]),
+            torch.cat([self.log_ridge, other.log_ridge]),
+            torch.cat([self.tail, other.tail]),
+            torch.cat([self.additive, other.additive]),
+        )
+
+
+def known_settings(
+    state: Mapping[str, Tensor], input_scale: Tensor, num_ridges: int
+) -> HiddenSettings:
+    """The distinct settings of a fitted model, as another one would have them.
+
+    Args:
+        state: The `state_dict` of a fitted model.
+        input_scale: A `d`-dim tensor, the sides of the box of the model to be fitted.
+        num_ridges: How many ridge parameters that has.
+
+    Returns:
+        A `num x 1`-dim batch of settings, in the scale of the unit cube of that model.
+
+    Raises:
+        UnsupportedError: If the state is not of a fitted model of the same input dimension and
+            number of ridge parameters.
+    """
+    state, of_members = upgrade_state(state), "fitted.members."
+    names = ("network.log_length_scale", "log_ridge", "tail_degree", "network.additive")
+    needed = ["input_scale", *(of_members + name for name in names)]
+    missing = [name for name in needed if name not in state]
+    if missing:
+        not_fitted = "rows_fingerprint" in state and len(missing) == len(names)
+        raise UnsupportedError(
+            "Expected warm_start to be a fitted model of this package or its state_dict, got one "
+            + ("that is not fitted." if not_fitted else f"without {missing}.")
+        )
+    like = input_scale
+    box, log_scale, log_ridge, tail, additive = (state[name].to(like.device) for name in needed)
+    expected = (like.shape[-1], num_ridges)
+    if (log_scale.shape[-1], log_ridge.shape[-1]) != expected:
+        raise UnsupportedError(
+            "Expected warm_start with (input dimension, ridge parameters) = "
+            f"{expected}, got {(log_scale.shape[-1], log_ridge.shape[-1])}."
+        )
+    log_scale = log_scale.to(like) + (box.to(like) / like).log()
+    columns = [
+        log_scale,
+        *(values.to(like) for values in (log_ridge, tail[..., None], additive[..., None])),
+    ]
+    distinct = torch.cat(columns, dim=-1).flatten(0, 1).unique(dim=0).unsqueeze(1)
+    log_scale, log_ridge, tail, additive = distinct.split([*expected, 1, 1], dim=-1)
+    return HiddenSettings(
+        log_scale, log_ridge, tail.squeeze(-1).long(), additive.squeeze(-1).bool()
+    )
+
+
+def draw_settings(
+    num: int, num_ridges: int, search: SearchSettings, generator: torch.Generator, like: Tensor
+) -> HiddenSettings:
+    """Draw settings from the prior.
+
+    Length scales are log-uniform around `sqrt(d / 6)`, the root mean square distance per dimension
+    of two uniform points of the unit cube times `sqrt(d)`, with a normal factor per dimension.
+    Additive settings are around `sqrt(1 / 6)`; with one dimension none is. Ridge parameters are
+    log-uniform; the degree of the tail is uniform.
+
+    Args:
+        num: The number of settings.
+        num_ridges: The number of ridge parameters.
+        search: The ranges.
+        generator: The source of random numbers.
+        like: A `n x d`-dim tensor of the dtype and device wanted.
+
+    Returns:
+        A `num x 1`-dim batch of settings.
+    """
+
+    def uniform(size: int, low: float, high: float) -> Tensor:
+        unit = torch.rand(num, 1, size, generator=generator, dtype=torch.double)
+        return low + (high - low) * unit
+
+    dim = like.shape[-1]
+    factor = torch.randn(num, 1, dim, generator=generator, dtype=torch.double)
+    additive = (uniform(1, 0.0, 1.0) < search.additive_share) & (dim > 1)
+    looked_at = torch.where(additive, 1.0, additive.new_full((), dim, dtype=torch.double))
+    center = 0.5 * (looked_at / 6.0).log()
+    log_scale = center + uniform(1, *search.log_scale_range) + search.log_scale_std * factor
+    return HiddenSettings(
+        log_scale.to(like),
+        uniform(num_ridges, *map(math.log, search.ridge_range)).to(like),
+        torch.randint(_NUM_TAILS, (num, 1), generator=generator).to(like.device),
+        additive.squeeze(-1).to(like.device),
+    )
+
+
+def move_settings(
+    settings: HiddenSettings, search: SearchSettings, generator: torch.Generator
+) -> HiddenSettings:
+    """Settings near given ones: a step in all length scales, one in each, one in the ridge.
+
+    Where the batch has a column per task, all tasks take the same steps.
+    """
+
+    def normal(like: Tensor, size: int) -> Tensor:
+        steps = torch.randn(len(settings), 1, size, generator=generator, dtype=torch.double)
+        return steps.to(like)
+
+    scale, ridge = settings.log_length_scale, settings.log_ridge
+    step = search.move * (normal(scale, scale.shape[-1]) + 0.5 * normal(scale, 1))
+    low, high = map(math.log, search.ridge_range)
+    ridge = ridge + search.ridge_move * normal(ridge, ridge.shape[-1])
+    ridge = ridge.clamp(low, high + math.log(10.0))
+    return replace(settings, log_length_scale=scale + step, log_ridge=ridge)

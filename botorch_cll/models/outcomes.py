@@ -1,0 +1,84 @@
+"""The scale on which the tasks are modelled, and the way there and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from botorch.models.transforms.outcome import OutcomeTransform
+from torch import Tensor
+
+from botorch_cll.models.checks import check_finite
+from botorch_cll.models.tasks import TaskLayout
+
+
+@dataclass(frozen=True)
+class OutcomeScale:
+    """The scale of the transformed outcomes of all tasks.
+
+    Attributes:
+        transform: The outcome transform; `None` if outcomes are modelled as they are.
+        tasks: The tasks.
+        is_long: Whether the transform was made for a single column of the targets of all tasks.
+    """
+
+    transform: OutcomeTransform | None
+    tasks: TaskLayout
+    is_long: bool
+
+    @property
+    def is_affine(self) -> bool:
+        """Whether Gaussians on this scale are Gaussians on that of the targets."""
+        return self.transform is None or self.transform._is_linear
+
+    def learn(self, Y: Tensor, Yvar: Tensor | None, X: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Fit the transform to training data and apply it, to NaN as well.
+
+        Args:
+            Y: A `n x T`-dim tensor of targets; if `is_long` a `n x 1`-dim one.
+            Yvar: A tensor of that shape of noise variances, or `None`.
+            X: A `n x d`-dim tensor of transformed inputs.
+
+        Raises:
+            InputDataError: If a target has no finite value on this scale.
+        """
+        if self.transform is None:
+            return Y, Yvar
+        missing = Y.isnan()
+        # A task without data has no scale that a transform could learn; the other tasks' stands in.
+        Y = torch.where(missing.all(0), Y.nanmean(1, keepdim=True), Y)
+        self.transform.train()
+        Y, Yvar = self.transform(Y, Yvar, X)
+        self.transform.eval()
+        check_finite(Y, missing)
+        return Y.masked_fill(missing, torch.nan), Yvar
+
+    def apply(self, Y: Tensor, X: Tensor) -> Tensor:
+        """Bring targets of all tasks at transformed inputs to this scale."""
+        return Y if self.transform is None else self._map(self.transform, Y, X)
+
+    def invert(self, Y: Tensor, X: Tensor) -> Tensor:
+        """Bring values of all tasks back into the scale of the targets."""
+        return Y if self.transform is None else self._map(self.transform.untransform, Y, X)
+
+    def invert_moments(self, mean: Tensor, std: Tensor, X: Tensor) -> tuple[Tensor, Tensor]:
+        """Bring means and standard deviations into the scale of the targets.
+
+        The latter by the symmetric difference: exact for affine transforms, to first order for
+        others.
+        """
+        if self.transform is None:
+            return mean, std
+        upper, lower = self.invert(mean + std, X), self.invert(mean - std, X)
+        return self.invert(mean, X), 0.5 * (upper - lower).abs()
+
+    def _map(self, transform: Any, Y: Tensor, X: Tensor) -> Tensor:
+        if not self.is_long:
+            return transform(Y, X=X)[0]
+        bare = self.tasks.without_task(X)
+        columns = [
+            transform(Y[..., [i]], X=self.tasks.with_task(bare, task))[0]
+            for i, task in enumerate(self.tasks.values)
+        ]
+        return torch.cat(columns, dim=-1)
