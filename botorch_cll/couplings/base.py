@@ -235,7 +235,7 @@ class RowUpdate:
     @classmethod
     def of(cls, network: RBFNetwork, rows: AddedRows) -> RowUpdate:
         """The update of networks by rows."""
-        batch = rows.batch_shape
+        batch, num_tasks = rows.batch_shape, rows.Y.shape[-1]
         # Where only the targets differ over leading dimensions, the rows are worked on once.
         lead = len(batch) - len(rows.X.shape[:-2])
         weight_varies = any(size > 1 for size in rows.row_weight.shape[:-2][:lead])
@@ -244,14 +244,14 @@ class RowUpdate:
         sets = batch[lead:]
         X = rows.X.expand(*sets, -1, -1).flatten(0, -3) if sets else rows.X.unsqueeze(0)
         weight = rows.row_weight.view(rows.row_weight.shape[-(len(sets) + 2) :])
-        weight = weight.expand(*sets, *rows.Y.shape[-2:]).reshape(*X.shape[:2], -1).movedim(-1, 0)
-        Y = rows.Y.reshape(math.prod(batch[:lead]), *X.shape[:2], rows.Y.shape[-1])
+        weight = weight.expand(*sets, *rows.Y.shape[-2:]).reshape(*X.shape[:2], num_tasks)
+        Y = rows.Y.reshape(math.prod(batch[:lead]), *X.shape[:2], num_tasks)
         phi = network.features(X.flatten(0, 1)).unflatten(-2, X.shape[:2])
         shape = (*batch, *network.weight.shape)
         return cls(
             phi=phi,
             Y=Y.movedim(-1, 0).movedim(1, -1),
-            row_weight=weight,
+            row_weight=weight.movedim(-1, 0),
             fitted=(phi @ network.weight[:, :, None, :, None]).squeeze(-1),
             old=network.weight.expand(shape),
             as_weights=lambda change: change.movedim((-1, 2), (0, 1)).reshape(shape),

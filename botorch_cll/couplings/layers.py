@@ -131,7 +131,7 @@ def _share_left(preliminary: Tensor, final: Tensor, least: float) -> Tensor:
     Returns:
         A `B x k x T`-dim tensor; 1 for a single member.
     """
-    if final.shape[1] == 1:
+    if final.shape[1] == 1 or final.numel() == 0:
         return torch.ones_like(final[:, 0])
     tiny = torch.finfo(final.dtype).tiny
     share = (final.var(1) + tiny) / (preliminary.var(1) + tiny)

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from botorch_cll.models.data import TaskData
-from botorch_cll.models.left_out import left_out_moments
 
+from botorch_cll.data.task_data import TaskData
+from botorch_cll.ensemble.calibration import left_out_moments
 from botorch_cll.fit.calibration import fit_variances
+from botorch_cll.settings import CalibrationSettings
 
 NAN = float("nan")
 
@@ -32,9 +33,9 @@ def synthetic(
 
 def fit(predictions, trusted, Y, Yvar, remote=None):
     data = TaskData(X=Y.new_zeros(len(Y), 1), Y=Y, Yvar=Yvar)
-    mean, variance, used = left_out_moments(predictions, trusted)
-    remote = torch.zeros_like(mean) if remote is None else remote
-    return fit_variances(mean, variance, remote, used, data)
+    mean, variance, used = left_out_moments(predictions.mT, trusted.mT)
+    remote = torch.zeros_like(mean) if remote is None else remote.T
+    return fit_variances(mean, variance, remote, used, data, CalibrationSettings())
 
 
 def calibrate(predictions, trusted, Y, Yvar):
@@ -201,10 +202,12 @@ def test_few_errors_are_taken_for_too_small():
 
 def test_the_fewer_the_errors_the_more_the_variances_grow():
     Y = torch.tensor([1.0, -1.0], dtype=torch.double).repeat(10).unsqueeze(-1)
-    data, zero = TaskData(X=Y, Y=Y, Yvar=None), torch.zeros_like(Y)
+    data, zero = TaskData(X=Y, Y=Y, Yvar=None), torch.zeros_like(Y.T)
     noise = {
         # All errors are one, so that all fits are the same but for their number.
-        n: fit_variances(zero, zero, zero, torch.arange(20).unsqueeze(-1) < n, data)[2].item()
+        n: fit_variances(
+            zero, zero, zero, torch.arange(20).unsqueeze(0) < n, data, CalibrationSettings()
+        )[2].item()
         for n in range(1, 21)
     }
     for n in range(1, 20):

@@ -31,9 +31,9 @@ def fit(model, num_steps: int, **options):
 
 def training_loss(model) -> torch.Tensor:
     """Mean squared error of every restart and task in the standardized scale."""
-    outputs = model.network(model.data.X)
-    if model.correlation is not None:
-        outputs = model.correlation(outputs)
+    outputs = model.fitted.members.network(model.data.X)
+    if model.fitted.layer is not None:
+        outputs = model.fitted.layer(outputs)
     return (outputs - model.data.Y).square().mean(1)
 
 
@@ -67,7 +67,7 @@ def test_every_step_is_one_of_adam():
         assert 0.009 < (after - before).abs().max() < 0.0102
     # The first step goes downhill: finite differences of the summed loss agree in sign.
     fit(model, 0)
-    parameter = model.network.weight
+    parameter = model.fitted.members.network.weight
     moved = first[2] - start[2]
     for index in [(0, 0, 0), (1, 1, 3), (2, 0, 8)]:
         losses = []
@@ -83,15 +83,15 @@ def test_all_parameters_are_trained():
     start = [p.clone() for p in fit(model, 0).parameters()]
     names = [name for name, _ in model.named_parameters()]
     trained = [p.clone() for p in fit(model, 3).parameters()]
-    assert any(name.startswith("correlation") for name in names)
+    assert any(name.startswith("fitted.layer") for name in names)
     for name, before, after in zip(names, start, trained, strict=True):
         assert (before != after).any(), name
 
 
 def test_training_starts_from_unconnected_tasks():
     model = fit(make_model(correlation_layers=(8,)), 0)
-    outputs = model.network(model.data.X)
-    assert torch.equal(model.correlation(outputs), outputs)
+    outputs = model.fitted.members.network(model.data.X)
+    assert torch.equal(model.fitted.layer(outputs), outputs)
 
 
 def test_rows_that_a_restart_is_not_given_play_no_part():
@@ -146,13 +146,13 @@ def test_callback_sees_the_model_before_and_after_every_step():
     seen = []
 
     def record(step, model):
-        seen.append((step, model.network.weight.detach().clone()))
+        seen.append((step, model.fitted.members.network.weight.detach().clone()))
 
     model = fit(make_model(), 3, callback=record)
     assert [step for step, _ in seen] == [0, 1, 2, 3]
     for step, weight in seen:
-        assert torch.equal(weight, fit(make_model(), step).network.weight)
-    assert torch.equal(model.network.weight, seen[-1][1])
+        assert torch.equal(weight, fit(make_model(), step).fitted.members.network.weight)
+    assert torch.equal(model.fitted.members.network.weight, seen[-1][1])
 
 
 @pytest.mark.parametrize("count", [20, 5], ids=["complete", "few rows of one task"])
@@ -167,9 +167,10 @@ def test_a_shared_hidden_layer_is_trained_as_one(count):
 
     model = fit(start(), 0)
     X, Y, observed = model.data.X, model.data.Y, model.data.observed
-    centers = model.network.centers[:, :1].detach().clone().requires_grad_(True)
-    scale = model.network.log_length_scale[:, :1].detach().clone().requires_grad_(True)
-    weight = model.network.weight.detach().clone().requires_grad_(True)
+    network = model.fitted.members.network
+    centers = network.centers[:, :1].detach().clone().requires_grad_(True)
+    scale = network.log_length_scale[:, :1].detach().clone().requires_grad_(True)
+    weight = network.weight.detach().clone().requires_grad_(True)
     optimizer = torch.optim.Adam([centers, scale, weight], lr=0.02)
     for _ in range(20):
         z = (X.unsqueeze(-2) - centers.unsqueeze(-3)) / scale.exp()[..., None, None, :]
@@ -180,11 +181,11 @@ def test_a_shared_hidden_layer_is_trained_as_one(count):
         error = (Y - outputs).where(observed, 0.0).square()
         (error.sum(1) / observed.sum(0)).sum().backward()
         optimizer.step()
-    shared = fit(start(), 20, share_hidden_layer=True).network
+    shared = fit(start(), 20, share_hidden_layer=True).fitted.members.network
     torch.testing.assert_close(shared.centers, centers.detach().expand(-1, 2, -1, -1))
     torch.testing.assert_close(shared.log_length_scale, scale.detach().expand(-1, 2, -1))
     torch.testing.assert_close(shared.weight, weight.detach())
-    own = fit(start(), 20).network
+    own = fit(start(), 20).fitted.members.network
     assert not torch.allclose(own.centers[:, 0], own.centers[:, 1])
 
 
@@ -206,7 +207,7 @@ def test_intervals_and_noise_are_those_of_rows_not_seen():
     z = (at + noise - posterior.mean) / posterior.variance.sqrt()
     assert (z.abs() < 1.96).double().mean() > 0.88
     left_out = model.loo()
-    seen = (~model.bags).sum(0) < 2
+    seen = ((~model.fitted.members.bags).sum(0) < 2).T
     assert torch.equal(left_out.mean.isnan(), seen[model._row.view(60, 2)[:, 0]])
     error = (left_out.mean - model.train_Y).square()
     assert (error.nanmean(0) > 0.7).all()
@@ -217,5 +218,5 @@ def test_without_rows_not_seen_there_is_a_warning_and_the_usual_noise():
     with pytest.warns(InputDataWarning, match=r"got none of tasks \[0, 1\]"):
         fit(model, 100, sample_fraction=1.0)
     torch.testing.assert_close(model.noise, torch.ones(2).double())
-    torch.testing.assert_close(model.inflation, torch.ones(2).double())
+    torch.testing.assert_close(model.fitted.inflation, torch.ones(2).double())
     assert model.loo().mean.isnan().all()

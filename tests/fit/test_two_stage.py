@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 import torch
-from botorch_cll.models.blocks import noise_weights
 
-from botorch_cll.fit import TwoStageOptions, fit_rbf_ensemble, two_stage
-from botorch_cll.fit.search import Settings
-from botorch_cll.fit.two_stage import score_size
+from botorch_cll.couplings import layers
+from botorch_cll.data.blocks import noise_weights
+from botorch_cll.fit import TwoStageOptions, fit_rbf_ensemble
+from botorch_cll.fit import search as fit_search
+from botorch_cll.fit.hidden_settings import HiddenSettings
 from botorch_cll.models import MultiRBFCorrelationModel, SingleRBFModel
-from botorch_cll.models.ensemble import TAIL_RIDGE
+from botorch_cll.settings import NETWORK, SearchSettings
 from botorch_cll.test_functions import ShiftedTasks
 
 NAN = float("nan")
@@ -41,7 +42,7 @@ def test_output_weights_are_ridge_regressions(n, num_restarts, num_centers, nois
     noise = {"train_Yvar": rand(n, 2, seed=1)} if noisy else {}
     model = make_model(n, num_restarts, num_centers, correlation_layers=None, **noise)
     fit_rbf_ensemble(model, options=ALL_ROWS)
-    data, network = model.data, model.network
+    data, network = model.data, model.fitted.members.network
     for s, t in [(0, 0), (1, 1), (num_restarts - 1, 0)]:
         single = (network.centers[s, t], network.log_length_scale[s, t].exp(), network.weight[s, t])
         centers, length_scale, weight = (part.numpy() for part in single)
@@ -57,11 +58,12 @@ def test_output_weights_are_ridge_regressions(n, num_restarts, num_centers, nois
         np.testing.assert_allclose(over[:K], ridge * weight[:K], atol=1e-6 * scale)
         for column in range(K, len(weight)):
             if abs(weight[column]) > 1e-5:
-                assert over[column] == pytest.approx(TAIL_RIDGE * weight[column], abs=1e-6 * scale)
+                expected = NETWORK.tail_ridge * weight[column]
+                assert over[column] == pytest.approx(expected, abs=1e-6 * scale)
 
 
 def test_restarts_differ_in_centers_and_weights():
-    network = fit_rbf_ensemble(make_model(40, num_restarts=12)).network
+    network = fit_rbf_ensemble(make_model(40, num_restarts=12)).fitted.members.network
     for parameter in (network.centers, network.weight):
         for s in range(11):
             assert not torch.equal(parameter[s], parameter[s + 1])
@@ -93,15 +95,15 @@ def test_rows_that_a_restart_is_not_given_play_no_part():
 def searched(monkeypatch):
     """Score settings by a function of them and the rows' inputs; return the batches scored."""
 
-    def search(errors) -> list[Settings]:
+    def search(errors) -> list[HiddenSettings]:
         batches = []
 
-        def score_settings(model, X, blocks, settings, centers):
+        def score_settings(coupling, X, blocks, settings, centers):
             batches.append(settings)
-            x = X[blocks.index].expand(model.num_tasks, -1, -1)
+            x = X[blocks.per_task().index]
             return errors(settings, x).expand(len(settings), *x.shape[:-1])
 
-        monkeypatch.setattr(two_stage, "score_settings", score_settings)
+        monkeypatch.setattr(fit_search, "score_settings", score_settings)
         return batches
 
     return search
@@ -118,9 +120,10 @@ def test_a_restart_draws_a_setting_that_is_good_on_its_own_rows(searched):
 
     batches = searched(errors)
     options = TwoStageOptions(sample_fraction=0.3, num_initial=2, num_rounds=0, half_rows=0.0)
-    network = fit_rbf_ensemble(model, options=options).network
+    members = fit_rbf_ensemble(model, options=options).fitted.members
+    network, bags = members.network, members.bags[:, 0]
     left = model.data.X[:, 0] <= middle
-    majority = model.bags[:, left, 0].sum(1) - model.bags[:, ~left, 0].sum(1)
+    majority = bags[:, left].sum(1) - bags[:, ~left].sum(1)
     is_clear = majority.abs() > 6
     assert is_clear.sum() > 8
     is_first = (network.log_length_scale[:, 0] == batches[0].log_length_scale[0]).all(-1)
@@ -139,7 +142,7 @@ def test_new_settings_descend_from_the_best_of_each_task(searched):
 
 
 def test_centers_lie_in_the_box_of_the_data():
-    centers = fit_rbf_ensemble(make_model(40)).network.centers
+    centers = fit_rbf_ensemble(make_model(40)).fitted.members.network.centers
     assert centers.shape == (4, 2, 8, 3)
     assert ((centers >= 0) & (centers <= 1)).all()
 
@@ -149,7 +152,7 @@ def test_a_task_with_fewer_rows_than_centers_has_others_drawn_for_every_restart(
     Y = smooth(X)
     Y[5:, 1] = NAN
     model = SingleRBFModel(X, Y, num_restarts=4, num_centers=20, missing="mask")
-    centers = fit_rbf_ensemble(model).network.centers
+    centers = fit_rbf_ensemble(model).fitted.members.network.centers
     for task in (0, 1):
         first, *others = centers[:, task]
         for other in others:
@@ -163,7 +166,7 @@ def test_a_task_with_fewer_rows_than_centers_has_others_drawn_for_every_restart(
 @pytest.mark.parametrize("n", [3, 6])
 def test_fewer_rows_than_centers_make_fewer_centers(n):
     model = fit_rbf_ensemble(make_model(n, num_centers=40))
-    assert 2 <= model.network.centers.shape[-2] <= n
+    assert 2 <= model.fitted.members.network.centers.shape[-2] <= n
     assert model.posterior(rand(5, 3)).mean.isfinite().all()
 
 
@@ -189,7 +192,7 @@ def test_a_task_of_few_rows_has_its_layer_beside_many_thousands_of_another():
     covered = []
     for seed in range(4):
         model = fit_rbf_ensemble(MultiRBFCorrelationModel(X, Y, missing="mask", seed=seed))
-        assert model.data.observed[model.left_out_rows].sum(0).tolist() == [1985, 15]
+        assert model.data.observed[model.fitted.left_out_rows].sum(0).tolist() == [1985, 15]
         posterior = model.posterior(at, observation_noise=True)
         error = posterior.mean[:, 1] - rough(at)[:, 1]
         # Without the layer it is some 0.5.
@@ -203,16 +206,16 @@ def test_calibration_is_of_the_layer_as_the_ensemble_keeps_it(monkeypatch):
     X = rand(30, 3)
     plain = fit_rbf_ensemble(MultiRBFCorrelationModel(X, smooth(X), correlation_layers=None))
 
-    def keep_none(layer, residual, added, weight):
+    def keep_none(layer, residual, added, weight, settings):
         for parameter in layer.parameters():
             parameter.data.zero_()
         return torch.zeros_like(residual[0])
 
     whole = fit_rbf_ensemble(MultiRBFCorrelationModel(X, smooth(X)))
-    monkeypatch.setattr(two_stage, "shrink_layer", keep_none)
+    monkeypatch.setattr(layers, "shrink_layer", keep_none)
     model = fit_rbf_ensemble(MultiRBFCorrelationModel(X, smooth(X)))
-    torch.testing.assert_close(model.left_out, plain.left_out)
-    assert (whole.left_out - plain.left_out).abs().max() > 1e-3
+    torch.testing.assert_close(model.fitted.left_out, plain.fitted.left_out)
+    assert (whole.fitted.left_out - plain.fitted.left_out).abs().max() > 1e-3
 
 
 def test_a_task_of_few_rows_is_searched_as_well_beside_one_of_many():
@@ -286,7 +289,7 @@ def test_options(options):
 def test_settings_are_scored_on_more_rows_and_centers_where_there_are_more(
     num_rows: int, num_centers: int, expected: tuple[int, int]
 ) -> None:
-    assert score_size(num_rows, num_centers) == expected
+    assert SearchSettings().score_size(num_rows, num_centers) == expected
 
 
 def test_many_rows_are_made_use_of() -> None:

@@ -5,8 +5,8 @@ import torch
 from botorch.exceptions.errors import UnsupportedError
 from botorch.models import SingleTaskGP
 
-from botorch_cll.fit import GradientOptions, TwoStageOptions, fit_rbf_ensemble, search, two_stage
-from botorch_cll.fit.search import settings_of
+from botorch_cll.fit import GradientOptions, TwoStageOptions, fit_rbf_ensemble, search
+from botorch_cll.fit.hidden_settings import known_settings
 from botorch_cll.models import (
     MultiRBFCorrelationModel,
     RegularizedMultiTaskRBFModel,
@@ -26,12 +26,19 @@ def scored(monkeypatch):
     """The batches of settings that a search scores."""
     batches = []
 
-    def score_settings(model, X, blocks, settings, centers):
-        batches.append(settings)
-        return search.score_settings(model, X, blocks, settings, centers)
+    score = search.score_settings
 
-    monkeypatch.setattr(two_stage, "score_settings", score_settings)
+    def score_settings(coupling, X, blocks, settings, centers):
+        batches.append(settings)
+        return score(coupling, X, blocks, settings, centers)
+
+    monkeypatch.setattr(search, "score_settings", score_settings)
     return batches
+
+
+def settings_of(previous, model):
+    """The settings of a fitted model, as another one would have them."""
+    return known_settings(previous.state_dict(), model.input_scale, model.coupling.num_ridges)
 
 
 @EVERY_MODEL
@@ -55,7 +62,7 @@ def test_additive_settings_stay_additive():
     X = rand(40, 2)
     Y = torch.stack([(6 * X[:, 0]).sin() + (5 * X[:, 1]).cos(), (6 * X[:, 0]).sin()], dim=-1)
     previous = fit(MultiRBFCorrelationModel, X, Y, num_restarts=16)
-    network = previous.network
+    network = previous.fitted.members.network
     assert network.additive.any()
     known = settings_of(previous, MultiRBFCorrelationModel(X, Y))
     of = {
@@ -76,7 +83,7 @@ def test_settings_keep_their_meaning_in_another_box():
     X_new = torch.cat([X[:1] * 0 + X.amin(0), corners[1:], X.amin(0) + 0.1 * rand(5, 2)])
     model = MultiRBFCorrelationModel(X_new, tasks(X_new))
     torch.testing.assert_close(model.input_scale, stretch * previous.input_scale)
-    natural = previous.network.log_length_scale.exp() * previous.input_scale
+    natural = previous.fitted.members.network.log_length_scale.exp() * previous.input_scale
     found = settings_of(previous, model).log_length_scale.exp().squeeze(1) * model.input_scale
     for scale in natural.flatten(0, 1):
         assert (found - scale).abs().sum(-1).min() < 1e-9

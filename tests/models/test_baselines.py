@@ -7,6 +7,7 @@ import pytest
 import torch
 from botorch.exceptions.errors import UnsupportedError
 
+from botorch_cll.couplings import NormalEquations, SharedWeights
 from botorch_cll.fit import GradientOptions, TwoStageOptions, fit_rbf_ensemble
 from botorch_cll.models import RegularizedMultiTaskRBFModel, SingleRBFModel
 
@@ -52,7 +53,7 @@ def test_single_rbf_has_centers_where_a_task_was_observed():
     Y[left, 1] = Y[~left, 0] = NAN
     model = fit(SingleRBFModel, X, Y, missing="mask")
     low, high = X.amin(0), X.amax(0)
-    centers = low + (high - low) * model.network.centers
+    centers = low + (high - low) * model.fitted.members.network.centers
     assert (centers[:, 0, :, 0] < 0.5).all()
     assert (centers[:, 1, :, 0] >= 0.5).all()
 
@@ -76,7 +77,7 @@ def test_regularized_weights_minimise_the_documented_objective(lambda_1, lambda_
         missing="mask",
         outcome_transform=None,
     )
-    data, network = model.data, model.network
+    data, network = model.data, model.fitted.members.network
     assert torch.equal(network.centers[:, 0], network.centers[:, 1])
     assert torch.equal(network.log_length_scale[:, 0], network.log_length_scale[:, 1])
     for s in range(6):
@@ -127,13 +128,15 @@ def test_a_heavy_shared_penalty_separates_the_tasks():
     options = {"lambda_1": 0.02, "outcome_transform": None}
 
     def weights(Y: torch.Tensor, lambda_2: float) -> torch.Tensor:
-        model = RegularizedMultiTaskRBFModel(X, Y, num_restarts=4, lambda_2=lambda_2, **options)
         phi = rand(20, 6, seed=6)
-        ridge = torch.ones(2, 2, dtype=torch.double)
-        included = torch.ones(2, 6, dtype=torch.bool)
-        gram = (phi.T @ phi).expand(2, -1, -1)
-        moment = (phi.T @ Y[:20]).T.unsqueeze(-1)
-        return model.solve_output_weights(gram, moment, ridge, included).weight[0]
+        equations = NormalEquations(
+            gram=(phi.T @ phi).expand(2, -1, -1),
+            moment=(phi.T @ Y[:20]).T.unsqueeze(-1),
+            ridge=torch.ones(2, 2, dtype=torch.double),
+            included=torch.ones(2, 6, dtype=torch.bool),
+            num_tail=5,
+        )
+        return SharedWeights(lambda_1=0.02, lambda_2=lambda_2).solve(equations).weight[0]
 
     torch.testing.assert_close(weights(first, 1e9), weights(second, 1e9), atol=1e-6, rtol=0.0)
     assert (weights(first, 1e-2) - weights(second, 1e-2)).abs().max() > 1e-3
@@ -148,8 +151,7 @@ def test_penalties_left_open_are_chosen():
     model = fit(RegularizedMultiTaskRBFModel, X, related, num_centers=20)
     error = (model.posterior(at).mean - two_tasks(at)).square().mean(0).sqrt()
     assert (error < 0.3 * two_tasks(at).std(0)).all()
-    assert model.lambda_1 is None
-    assert model.lambda_2 is None
+    assert model.coupling == SharedWeights()
 
 
 @pytest.mark.parametrize("name", ["lambda_1", "lambda_2"])

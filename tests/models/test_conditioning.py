@@ -1,6 +1,7 @@
 """Conditioning on further observations, against solving anew for the output weights."""
 
 import copy
+import dataclasses
 import functools
 
 import pytest
@@ -17,14 +18,16 @@ from botorch.exceptions.errors import (
 from botorch.models.transforms import Log, Normalize
 from botorch.sampling.normal import SobolQMCNormalSampler
 
+from botorch_cll.couplings import CorrelationLayers, IndependentTasks
+from botorch_cll.ensemble import Members
 from botorch_cll.fit import GradientOptions, fit_rbf_ensemble
 from botorch_cll.models import MultiRBFCorrelationModel
-from botorch_cll.models.ensemble import TAIL_RIDGE
+from botorch_cll.settings import NETWORK
 
 from support.ensembles import EVERY_MODEL, MODELS, NAN, fit, fitted, moments, rand, tasks
 
 
-def weights_by_hand(model, X, Y, Yvar=None):
+def weights_by_hand(model, X, Y):
     """The output weights of a fit to old and new rows with everything else held fixed.
 
     The bags of the old rows are those of the fit; every member sees all new rows.
@@ -32,26 +35,22 @@ def weights_by_hand(model, X, Y, Yvar=None):
     larger = type(model)(
         torch.cat([model.train_X, X]),
         torch.cat([model.train_Y, Y]),
-        None if Yvar is None else torch.cat([model.train_Yvar, Yvar]),
         missing="mask",
-        num_restarts=model.num_restarts,
-        num_centers=model.num_centers,
-        **({"correlation_layers": None} if hasattr(model, "_correlation_layers") else {}),
         outcome_transform=None,
     )
     old, new = model.data, larger.data
-    scaler = model.outcome_transform
-    Y_all = scaler(larger.train_Y)[0]
-    larger.input_offset, larger.input_scale = model.input_offset, model.input_scale
-    larger._rows_Y = scaler(new.Y)[0]
-    larger.bags = torch.ones(model.num_restarts, *new.Y.shape, dtype=torch.bool)
+    inputs = (larger._rows_X - model.input_offset) / model.input_scale
+    data = dataclasses.replace(new, X=inputs, Y=model.outcome_transform(new.Y)[0])
+    bags = torch.ones(model.num_restarts, *new.Y.T.shape, dtype=torch.bool)
+    members = model.fitted.members
     for row in range(len(old.X)):
-        match = (larger.data.X - old.X[row]).abs().sum(-1) < 1e-12
-        larger.bags[:, match] = model.bags[:, [row]]
-    assert Y_all.shape[-1] == model.num_tasks
-    for name in ("network", "log_ridge", "tail_degree"):
-        setattr(larger, name, getattr(model, name))
-    return larger.solution().weight.squeeze(-1)
+        match = (inputs - old.X[row]).abs().sum(-1) < 1e-12
+        bags[..., match] = members.bags[..., [row]]
+    with_bags = Members(members.network, members.log_ridge, members.tail_degree, bags)
+    coupling = model.coupling
+    if isinstance(coupling, CorrelationLayers):
+        coupling = IndependentTasks()
+    return with_bags.solve(coupling, data).weight.squeeze(-1)
 
 
 @pytest.mark.parametrize("name", ["no_layer", "single", "regularized"])
@@ -64,19 +63,19 @@ def test_weights_are_those_of_a_fit_to_all_rows(name, masked):
         new_Y[0, 0] = new_Y[2, 1] = NAN
     conditioned = model.condition_on_observations(new_X, new_Y)
     expected = weights_by_hand(model, new_X, new_Y)
-    found = conditioned._added_weight.squeeze(-1)
+    found = conditioned._conditioned.weight.squeeze(-1)
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
-    assert (found - model.network.weight).abs().max() > 1e-3
+    assert (found - model.fitted.members.network.weight).abs().max() > 1e-3
 
 
 def members_after_one_row(model, x, y):
     """Final outputs at `x` after one row there, task by task from the rule in the docstring."""
-    phi = model.network.features(model._to_unit_cube(x))
-    factor = model.solution().factor
+    phi = model.fitted.members.network.features(model._to_unit_cube(x))
+    factor = model.fitted.members.solve(model.coupling, model.data).factor
     gram = factor @ factor.mT
     leverage = (phi @ torch.linalg.solve(gram, phi.mT))[..., 0, 0]
-    p = (phi @ model.network.weight.unsqueeze(-1))[..., 0, 0]
-    layer = model.correlation
+    p = (phi @ model.fitted.members.network.weight.unsqueeze(-1))[..., 0, 0]
+    layer = model.fitted.layer
     final = layer(p.unsqueeze(-2)).squeeze(-2)
     h = leverage * (final.var(0) / p.var(0)).clamp(max=1.0)
     gain = (h / (1 + h)).where(~y.isnan(), 0.0)
@@ -104,28 +103,29 @@ def fitted_to_few(name: str):
 @pytest.mark.parametrize("missing", [None, 0, 1], ids=["complete", "first", "second"])
 def test_behind_a_layer_final_outputs_take_in_what_is_new_to_them(name, make, missing):
     model = make(name)
-    assert (model.correlation.weights[-1].abs() > 1e-3).any()
+    assert (model.fitted.layer.weights[-1].abs() > 1e-3).any()
     x = rand(1, 2, seed=5)
     Y = model.posterior(x).mean + tasks(rand(18, 2)).std(0)
     y = model.outcome_transform(Y)[0][0]
     if missing is not None:
         Y[0, missing] = y[missing] = NAN
     conditioned = model.condition_on_observations(x, Y)
-    found = conditioned.mixed_outputs(model._to_unit_cube(x))[0].squeeze(-2)
+    found = conditioned._conditioned.outputs(model._to_unit_cube(x))[0].squeeze(-2)
     torch.testing.assert_close(found, members_after_one_row(model, x, y), rtol=1e-6, atol=1e-8)
 
 
 def test_a_layer_that_does_nothing_makes_no_difference():
     X = rand(16, 2)
     model = fit(MODELS["linear_layer"], X, tasks(X))
-    for parameter in model.correlation.parameters():
+    for parameter in model.fitted.layer.parameters():
         parameter.data.zero_()
     new_X, new_Y = rand(3, 2, seed=5), tasks(rand(3, 2, seed=5)) + 0.5
     expected = weights_by_hand(model, new_X, new_Y)
     conditioned = model.condition_on_observations(new_X, new_Y)
     at = model._to_unit_cube(rand(7, 2, seed=6))
-    by_hand = model.network.outputs_and_support(at, expected.unsqueeze(-1))[0].squeeze(-1)
-    torch.testing.assert_close(conditioned.mixed_outputs(at)[0], by_hand, rtol=1e-5, atol=1e-6)
+    network, found = model.fitted.members.network, conditioned._conditioned.outputs(at)[0]
+    by_hand = network.outputs_and_support(at, expected.unsqueeze(-1))[0].squeeze(-1)
+    torch.testing.assert_close(found, by_hand, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("layers", [(), (4,)], ids=["linear", "two layers"])
@@ -245,19 +245,20 @@ def test_known_noise_of_new_rows_weighs_like_that_of_old_ones():
     conditioned = model.condition_on_observations(new_X, new_Y, noise=noise)
     data = model.data
     weight = 1 / (0.05 + noise) / (1 / (0.05 + Yvar / scale)).mean(0)
-    phi_new = model.network.features(model._to_unit_cube(new_X))
-    phi = model.network.features(data.X)
+    phi_new = model.fitted.members.network.features(model._to_unit_cube(new_X))
+    phi = model.fitted.members.network.features(data.X)
     old_weight = (1 / (0.05 + data.Yvar)) / (1 / (0.05 + data.Yvar)).mean(0)
-    w = torch.cat([(old_weight * model.bags).movedim(-1, 1), weight.T.expand(6, 2, 1)], dim=-1)
+    seen = old_weight.T * model.fitted.members.bags
+    w = torch.cat([seen, weight.T.expand(6, 2, 1)], dim=-1)
     phi = torch.cat([phi, phi_new], dim=-2)
     Y = torch.cat([data.Y, (new_Y - model.outcome_transform.means) / scale.sqrt()])
-    solution = model.solution()
+    solution = model.fitted.members.solve(model.coupling, model.data)
     gram_old = (phi[:, :, :-1] * w[..., :-1, None]).mT @ phi[:, :, :-1]
     regularizer = solution.factor @ solution.factor.mT - gram_old
     gram = (phi * w.unsqueeze(-1)).mT @ phi + regularizer
     moment = (phi * w.unsqueeze(-1)).mT @ Y.T.unsqueeze(-1)
     expected = torch.linalg.solve(gram, moment).squeeze(-1)
-    found = conditioned._added_weight.squeeze(-1)
+    found = conditioned._conditioned.weight.squeeze(-1)
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
 
@@ -361,9 +362,11 @@ def test_a_row_supports_its_surroundings_as_a_center_does(name):
     model, X, at = fitted(name), rand(1, 2, seed=5), rand(8, 2, seed=6)
     conditioned = model.condition_on_observations(X, tasks(X))
     center, in_cube = ((x - model.input_offset) / model.input_scale for x in (X, at))
-    length_scale = model.network.log_length_scale.exp().unsqueeze(-2)
+    length_scale = model.fitted.members.network.log_length_scale.exp().unsqueeze(-2)
     radial = (-0.5 * ((in_cube - center) / length_scale).square().sum(-1)).exp().movedim(1, -1)
-    before, after = (0.1 / m.mixed_outputs(in_cube)[1] for m in (model, conditioned))
+    before, after = (
+        0.1 / ensemble.outputs(in_cube)[1] for ensemble in (model.fitted, conditioned._conditioned)
+    )
     torch.testing.assert_close(after - before, radial.square())
 
 
@@ -420,15 +423,16 @@ def test_a_gradient_fit_takes_in_rows_with_the_ridge_of_the_tail_in_every_column
     )
     new_X, new_Y = rand(3, 2, seed=5), tasks(rand(3, 2, seed=5)) + 0.5
     conditioned = model.condition_on_observations(new_X, new_Y)
-    phi, new = (model.network.features(model._to_unit_cube(x)) for x in (model.train_X, new_X))
-    bags = model.bags[:, model._row.view(16, 2)[:, 0]].movedim(-1, 1).unsqueeze(-1)
-    A = (bags * phi).mT @ phi + TAIL_RIDGE * torch.eye(phi.shape[-1], dtype=torch.double)
+    members = model.fitted.members
+    phi, new = (members.network.features(model._to_unit_cube(x)) for x in (model.train_X, new_X))
+    bags = members.bags[..., model._row.view(16, 2)[:, 0]].unsqueeze(-1)
+    A = (bags * phi).mT @ phi + NETWORK.tail_ridge * torch.eye(phi.shape[-1], dtype=torch.double)
     gain = torch.linalg.solve(A, new.mT)
-    old = (new @ model.network.weight.unsqueeze(-1)).squeeze(-1)
+    old = (new @ model.fitted.members.network.weight.unsqueeze(-1)).squeeze(-1)
     residual = model.outcome_transform(new_Y)[0].T - old
     inner = torch.eye(3, dtype=torch.double) + new @ gain
     after = old + (new @ gain @ torch.linalg.solve(inner, residual.unsqueeze(-1))).squeeze(-1)
-    found = conditioned.mixed_outputs(model._to_unit_cube(new_X))[0]
+    found = conditioned._conditioned.outputs(model._to_unit_cube(new_X))[0]
     torch.testing.assert_close(found, after.mT)
 
 

@@ -35,8 +35,8 @@ from botorch_cll.fit import fit_rbf_ensemble
 from botorch_cll.models import (
     MultiRBFCorrelationModel,
 )
-from botorch_cll.models.ensemble import default_num_centers
 from botorch_cll.posteriors import MemberPosterior
+from botorch_cll.settings import NETWORK
 
 from support.ensembles import (
     EVERY_MODEL,
@@ -218,22 +218,23 @@ def test_observation_noise_that_is_no_variance_is_refused():
 def test_members_are_those_of_the_formula(name):
     X = rand(18, 2)
     model = fit(MODELS[name], X, tasks(X), outcome_transform=None)
-    model.inflation.copy_(torch.tensor([4.0, 0.3]))
+    model.fitted.inflation.copy_(torch.tensor([4.0, 0.3]))
     at = 2 * rand(7, 2, seed=3) - 0.5
     in_cube = (at - model.input_offset) / model.input_scale
-    values, _ = model.mixed_outputs(in_cube)
-    radial = model.network.features(in_cube)[..., : model.network.centers.shape[-2]]
+    values, _ = model.fitted.outputs(in_cube)
+    network = model.fitted.members.network
+    radial = network.features(in_cube)[..., : network.centers.shape[-2]]
     remoteness = (0.1 / (0.1 + radial.square().sum(-1))).movedim(1, -1)
-    apart = model.remote_sign.unsqueeze(1) * remoteness
+    apart = model.fitted.remote_sign.unsqueeze(1) * remoteness
     expected = (
         values.mean(0)
-        + model.inflation.sqrt() * (values - values.mean(0))
-        + model.remote_variance.sqrt() * (apart - apart.mean(0))
+        + model.fitted.inflation.sqrt() * (values - values.mean(0))
+        + model.fitted.remote_variance.sqrt() * (apart - apart.mean(0))
     )
     torch.testing.assert_close(model.posterior(at).values, expected)
     zero = torch.zeros(2, dtype=torch.double)
-    torch.testing.assert_close(model.remote_sign.mean(0), zero)
-    torch.testing.assert_close(model.remote_sign.var(0), zero + 1.0)
+    torch.testing.assert_close(model.fitted.remote_sign.mean(0), zero)
+    torch.testing.assert_close(model.fitted.remote_sign.var(0), zero + 1.0)
 
 
 def test_observation_noise_goes_with_the_outputs_of_a_subset():
@@ -576,4 +577,4 @@ def test_input_transform_that_adds_training_rows_is_refused():
     ("num_rows", "expected"), [(5, 40), (400, 40), (550, 55), (800, 80), (1_000_000, 80)]
 )
 def test_there_are_more_centers_where_there_are_many_rows(num_rows: int, expected: int) -> None:
-    assert default_num_centers(num_rows) == expected
+    assert NETWORK.num_centers(num_rows) == expected

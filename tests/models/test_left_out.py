@@ -1,14 +1,17 @@
 """Leave-one-out predictions that cost no further fit."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 from botorch.exceptions.errors import ModelFittingError
 from botorch.models.transforms import Log
 
-from botorch_cll.fit import TwoStageOptions, fit_rbf_ensemble, two_stage
+from botorch_cll.ensemble.fitted import FittedEnsemble, LeftOutRows
+from botorch_cll.fit import TwoStageOptions, fit_rbf_ensemble
 from botorch_cll.models import MultiRBFCorrelationModel
+from botorch_cll.settings import SearchSettings
 
 from support.ensembles import EVERY_MODEL, MODELS, NAN, fit, rand, tasks
 
@@ -35,15 +38,19 @@ def test_errors_are_those_of_data_not_seen(make):
 def test_a_target_has_no_say_in_its_own_prediction(make):
     X = rand(30, 2)
     model = fit(make, X, tasks(X), num_restarts=24)
-    rows = torch.tensor([7])
-    before, _ = model.out_of_sample_outputs(rows, model.solution())
-    everywhere = model.solution().weight
+    rows, members = torch.tensor([7]), model.fitted.members
+
+    def solve():
+        solution = members.solve(model.coupling, model.data)
+        return solution.weight, members.out_of_sample(model.data, rows, solution)[0]
+
+    weight, before = solve()
     # So far off that every member that sees it follows; centers and widths stay as they are.
     model._rows_Y[7, 0] += 100.0
-    after, _ = model.out_of_sample_outputs(rows, model.solution())
-    torch.testing.assert_close(after[..., 0], before[..., 0], rtol=1e-6, atol=1e-6)
-    moved = (model.solution().weight - everywhere).abs().amax((-2, -1))[:, 0] > 1e-3
-    assert torch.equal(moved, model.bags[:, 7, 0])
+    other_weight, after = solve()
+    torch.testing.assert_close(after[:, 0], before[:, 0], rtol=1e-6, atol=1e-6)
+    moved = (other_weight - weight).abs().amax((-2, -1))[:, 0] > 1e-3
+    assert torch.equal(moved, members.bags[:, 0, 7])
 
 
 @pytest.mark.parametrize("transform", ["standardize", "log", "none"])
@@ -79,30 +86,31 @@ def test_long_data_get_one_column():
     torch.testing.assert_close(some.mean, wide.mean[:, [1]])
 
 
-def test_rows_beyond_those_calibrated_on_are_predicted_too(monkeypatch):
+def test_rows_beyond_those_calibrated_on_are_predicted_too():
     X = rand(80, 2)
-    monkeypatch.setattr(two_stage, "MAX_HONEST_ROWS", 30)
-    model = fit(MODELS["no_layer"], X, tasks(X), num_restarts=20)
-    assert model.left_out.shape[1] == 30
+    model = MODELS["no_layer"](X, tasks(X), num_restarts=20, num_centers=10)
+    fit_rbf_ensemble(model, options=TwoStageOptions(search=SearchSettings(max_honest_rows=30)))
+    assert model.fitted.left_out.shape[-1] == 30
     left_out = model.loo()
     assert left_out.mean.isfinite().all()
-    row = (~torch.isin(model._row.view(-1, 2)[:, 0], model.left_out_rows)).nonzero()[0].item()
-    unseen = ~model.bags[:, model._row.view(-1, 2)[row, 0], 0]
+    order = model._row.view(-1, 2)[:, 0]
+    row = (~torch.isin(order, model.fitted.left_out_rows)).nonzero()[0].item()
+    unseen = ~model.fitted.members.bags[:, 0, order[row]]
     scale, offset = model.outcome_transform.stdvs[0, 0], model.outcome_transform.means[0, 0]
-    raw = model.mixed_outputs(model._to_unit_cube(X))[0][unseen, row, 0]
+    raw = model.fitted.outputs(model._to_unit_cube(X))[0][unseen, row, 0]
     assert left_out.mean[row, 0].item() == pytest.approx((offset + scale * raw.mean()).item())
 
 
 @pytest.mark.parametrize("name", ["no_layer", "regularized"])
-def test_no_row_is_predicted_by_members_that_saw_it(name, monkeypatch):
+def test_no_row_is_predicted_by_members_that_saw_it(name):
     X = rand(40, 2)
     noise = torch.randn(40, 2, generator=torch.Generator().manual_seed(1), dtype=torch.double)
     # Two members see nearly all rows between them: none is left to two that have not.
     options = TwoStageOptions(sample_fraction=0.9, num_rounds=1)
     whole = fit_rbf_ensemble(MODELS[name](X, noise, num_restarts=2), options=options).loo()
-    monkeypatch.setattr(two_stage, "MAX_HONEST_ROWS", 10)
+    options = replace(options, search=SearchSettings(max_honest_rows=10))
     model = fit_rbf_ensemble(MODELS[name](X, noise, num_restarts=2), options=options)
-    assert model.left_out.shape[1] == 10
+    assert model.fitted.left_out.shape[-1] == 10
     part = model.loo()
     # Targets of pure noise cannot be predicted.
     assert ((part.mean - noise).square().mean(0) > 0.8 * noise.var(0)).all()
@@ -124,33 +132,17 @@ def test_known_noise_is_part_of_the_variance():
     assert unknown < left_out.variance[5, 0] < unknown + 1.0
 
 
-def test_variance_is_the_calibrated_spread_of_the_members_trusted():
-    model = fit(MODELS["no_layer"], rand(18, 2), tasks(rand(18, 2)))
-    model.inflation.copy_(torch.tensor([4.0, 0.3]))
-    model.remote_variance.copy_(torch.tensor([2.0, 5.0]))
-    outputs, remote = rand(6, 4, 2, seed=1), rand(6, 4, 2, seed=2)
-    trusted = rand(6, 4, 2, seed=3) < 0.7
-    trusted[:2] = True
-    mean, variance = model.calibrated_moments(outputs, remote, trusted)
-    for row in range(4):
-        for task in range(2):
-            some = trusted[:, row, task]
-            values, distant = outputs[some, row, task], remote[some, row, task]
-            expected = (
-                model.inflation[task] * values.var()
-                + model.remote_variance[task] * distant.square().mean()
-            )
-            torch.testing.assert_close(mean[row, task], values.mean())
-            torch.testing.assert_close(variance[row, task], expected)
-
-
 def test_rows_that_all_members_saw_pass_through_the_layer():
     X = rand(24, 2)
     model = fit(MODELS["linear_layer"], X, tasks(X))
-    model.left_out, model.left_out_rows = model.left_out[:, :0], model.left_out_rows[:0]
+    fitted = model.fitted
+    none = LeftOutRows(fitted.left_out_rows[:0], fitted.left_out[..., :0])
+    model.hold(
+        FittedEnsemble(fitted.coupling, fitted.members, fitted.layer, fitted.calibration, none)
+    )
     before = model.loo().mean
     # A layer that adds one standard deviation to all that goes through it.
-    model.correlation.biases[-1].data += 1.0
+    model.fitted.layer.biases[-1].data += 1.0
     after = model.loo().mean
     torch.testing.assert_close(after - before, model.outcome_transform.stdvs.expand(24, 2))
 

@@ -101,7 +101,7 @@ def test_every_kind_of_layer_is_trained(layers, activation, method):
     )
     options = GradientOptions(num_steps=20, learning_rate=0.02) if method == "gradient" else None
     fit_rbf_ensemble(model, method, options)
-    assert (model.correlation.weights[-1].flatten(1) != 0).any(1).all()
+    assert (model.fitted.layer.weights[-1].flatten(1) != 0).any(1).all()
     posterior = model.posterior(rand(5, 3), observation_noise=True)
     assert posterior.mean.isfinite().all()
     assert posterior.variance.isfinite().all()
@@ -112,9 +112,10 @@ def test_the_activation_is_that_asked_for():
     line = torch.stack([t, 1.0 - t], dim=-1)
     is_straight, is_bounded = set(), set()
     for activation in ("identity", "leaky_relu", "tanh"):
-        layer = MultiRBFCorrelationModel(
+        model = MultiRBFCorrelationModel(
             rand(8, 3), rand(8, 2), correlation_layers=(8,), activation=activation
-        ).correlation
+        )
+        layer = model.coupling.make_layer(32, 2, 0, line)
         layer.weights[-1].data.fill_(1.0)
         if layer.branch(line).diff(n=2, dim=1).abs().max() < 1e-9:
             is_straight.add(activation)
@@ -127,11 +128,15 @@ def test_the_activation_is_that_asked_for():
 def test_the_seed_is_that_of_the_first_hidden_weights_too():
     X, Y = rand(8, 3), rand(8, 2, seed=1)
     first, same, other = (
-        MultiRBFCorrelationModel(X, Y, num_restarts=4, correlation_layers=(8,), seed=seed)
+        fit_rbf_ensemble(
+            MultiRBFCorrelationModel(X, Y, num_restarts=4, correlation_layers=(8,), seed=seed),
+            "gradient",
+            GradientOptions(num_steps=0),
+        ).fitted.layer.weights[0]
         for seed in (1, 1, 2)
     )
-    assert torch.equal(same.correlation.weights[0], first.correlation.weights[0])
-    assert not torch.equal(other.correlation.weights[0], first.correlation.weights[0])
+    assert torch.equal(same, first)
+    assert not torch.equal(other, first)
 
 
 @LAYERS
@@ -141,22 +146,23 @@ def test_members_are_the_networks_behind_the_layer_spread_around_their_mean(laye
     at = 3.0 * rand(4, 5, 3, seed=3) - 1.0
     low, high = X.amin(0), X.amax(0)
     unit = (at - low) / (high - low)
-    members = model.network(unit)
+    members = model.fitted.members.network(unit)
     if layers is None:
-        assert model.correlation is None
+        assert model.fitted.layer is None
     else:
-        members = model.correlation(members)
+        members = model.fitted.layer(members)
     mean = members.mean(1, keepdim=True)
-    expected = mean + model.inflation.sqrt() * (members - mean)
+    expected = mean + model.fitted.inflation.sqrt() * (members - mean)
     # Far from the members' centers they differ by what they know nothing of.
-    distance = unit[:, None, None, :, None] - model.network.centers[:, :, None]
-    scaled = distance / model.network.log_length_scale.exp()[:, :, None, None]
-    network = model.network
+    distance = unit[:, None, None, :, None] - model.fitted.members.network.centers[:, :, None]
+    scaled = distance / model.fitted.members.network.log_length_scale.exp()[:, :, None, None]
+    network = model.fitted.members.network
     sees = seen_dimensions(network.log_length_scale, network.additive, network.centers.shape[-2])
     scaled = scaled * sees[:, :, None]
     support = scaled.square().sum(-1).neg().exp().sum(-1).transpose(-1, -2)
-    apart = model.remote_sign.unsqueeze(-2) * 0.1 / (0.1 + support)
-    expected = expected + model.remote_variance.sqrt() * (apart - apart.mean(1, keepdim=True))
+    apart = model.fitted.remote_sign.unsqueeze(-2) * 0.1 / (0.1 + support)
+    apart = apart - apart.mean(1, keepdim=True)
+    expected = expected + model.fitted.remote_variance.sqrt() * apart
     torch.testing.assert_close(model.posterior(at).values, expected)
     torch.testing.assert_close(model.posterior(at).mean, members.mean(1))
 

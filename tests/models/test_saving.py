@@ -12,6 +12,7 @@ import torch
 from botorch.exceptions.errors import InputDataError, UnsupportedError
 from botorch.models.transforms import Log, Normalize
 
+from botorch_cll.couplings import SharedWeights
 from botorch_cll.fit import fit_rbf_ensemble
 from botorch_cll.models import (
     MultiRBFCorrelationModel,
@@ -79,7 +80,8 @@ def test_options_of_the_baseline(tmp_path):
     model = RegularizedMultiTaskRBFModel(rand(9, 2), rand(9, 2), lambda_1=0.3, num_restarts=3)
     save_model(model, tmp_path / "model.pt")
     loaded = load_model(tmp_path / "model.pt")
-    assert (loaded.lambda_1, loaded.lambda_2, loaded.num_restarts) == (0.3, None, 3)
+    assert loaded.coupling == SharedWeights(lambda_1=0.3)
+    assert loaded.num_restarts == 3
     assert not loaded.is_fitted
 
 

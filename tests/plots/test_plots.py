@@ -108,11 +108,11 @@ def test_slices_refuse(model, options: dict, error: type[Exception], message: st
 
 
 def test_correlation_weights_are_what_the_layer_does(model: MultiRBFCorrelationModel) -> None:
-    weights = correlation_weights(model)
+    weights, layer = correlation_weights(model), model.fitted.layer
     outputs = rand(6, 1, 2)
     step = 0.1 * torch.eye(2, dtype=torch.double)
     for column in range(2):
-        change = model.correlation(outputs + step[column]) - model.correlation(outputs)
+        change = layer(outputs + step[column]) - layer(outputs)
         assert torch.allclose(weights[:, column], change.mean(0).squeeze(0) / 0.1)
     axes = plot_correlation(model, labels=["a", "b"])
     (image,) = axes.images

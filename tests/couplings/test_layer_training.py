@@ -3,9 +3,12 @@
 import numpy as np
 import pytest
 import torch
-from botorch_cll.fit.layer import fit_hidden_layers, fit_linear_layer, shrink_layer
 
+from botorch_cll.couplings.layer_training import fit_hidden_layers, fit_linear_layer, shrink_layer
 from botorch_cll.nn import CorrelationLearningLayer
+from botorch_cll.settings import LayerSettings
+
+SETTINGS = LayerSettings()
 
 
 def randn(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -23,8 +26,8 @@ def make_layer(num_tasks: int = 2, num_restarts: int = 3, hidden: tuple[int, ...
 def fit(layer, outputs, Y, weight):
     """Either fit; hidden layers take weights for every restart."""
     if layer.is_linear:
-        return fit_linear_layer(layer, outputs, Y, weight)
-    return fit_hidden_layers(layer, outputs, Y, weight.expand(len(outputs), -1, -1))
+        return fit_linear_layer(layer, outputs, Y, weight, SETTINGS)
+    return fit_hidden_layers(layer, outputs, Y, weight.expand(len(outputs), -1, -1), SETTINGS)
 
 
 EITHER = pytest.mark.parametrize("hidden", [(), (8,)], ids=["linear", "hidden"])
@@ -41,7 +44,7 @@ def test_linear_layer_is_ridge_regression_toward_the_identity(num_tasks, weighte
         weight = randn(n, num_tasks, seed=3).abs() * (randn(n, num_tasks, seed=4) > -1)
         Y = Y.where(weight > 0, torch.nan)
     layer = make_layer(num_tasks, S)
-    added = fit_linear_layer(layer, outputs, Y, weight)
+    added = fit_linear_layer(layer, outputs, Y, weight, SETTINGS)
     for t in range(num_tasks):
         rows = (weight[:, t] > 0).numpy()
         w, y = weight[rows, t].numpy(), Y[rows, t].numpy()
@@ -144,12 +147,16 @@ def test_a_linear_layer_is_as_strong_if_a_task_is_given_several_times():
     # The constant, which is penalized too, is zero.
     Y = 2.0 * p[0]
     expected = make_layer(1)
-    fit_linear_layer(expected, p, Y, torch.ones(40, 1, dtype=torch.double))
+    fit_linear_layer(expected, p, Y, torch.ones(40, 1, dtype=torch.double), SETTINGS)
     assert expected.branch(p).abs().max() > 0.1
     for num_tasks in (2, 3):
         layer, outputs = make_layer(num_tasks), p.expand(-1, -1, num_tasks)
         fit_linear_layer(
-            layer, outputs, Y.expand(-1, num_tasks), torch.ones(40, num_tasks, dtype=torch.double)
+            layer,
+            outputs,
+            Y.expand(-1, num_tasks),
+            torch.ones(40, num_tasks, dtype=torch.double),
+            SETTINGS,
         )
         torch.testing.assert_close(
             layer.branch(outputs), expected.branch(p).expand(-1, -1, num_tasks)
@@ -162,7 +169,7 @@ def test_hidden_layers_are_pulled_toward_the_identity_by_their_last_layer_alone(
     first = layer.weights[0].clone()
     zero = torch.zeros(3, 20, 2, dtype=torch.double)
     # Outputs that are zero, as the targets are, say nothing of the weights.
-    fit_hidden_layers(layer, zero, zero[0], torch.ones_like(zero))
+    fit_hidden_layers(layer, zero, zero[0], torch.ones_like(zero), SETTINGS)
     assert layer.weights[-1].abs().max() < 0.1
     torch.testing.assert_close(layer.weights[0].data, first)
 
@@ -200,11 +207,11 @@ def test_every_restart_has_its_own_hidden_layer():
     weight = torch.ones(3, 20, 2, dtype=torch.double)
     weight[1, :10] = 0.0
     layer = make_layer(hidden=(8,))
-    fit_hidden_layers(layer, outputs, Y, weight)
+    fit_hidden_layers(layer, outputs, Y, weight, SETTINGS)
     elsewhere = make_layer(hidden=(8,))
     changed = Y.clone()
     changed[:10] += 5.0
-    fit_hidden_layers(elsewhere, outputs, changed, weight)
+    fit_hidden_layers(elsewhere, outputs, changed, weight, SETTINGS)
     for one, other in zip(layer.parameters(), elsewhere.parameters(), strict=True):
         torch.testing.assert_close(one[1], other[1])
         assert not torch.allclose(one[0], other[0])
@@ -218,7 +225,7 @@ def test_shares_are_least_squares_with_ten_rows_for_all_of_the_layer():
     layer = make_layer(3)
     layer.weights[0].data, layer.biases[0].data = randn(3, 3, 3, seed=5), randn(3, 3, seed=6)
     before = layer.branch(randn(3, 7, 3, seed=7))
-    share = shrink_layer(layer, residual.where(weight > 0, torch.nan), added, weight)
+    share = shrink_layer(layer, residual.where(weight > 0, torch.nan), added, weight, SETTINGS)
     for t in range(3):
         w, r, delta = weight[:, t].numpy(), residual[:, t].numpy(), added[:, t].numpy()
         # Ten rows of mean weight and mean square, whose error is all that the layer adds.
@@ -234,4 +241,4 @@ def test_shares_are_least_squares_with_ten_rows_for_all_of_the_layer():
 
 def test_a_layer_that_adds_nothing_stays_as_it_is():
     zero, one = torch.zeros(5, 2, dtype=torch.double), torch.ones(5, 2, dtype=torch.double)
-    assert torch.isfinite(shrink_layer(make_layer(), randn(5, 2), zero, one)).all()
+    assert torch.isfinite(shrink_layer(make_layer(), randn(5, 2), zero, one, SETTINGS)).all()

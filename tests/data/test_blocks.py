@@ -2,8 +2,9 @@
 
 import pytest
 import torch
-from botorch_cll.models.blocks import TaskBlocks, noise_weights, weights_like
-from botorch_cll.models.data import TaskData
+
+from botorch_cll.data.blocks import TaskBlocks, noise_weights, weights_like
+from botorch_cll.data.task_data import TaskData
 
 NAN = float("nan")
 
@@ -89,18 +90,18 @@ def test_sampled_rows_are_shared_by_tasks_that_share_their_rows():
 @pytest.mark.parametrize("most", [2, 100])
 def test_rows_in_bags_are_those_of_the_bags(most, monkeypatch):
     # Three rows are looked at together.
-    monkeypatch.setattr("botorch_cll.models.blocks.MAX_ELEMENTS", 3 * 4 * 2)
+    monkeypatch.setattr("botorch_cll.data.blocks.MAX_ELEMENTS", 3 * 4 * 2)
     data = masked_data(12, 5, Yvar=True)
-    bags = (rand(4, 12, 2, seed=5) < 0.6) & data.observed
+    bags = (rand(4, 2, 12, seed=5) < 0.6) & data.observed.T
     found = torch.zeros(2, *bags.shape, dtype=torch.double)
     for index, Y, weight in TaskBlocks.from_data(data, per_task=True).in_bags(bags, most):
         assert index.shape == Y.shape == weight.shape
         assert index.shape[-1] <= min(most, 3)
         for values, table in zip((weight * Y, weight), found, strict=True):
-            table.movedim(-1, 1).scatter_add_(-1, index, values)
-    expected = noise_weights(data) * bags
+            table.scatter_add_(-1, index, values)
+    expected = noise_weights(data).T * bags
     torch.testing.assert_close(found[1], expected)
-    torch.testing.assert_close(found[0], expected * data.Y.nan_to_num(0.0))
+    torch.testing.assert_close(found[0], expected * data.Y.nan_to_num(0.0).T)
 
 
 def test_weights_are_one_without_known_noise():

@@ -3,9 +3,11 @@
 import pytest
 import torch
 from botorch.exceptions.errors import BotorchTensorDimensionError, InputDataError
-from botorch_cll.models.data import TaskData, check_training_data
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from botorch_cll.data.task_data import TaskData
+from botorch_cll.models.checks import check_training_data
 
 NAN, INF = float("nan"), float("inf")
 
