@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -157,3 +158,33 @@ def test_a_killed_process_leaves_the_old_file(tmp_path):
     process.stdin.close()
     process.stdout.close()
     assert path.read_bytes() == before
+
+
+# Written by version 0.1, with what its models said.
+EARLIER = Path(__file__).parent / "saved"
+
+
+@pytest.mark.parametrize("name", ["linear_layer", "two_layers", "single", "regularized"])
+def test_files_of_earlier_versions_load(name):
+    expected = torch.load(EARLIER / "expected.pt")
+    model, at = load_model(EARLIER / f"{name}.pt"), expected["at"]
+    further = model.condition_on_observations(at[:2], model.posterior(at[:2]).mean + 0.1)
+    found = torch.cat([moments(model, at, observation_noise=True), moments(further, at)])
+    torch.testing.assert_close(found, expected[name], rtol=1e-9, atol=1e-9)
+    left_out = expected[f"{name}_left_out"]
+    torch.testing.assert_close(model.loo().mean, left_out, rtol=1e-9, atol=1e-9, equal_nan=True)
+    # And so do their states, also as a start.
+    state = torch.load(EARLIER / f"{name}.pt", weights_only=True)["state"]
+    other = load_model(EARLIER / f"{name}.pt")
+    fit_rbf_ensemble(other, warm_start=state)
+    assert not torch.equal(moments(other, at), moments(model, at))
+    other.load_state_dict(state)
+    assert torch.equal(moments(other, at), moments(model, at))
+
+
+def test_a_file_of_an_earlier_version_that_was_not_fitted_is_not():
+    model = load_model(EARLIER / "not_fitted.pt")
+    assert not model.is_fitted
+    state = torch.load(EARLIER / "not_fitted.pt", weights_only=True)["state"]
+    with pytest.raises(UnsupportedError, match="got one that is not fitted"):
+        fit_rbf_ensemble(model, warm_start=state)
