@@ -10,12 +10,16 @@ from __future__ import annotations
 
 import argparse
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import torch
-from botorch.acquisition import LogExpectedImprovement, qLogExpectedImprovement
-from botorch.acquisition import qKnowledgeGradient as KnowledgeGradient
+from botorch.acquisition import (
+    AcquisitionFunction,
+    LogExpectedImprovement,
+    qKnowledgeGradient,
+    qLogExpectedImprovement,
+)
 from botorch.models.transforms import Log, Normalize, Standardize
 from botorch.sampling import SobolQMCNormalSampler
 from torch import Tensor
@@ -35,6 +39,7 @@ from botorch_cll.optim import (
 )
 
 Numbers = dict[str, Tensor]
+Model = Any  # one of ours, of this version or an earlier one
 
 MODELS = {
     "MultiRBFCorrelation": MultiRBFCorrelationModel,
@@ -118,52 +123,33 @@ def data_sets() -> dict[str, dict[str, Any]]:
     return sets
 
 
-def variants() -> Iterator[tuple[str, Callable[[], Any]]]:
-    """Fitted models of every kind by name, each made when called for."""
+def fits() -> Iterator[tuple[str, Model]]:
+    """Fitted models of every kind, and what they are."""
     for data_name, arguments in data_sets().items():
         for name, model_class in MODELS.items():
-            yield (
-                f"{name}, {data_name}",
-                lambda cls=model_class, given=arguments: fit_rbf_ensemble(cls(**given)),
-            )
+            yield f"{name}, {data_name}", fit_rbf_ensemble(model_class(**arguments))
     X, Y = _wide(40, 3, 3, seed=20, gaps=0.2)
+
+    def model(model_class: type[Any] = MultiRBFCorrelationModel, **options: Any) -> Model:
+        return model_class(X, Y, missing="mask", **options)
+
     for layers, activation in ((None, None), ((8,), None), ((4, 4), "tanh"), ((), "leaky_relu")):
-        given = {"missing": "mask", "correlation_layers": layers, "activation": activation}
-        yield (
-            f"layers {layers} {activation}",
-            lambda given=given: fit_rbf_ensemble(MultiRBFCorrelationModel(X, Y, **given)),
-        )
-    yield (
-        "penalties given",
-        lambda: fit_rbf_ensemble(
-            RegularizedMultiTaskRBFModel(X, Y, missing="mask", lambda_1=0.3, lambda_2=0.1)
-        ),
-    )
+        given = {"correlation_layers": layers, "activation": activation}
+        yield f"layers {layers} {activation}", fit_rbf_ensemble(model(**given))
+    penalties = {"lambda_1": 0.3, "lambda_2": 0.1}
+    yield "penalties given", fit_rbf_ensemble(model(RegularizedMultiTaskRBFModel, **penalties))
     for share in (False, True):
         options = GradientOptions(num_steps=30, learning_rate=1e-2, share_hidden_layer=share)
-        yield (
-            f"gradient fit, hidden layer shared: {share}",
-            lambda options=options: fit_rbf_ensemble(
-                MultiRBFCorrelationModel(X, Y, missing="mask", num_restarts=6), "gradient", options
-            ),
-        )
-    yield (
-        "two-stage options",
-        lambda: fit_rbf_ensemble(
-            MultiRBFCorrelationModel(X, Y, missing="mask"),
-            options=TwoStageOptions(0.7, num_initial=20, num_candidates=9, num_rounds=2),
-        ),
-    )
+        trained = fit_rbf_ensemble(model(num_restarts=6), "gradient", options)
+        yield f"gradient fit, hidden layer shared: {share}", trained
+    few = TwoStageOptions(0.7, num_initial=20, num_candidates=9, num_rounds=2)
+    yield "two-stage options", fit_rbf_ensemble(model(), options=few)
     for name, model_class in MODELS.items():
-        yield f"warm start, {name}", lambda cls=model_class: _warm_started(cls, X, Y)
+        first = fit_rbf_ensemble(model_class(X[:30], Y[:30], missing="mask"))
+        yield f"warm start, {name}", fit_rbf_ensemble(model(model_class), warm_start=first)
 
 
-def _warm_started(model_class: type[Any], X: Tensor, Y: Tensor) -> Any:
-    first = fit_rbf_ensemble(model_class(X[:30], Y[:30], missing="mask"))
-    return fit_rbf_ensemble(model_class(X, Y, missing="mask"), warm_start=first)
-
-
-def model_numbers(model: Any) -> Iterator[tuple[str, Tensor]]:
+def model_numbers(model: Model) -> Iterator[tuple[str, Tensor]]:
     """What a fitted model says: predictions, left-out predictions and fantasies."""
     with torch.no_grad():
         X = (
@@ -199,68 +185,53 @@ def candidate_numbers() -> Iterator[tuple[str, Tensor]]:
     """What the optimizers propose."""
     X, Y = _wide(40, 3, 3, seed=30)
     bounds = torch.stack([X.amin(0), X.amax(0)])
-    swarm: dict[str, Any] = {"bounds": bounds, "num_restarts": 4, "raw_samples": 64}
     linear = [(torch.tensor([0, 1]), torch.ones(2, dtype=torch.double), 0.0)]
     nonlinear = [(lambda x: 1.0 - x.square().sum(), True)]
+    constraints = {
+        "inequality_constraints": linear,
+        "nonlinear_inequality_constraints": nonlinear,
+    }
+
+    def rounded(x: Tensor) -> Tensor:
+        return x.round(decimals=1)
+
     for name, model_class in MODELS.items():
         model = fit_rbf_ensemble(model_class(X, Y))
-        first = model.subset_output([0])
-        logei = LogExpectedImprovement(first, best_f=Y[:, 0].max())
-        searches: dict[str, Callable[[], Any]] = {
-            "one": lambda acqf=logei: optimize_acqf_pso(acqf, q=1, **swarm),
-            "without gradients": lambda acqf=logei: optimize_acqf_pso(
-                acqf, q=1, **swarm, options={"polish": False, "seed": 3}
-            ),
-            "all swarms": lambda acqf=logei: optimize_acqf_pso(
-                acqf, q=1, **swarm, return_best_only=False
-            ),
-            "linear constraint": lambda acqf=logei: optimize_acqf_pso(
-                acqf, q=1, **swarm, inequality_constraints=linear
-            ),
-            "nonlinear constraint": lambda acqf=logei: optimize_acqf_pso(
-                acqf, q=1, **swarm, nonlinear_inequality_constraints=nonlinear
-            ),
-            "fixed": lambda acqf=logei: optimize_acqf_pso(
-                acqf, q=1, **swarm, fixed_features={1: 0.1}
-            ),
-            "rounded": lambda acqf=logei: optimize_acqf_pso(
-                acqf, q=1, **swarm, post_processing_func=lambda x: x.round(decimals=1)
-            ),
-            "known points": lambda acqf=logei: optimize_acqf_pso(
-                acqf, q=1, **swarm, X_avoid=optimize_acqf_pso(acqf, q=1, **swarm)[0]
-            ),
-            "per task": lambda m=model: optimize_acqf_per_task(m, bounds),
-            "per task, constrained": lambda m=model: optimize_acqf_per_task(
-                m,
-                bounds,
-                maximize=False,
-                inequality_constraints=linear,
-                nonlinear_inequality_constraints=nonlinear,
-                fixed_features={2: 0.5},
-            ),
-            "per task, rounded": lambda m=model: optimize_acqf_per_task(
-                m, bounds, post_processing_func=lambda x: x.round(decimals=1)
-            ),
-            "any task": lambda m=model: optimize_acqf_any_task(m, bounds, q=3),
-            "any task, pending": lambda m=model: optimize_acqf_any_task(
-                m, bounds, q=2, X_pending=X[:1] + 0.01, best_f=best_by_task(X, Y, False).Y,
-                maximize=False,
-            ),
-        }  # fmt: skip
-        noisy = qLogExpectedImprovement(
-            first, Y[:, 0].max(), sampler=SobolQMCNormalSampler(torch.Size([16]), seed=0)
+        first, best_f = model.subset_output([0]), Y[:, 0].max()
+        logei = LogExpectedImprovement(first, best_f)
+        sampler = SobolQMCNormalSampler(torch.Size([16]), seed=0)
+        joint = qLogExpectedImprovement(first, best_f, sampler)
+        kg = qKnowledgeGradient(first, 2, SobolQMCNormalSampler(torch.Size([2]), seed=0))
+        found = {}
+
+        def swarm(acqf: AcquisitionFunction, q: int = 1, **options: Any) -> Any:
+            return optimize_acqf_pso(acqf, bounds, q, num_restarts=4, raw_samples=64, **options)
+
+        found["one"] = swarm(logei)
+        found["without gradients"] = swarm(logei, options={"polish": False, "seed": 3})
+        found["all swarms"] = swarm(logei, return_best_only=False)
+        found["linear constraint"] = swarm(logei, inequality_constraints=linear)
+        found["nonlinear constraint"] = swarm(logei, nonlinear_inequality_constraints=nonlinear)
+        found["fixed"] = swarm(logei, fixed_features={1: 0.1})
+        found["rounded"] = swarm(logei, post_processing_func=rounded)
+        found["known points"] = swarm(logei, X_avoid=found["one"][0])
+        found["joint"] = swarm(joint, q=2)
+        found["sequential"] = swarm(joint, q=2, sequential=True, X_avoid=X)
+        found["one-shot"] = swarm(kg)
+        found["around given points"] = gen_candidates_pso(X[:3].unsqueeze(1), logei, *bounds)
+        found["per task"] = optimize_acqf_per_task(model, bounds)
+        found["per task, constrained"] = optimize_acqf_per_task(
+            model, bounds, maximize=False, fixed_features={2: 0.5}, **constraints
         )
-        searches["joint"] = lambda acqf=noisy: optimize_acqf_pso(acqf, q=2, **swarm)
-        searches["sequential"] = lambda acqf=noisy: optimize_acqf_pso(
-            acqf, q=2, **swarm, sequential=True, X_avoid=X
+        found["per task, rounded"] = optimize_acqf_per_task(
+            model, bounds, post_processing_func=rounded
         )
-        gradient = KnowledgeGradient(first, 2, SobolQMCNormalSampler(torch.Size([2]), seed=0))
-        searches["one-shot"] = lambda acqf=gradient: optimize_acqf_pso(acqf, q=1, **swarm)
-        searches["around given points"] = lambda acqf=logei: gen_candidates_pso(
-            X[:3].unsqueeze(1), acqf, bounds[0], bounds[1]
+        found["any task"] = optimize_acqf_any_task(model, bounds, q=3)
+        lowest, pending = best_by_task(X, Y, maximize=False).Y, X[:1] + 0.01
+        found["any task, pending"] = optimize_acqf_any_task(
+            model, bounds, q=2, X_pending=pending, best_f=lowest, maximize=False
         )
-        for search, run in searches.items():
-            candidates, values = run()
+        for search, (candidates, values) in found.items():
             yield f"{name}, candidates, {search}", candidates.detach()
             yield f"{name}, acquisition values, {search}", values.detach()
 
@@ -268,8 +239,8 @@ def candidate_numbers() -> Iterator[tuple[str, Tensor]]:
 def all_numbers() -> Numbers:
     """Every number by name."""
     numbers: Numbers = {}
-    for name, make in variants():
-        numbers |= {f"{name}: {what}": values for what, values in model_numbers(make())}
+    for name, model in fits():
+        numbers |= {f"{name}: {what}": values for what, values in model_numbers(model)}
     return numbers | dict(candidate_numbers())
 
 
