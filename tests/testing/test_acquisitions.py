@@ -62,7 +62,7 @@ class Elevation(AcquisitionFunction):
 
 
 def test_values_are_checked() -> None:
-    check_values(Elevation(), 2, Acquisition(lambda s: Elevation()))
+    check_values(Elevation(), 2, Acquisition("Elevation", lambda s: Elevation()))
     for function, message in (
         (Elevation(shift=0.1), "the value .q=1. of a point alone"),
         (Elevation(broken="nan"), "Expected finite the value"),
@@ -70,7 +70,7 @@ def test_values_are_checked() -> None:
         (Elevation(broken="gradient"), "Expected a finite gradient"),
     ):
         with pytest.raises(AssertionError, match=message):
-            check_values(function, 1, Acquisition(lambda s: Elevation()))
+            check_values(function, 1, Acquisition("Elevation", lambda s: Elevation()))
 
 
 # Those that need more of a model than a posterior.
