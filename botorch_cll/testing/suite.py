@@ -72,10 +72,9 @@ def run_checks(
 ) -> list[CheckResult]:
     """Run checks on a surrogate and say how each went.
 
-    The checks that leave a model as it is share one.
-
     Args:
-        factory: Makes the models, see `SurrogateFactory`.
+        factory: Makes the models, see `SurrogateFactory`. Checks that leave a model as it is share
+            one.
         expected_failures: Reasons by the names of the checks that the surrogate does not pass.
         names: The checks to run; all if omitted.
         callback: Called with each result as soon as it is there.

@@ -19,7 +19,7 @@ from botorch.optim import optimize_acqf
 from botorch.utils.multi_objective.box_decompositions import NondominatedPartitioning
 from torch import Tensor
 
-from botorch_cll.testing.asserts import assert_close
+from botorch_cll.testing.asserts import assert_close, assert_shape
 from botorch_cll.testing.registry import add_check
 from botorch_cll.testing.subject import NUM_INPUTS, Subject, uniform
 
@@ -111,8 +111,8 @@ def add_acquisitions(group: str, acquisitions: list[Acquisition]) -> None:
 def check_acquisition(subject: Subject, acquisition: Acquisition) -> str | None:
     """An acquisition function can be evaluated, differentiated and optimized.
 
-    It is tried on the model of all tasks and subsets of its outputs; where that fails, on models
-    fitted to one task each, which a note says that is returned.
+    It is tried on the model of all tasks and subsets of its outputs. Where that fails, it is tried
+    on models fitted to one task each, and a note that says so is returned.
     """
     try:
         use_acquisition(subject, acquisition)
@@ -144,7 +144,7 @@ def check_values(function: AcquisitionFunction, q: int, acquisition: Acquisition
     X = torch.cat([X, X[:1]]).requires_grad_(acquisition.has_gradient)
     values = function(X)
     shape = (5,) if acquisition.num_values is None else (5, acquisition.num_values)
-    assert values.shape == shape, f"Expected values of shape {shape}, got {tuple(values.shape)}."
+    assert_shape(values, shape, "values")
     found = values.detach()
     assert_close(found[4], found[0], f"the value (q={q}) of a repeated point", 1e-3, 1e-6)
     alone = function(X[1:2]).detach()[0]
@@ -171,33 +171,14 @@ def check_optimization(
     candidates, value = optimize_acqf(
         function, bounds, q=num_points, num_restarts=2, raw_samples=16, options=options
     )
-    expected = (q, bounds.shape[-1])
-    assert candidates.shape == expected, (
-        f"Expected candidates of shape {expected}, got {tuple(candidates.shape)}."
-    )
+    assert_shape(candidates, (q, bounds.shape[-1]), "candidates")
     inside = (candidates >= bounds[0]) & (candidates <= bounds[1])
     assert bool(inside.all()), f"Expected candidates within the bounds, got {candidates.tolist()}."
     assert bool(value.isfinite().all()), f"Expected a finite value (q={q}), got {value.tolist()}."
 
 
 EXCLUDED = {
-    # Abstract bases and building blocks.
-    "AcquisitionFunction": "an abstract base",
-    "AnalyticAcquisitionFunction": "an abstract base",
-    "DecoupledAcquisitionFunction": "an abstract base",
-    "FullyBayesianAcquisitionFunction": "an abstract base",
-    "LogImprovementMCAcquisitionFunction": "an abstract base",
-    "LowerBoundMultiObjectiveEntropySearch": "an abstract base",
-    "MCAcquisitionFunction": "an abstract base",
-    "MCAcquisitionObjective": "an abstract base",
-    "MCMultiOutputObjective": "an abstract base",
-    "MaxValueBase": "an abstract base",
-    "MultiModelAcquisitionFunction": "an abstract base",
-    "MultiObjectiveAnalyticAcquisitionFunction": "an abstract base",
-    "MultiObjectiveMCAcquisitionFunction": "an abstract base",
-    "MultiOutputAcquisitionFunction": "an abstract base",
-    "OneShotAcquisitionFunction": "an abstract base",
-    "SampleReducingMCAcquisitionFunction": "an abstract base",
+    "FullyBayesianAcquisitionFunction": "an abstract base without abstract methods of its own",
     # Acquisition functions for one class of models.
     "LogNoisyExpectedImprovement": "takes instances of SingleTaskGP with known noise only",
     "NoisyExpectedImprovement": "takes instances of SingleTaskGP with known noise only",
@@ -214,4 +195,4 @@ EXCLUDED = {
     "get_default_partitioning_alpha": "a function of a number",
     "prune_inferior_points_multi_objective": "what prune_baseline=True calls",
 }
-"""Public names of `botorch.acquisition` without a check of their own, each with the reason."""
+"""Names in `botorch.acquisition` of what is not abstract and has no check, with the reasons."""

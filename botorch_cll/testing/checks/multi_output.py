@@ -26,7 +26,6 @@ from botorch_cll.testing.checks.acquisition import (
     MC_SIZES,
     TARGET_FIDELITY,
     Acquisition,
-    add_acquisitions,
     of_all,
     to_target_fidelity,
 )
@@ -48,7 +47,7 @@ def _improvements(s: Subject) -> AcquisitionFunction:
     )
 
 
-MULTI_OBJECTIVE = [
+SEVERAL_OUTPUTS = [
     of_all(analytic.ExpectedHypervolumeImprovement, "ref_point", "partitioning"),
     of_all(monte_carlo.qExpectedHypervolumeImprovement, *EXPECTED),
     of_all(logei.qLogExpectedHypervolumeImprovement, *EXPECTED),
@@ -90,5 +89,3 @@ MULTI_OBJECTIVE = [
     of_all(MultiOutputPosteriorMean, num_values=2),
     Acquisition("MultiOutputAcquisitionFunctionWrapper", _improvements, num_values=2),
 ]
-
-add_acquisitions("several outputs", MULTI_OBJECTIVE)

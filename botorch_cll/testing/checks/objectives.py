@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+from operator import attrgetter
+
 import torch
 from botorch.acquisition.acquisition import AcquisitionFunction
 from botorch.acquisition.analytic import LogExpectedImprovement
@@ -31,13 +34,20 @@ from torch import Tensor
 from botorch_cll.testing.checks.acquisition import (
     MC_SIZES,
     Acquisition,
-    add_acquisitions,
     of,
     of_all,
 )
 from botorch_cll.testing.subject import NUM_PERTURBATIONS, Subject
 
 WEIGHTS = torch.tensor([1.0, -0.5], dtype=torch.double)
+
+DATA = Subject(SingleTaskGP)
+"""Whatever the factory, all subjects have the same data."""
+
+_improvement = partial(of_all, qLogExpectedImprovement, "sampler")
+_regret = partial(of_all, qSimpleRegret, "sampler")
+_noisy = partial(of_all, qLogNoisyExpectedImprovement, "X_baseline", "sampler")
+_hypervolume = partial(of_all, qLogNoisyExpectedHypervolumeImprovement, "X_baseline", "sampler")
 
 
 def _first_task(samples: Tensor, X: Tensor | None = None) -> Tensor:
@@ -48,38 +58,23 @@ def _second_is_too_large(samples: Tensor) -> Tensor:
     return samples[..., 1] - 0.5
 
 
+def _beside_a_gp(s: Subject) -> ModelList:
+    return ModelList(s.single, SingleTaskGP(s.X, s.Y[:, 1:]))
+
+
 def _with_objective(objective: MCAcquisitionObjective) -> Acquisition:
-    return Acquisition(
-        type(objective).__name__,
-        lambda s: qLogExpectedImprovement(
-            s.model, best_f=objective(s.Y).max(), sampler=s.sampler(s.model), objective=objective
-        ),
-        MC_SIZES,
-    )
+    name, best_f = type(objective).__name__, objective(DATA.Y).max()
+    return _improvement(name=name, objective=objective, best_f=best_f)
 
 
 def _with_objectives(objective: MCMultiOutputObjective) -> Acquisition:
-    return Acquisition(
-        type(objective).__name__,
-        lambda s: qLogNoisyExpectedHypervolumeImprovement(
-            s.model,
-            ref_point=objective(s.Y).amin(0) - 0.1,
-            X_baseline=s.X,
-            sampler=s.sampler(s.model),
-            objective=objective,
-            prune_baseline=True,
-        ),
-        MC_SIZES,
-    )
+    name, ref_point = type(objective).__name__, objective(DATA.Y).amin(0) - 0.1
+    return _hypervolume(name=name, objective=objective, ref_point=ref_point, prune_baseline=True)
 
 
 def _learned(s: Subject) -> AcquisitionFunction:
     objective = LearnedObjective(s.single, sample_shape=torch.Size([4]), seed=0)
-    return qSimpleRegret(s.model, sampler=s.sampler(s.model), objective=objective)
-
-
-def _beside_a_gp(s: Subject) -> ModelList:
-    return ModelList(s.single, SingleTaskGP(s.X, s.Y[:, 1:]))
+    return _regret(objective=objective).build(s)
 
 
 OBJECTIVES = [
@@ -91,78 +86,49 @@ OBJECTIVES = [
     ),
     _with_objective(LinearMCObjective(WEIGHTS)),
     _with_objective(GenericMCObjective(_first_task)),
-    of_all(
-        qSimpleRegret,
-        "sampler",
+    _regret(
         name="ConstrainedMCObjective",
         objective=ConstrainedMCObjective(_first_task, [_second_is_too_large]),
     ),
     Acquisition("LearnedObjective", _learned, MC_SIZES),
     _with_objectives(WeightedMCMultiOutputObjective(WEIGHTS)),
     _with_objectives(GenericMCMultiOutputObjective(lambda Y, X=None: Y.tanh())),
-    of_all(
-        qLogNoisyExpectedImprovement,
-        "X_baseline",
-        "sampler",
+    _noisy(
         name="constraints",
         objective=GenericMCObjective(_first_task),
         constraints=[_second_is_too_large],
     ),
-    of_all(
-        qLogNoisyExpectedHypervolumeImprovement,
-        "ref_point",
-        "X_baseline",
-        "sampler",
-        "X_pending",
-        name="X_pending",
-    ),
-    of(
-        qLogNoisyExpectedImprovement,
-        "X_baseline",
-        "sampler",
-        model=_beside_a_gp,
-        name="scalarized_model_list",
-        objective=LinearMCObjective(WEIGHTS),
-    ),
-    of(
-        qLogNoisyExpectedHypervolumeImprovement,
-        "ref_point",
-        "X_baseline",
-        "sampler",
-        model=_beside_a_gp,
-        name="multi_objective_model_list",
-        prune_baseline=True,
+    _hypervolume("ref_point", "X_pending", name="X_pending"),
+    _noisy(name="scalarized_model_list", model=_beside_a_gp, objective=LinearMCObjective(WEIGHTS)),
+    _hypervolume(
+        "ref_point", name="multi_objective_model_list", model=_beside_a_gp, prune_baseline=True
     ),
 ]
 
 
 def _risk(objective: MCAcquisitionObjective) -> Acquisition:
     """A risk measure of one objective, over perturbations of the inputs."""
-    return Acquisition(
-        type(objective).__name__,
-        lambda s: qNoisyExpectedImprovement(
-            s.perturbed,
-            s.X[:6],
-            sampler=s.sampler(s.perturbed),
-            objective=objective,
-            prune_baseline=False,
-        ),
-        MC_SIZES,
+    return of(
+        qNoisyExpectedImprovement,
+        "sampler",
+        model=attrgetter("perturbed"),
+        name=type(objective).__name__,
+        X_baseline=DATA.X[:6],
+        objective=objective,
+        prune_baseline=False,
     )
 
 
 def _risks(objective: MCMultiOutputObjective) -> Acquisition:
     """A risk measure of several objectives, over perturbations of the inputs."""
-    return Acquisition(
-        type(objective).__name__,
-        lambda s: qNoisyExpectedHypervolumeImprovement(
-            s.perturbed,
-            s.ref_point,
-            s.X[:6],
-            sampler=s.sampler(s.perturbed),
-            objective=objective,
-        ),
-        MC_SIZES,
+    return of(
+        qNoisyExpectedHypervolumeImprovement,
+        "ref_point",
+        "sampler",
+        model=attrgetter("perturbed"),
+        name=type(objective).__name__,
+        X_baseline=DATA.X[:6],
+        objective=objective,
     )
 
 
@@ -194,6 +160,3 @@ RISK_MEASURES = [
     _risks(risk_measures.MVaR(alpha=0.5, **_perturbed)),
     Acquisition("MARS", _mars, MC_SIZES),
 ]
-
-add_acquisitions("objectives", OBJECTIVES)
-add_acquisitions("risk measures", RISK_MEASURES)

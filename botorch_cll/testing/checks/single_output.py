@@ -29,7 +29,6 @@ from torch import Tensor, nn
 from botorch_cll.testing.checks.acquisition import (
     MC_SIZES,
     Acquisition,
-    add_acquisitions,
     of,
     of_all,
     to_target_fidelity,
@@ -136,4 +135,4 @@ WRAPPERS = [
     _around(ProximalAcquisitionFunction, _improvement, torch.ones(2, dtype=torch.double)),
 ]
 
-add_acquisitions("one output", ANALYTIC + MONTE_CARLO + LOOK_AHEAD + ENTROPY_SEARCH + WRAPPERS)
+ONE_OUTPUT = ANALYTIC + MONTE_CARLO + LOOK_AHEAD + ENTROPY_SEARCH + WRAPPERS

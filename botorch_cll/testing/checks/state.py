@@ -10,9 +10,9 @@ import warnings
 import numpy as np
 import torch
 from botorch.models.model import Model
+from torch import Tensor
 
 from botorch_cll.testing.asserts import assert_close, assert_same_bits, moments
-from botorch_cll.testing.registry import check
 from botorch_cll.testing.subject import Subject, uniform
 
 
@@ -23,52 +23,47 @@ def _scramble(model: Model) -> None:
             parameter.mul_(1.3).add_(0.1)
 
 
-@check
+def _moments(s: Subject, model: Model) -> Tensor:
+    return moments(model, s.test_X, observation_noise=True)
+
+
 def state_dict_restores_the_fit(s: Subject) -> None:
     """The state of a fitted model, loaded into a model of the same data, restores the fit."""
     state = copy.deepcopy(s.model.state_dict())
     other = s.fit()
     _scramble(other)
     other.load_state_dict(state)
-    expected = moments(s.model, s.test_X, observation_noise=True)
-    found = moments(other, s.test_X, observation_noise=True)
-    assert_close(found, expected, "moments after loading the state", rtol=1e-6, atol=1e-8)
+    expected = _moments(s, s.model)
+    assert_close(_moments(s, other), expected, "moments after loading the state", 1e-6, 1e-8)
 
 
-@check
 def state_dict_holds_all_there_is(s: Subject) -> None:
     """The state of a fitted model, loaded into a model of fewer other rows, gives the same bits."""
     X = 2.0 + 3.0 * uniform(11, 2, seed=10)
     other = s.fit(X, 5.0 - s.observe(X))
     other.load_state_dict(copy.deepcopy(s.model.state_dict()))
-    expected = moments(s.model, s.test_X, observation_noise=True)
-    found = moments(other, s.test_X, observation_noise=True)
-    assert_same_bits(found, expected, "moments after loading the state")
+    expected = _moments(s, s.model)
+    assert_same_bits(_moments(s, other), expected, "moments after loading the state")
 
 
-@check
 def pickle_round_trip(s: Subject) -> None:
     """A pickled model gives the same bits."""
     model = s.fit()
-    expected = moments(model, s.test_X, observation_noise=True)
-    found = moments(pickle.loads(pickle.dumps(model)), s.test_X, observation_noise=True)
+    expected = _moments(s, model)
+    found = _moments(s, pickle.loads(pickle.dumps(model)))
     assert_same_bits(found, expected, "moments of the unpickled model")
 
 
-@check
 def deepcopy(s: Subject) -> None:
     """A deep copy gives the same bits and shares nothing with the model."""
     model = s.fit()
-    expected = moments(model, s.test_X, observation_noise=True)
+    expected = _moments(s, model)
     duplicate = copy.deepcopy(model)
-    found = moments(duplicate, s.test_X, observation_noise=True)
-    assert_same_bits(found, expected, "moments of the copy")
+    assert_same_bits(_moments(s, duplicate), expected, "moments of the copy")
     _scramble(duplicate)
-    after = moments(model, s.test_X, observation_noise=True)
-    assert_same_bits(after, expected, "moments of the model after changing the copy")
+    assert_same_bits(_moments(s, model), expected, "moments of the model after changing the copy")
 
 
-@check
 def dtype_may_be_changed(s: Subject) -> None:
     """`model.float()` takes float32 inputs and predicts the same up to precision."""
     expected = moments(s.model, s.test_X).float()
@@ -77,30 +72,27 @@ def dtype_may_be_changed(s: Subject) -> None:
     assert_close(found, expected, "moments in single precision", rtol=1e-2, atol=1e-2)
 
 
-@check
 def mode_does_not_matter(s: Subject) -> None:
     """The posterior is the same after `train()` and `eval()`, and in both modes."""
     model = s.fit()
-    expected = moments(model, s.test_X, observation_noise=True)
+    expected = _moments(s, model)
     for mode in (True, False, True):
-        found = moments(model.train(mode), s.test_X, observation_noise=True)
+        found = _moments(s, model.train(mode))
         assert_close(found, expected, f"moments after train({mode})", rtol=1e-7, atol=1e-9)
 
 
-@check
 def same_seed_same_bits(s: Subject) -> None:
     """The same `seed` gives the same bits, whatever the global random state."""
     first, second = (moments(s.fit(global_seed=i, seed=3), s.test_X) for i in (1, 2))
     assert_same_bits(second, first, "moments of a second fit with the same seed")
 
 
-@check
 def global_random_state_is_unchanged(s: Subject) -> None:
     """Fit and posterior do not touch the random state of PyTorch, NumPy and Python."""
     # Not the state right after seeding, which a model that seeds would come back to.
     torch.rand(1), np.random.rand(), random.random()  # noqa: NPY002
     before = (torch.get_rng_state(), np.random.get_state(), random.getstate())  # noqa: NPY002
-    moments(s.factory(s.X.clone(), s.Y.clone()), s.test_X, observation_noise=True)
+    _moments(s, s.factory(s.X.clone(), s.Y.clone()))
     same = {
         "PyTorch": torch.equal(torch.get_rng_state(), before[0]),
         "NumPy": all(
@@ -122,13 +114,12 @@ def _settings() -> dict[str, object]:
     }
 
 
-@check
 def global_settings_are_unchanged(s: Subject) -> None:
     """Fit and posterior keep default dtype, thread count, grad mode and warning filters."""
     before = _settings()
     with warnings.catch_warnings():
         # What modules do when they are first imported is not the model's doing.
         moments(s.fit(), s.test_X)
-    moments(s.fit(), s.test_X, observation_noise=True)
+    _moments(s, s.fit())
     changed = [name for name, value in _settings().items() if value != before[name]]
     assert not changed, f"Expected global settings unchanged, got others: {', '.join(changed)}."
