@@ -18,12 +18,7 @@ from torch import Tensor
 
 from botorch_cll.test_functions.base import MultiTaskTestProblem
 from botorch_cll.test_functions.mixing import random_orthonormal
-from botorch_cll.test_functions.synthetic import (
-    SCHWEFEL_OPTIMIZER,
-    Schwefel,
-    Sphere,
-    Weierstrass,
-)
+from botorch_cll.test_functions.synthetic import SCHWEFEL_OPTIMIZER, Schwefel, Sphere, Weierstrass
 
 
 class _Task(NamedTuple):

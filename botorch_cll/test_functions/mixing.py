@@ -9,11 +9,7 @@ import torch
 from botorch.exceptions.errors import InputDataError
 from torch import Tensor
 
-from botorch_cll.test_functions.univariate import (
-    Array,
-    UnivariateMinimum,
-    minimize_univariate,
-)
+from botorch_cll.test_functions.univariate import Array, UnivariateMinimum, minimize_univariate
 
 
 def correlation_factor(correlation: float | Tensor, num_tasks: int) -> Tensor:

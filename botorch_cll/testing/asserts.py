@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import torch
 from botorch.exceptions.errors import BotorchError
-from botorch.models.model import Model
 from botorch.posteriors.posterior import Posterior
 from botorch.posteriors.posterior_list import PosteriorList
 from gpytorch.distributions import MultitaskMultivariateNormal
@@ -15,16 +13,6 @@ from torch import Tensor
 
 TOLERANCE = 0.02
 """How far two fits to the same data up to rounding may differ, in standard deviations of them."""
-
-
-def moments(model: Model, X: Tensor, **options: Any) -> Tensor:
-    """A `2 x batch_shape x q x m`-dim tensor: a posterior's mean and variance, without gradients.
-
-    `options` are further arguments of `posterior`.
-    """
-    with torch.no_grad():
-        posterior = model.posterior(X, **options)
-        return torch.stack([posterior.mean, posterior.variance])
 
 
 def joint_covariance(posterior: Posterior) -> Tensor:

@@ -90,19 +90,11 @@ class Subject:
         return X, self.Y.T.reshape(-1, 1)
 
     def fit(
-        self,
-        X: Tensor | None = None,
-        Y: Tensor | None = None,
-        global_seed: int = 0,
-        **options: Any,
+        self, X: Tensor | None = None, Y: Tensor | None = None, global_seed: int = 0, **options: Any
     ) -> Model:
-        """Fit a model with the global random generators seeded, for those that draw from them.
+        """Fit a model to a copy of the data, with the global random generators seeded.
 
-        Args:
-            X: The training inputs; the problem's if omitted. The model is given a copy.
-            Y: The training targets; the problem's if omitted. The model is given a copy.
-            global_seed: The seed.
-            options: Options of the factory; one that it does not know is an `UnsupportedError`.
+        An option that the factory does not know is an `UnsupportedError`.
         """
         X, Y = self.X if X is None else X, self.Y if Y is None else Y
         with own_random_state(global_seed), torch.enable_grad():
@@ -118,6 +110,18 @@ class Subject:
     def model(self) -> Model:
         """A model of both tasks that checks look at and leave as it is."""
         return self.fit()
+
+    def moments(
+        self, model: Model | None = None, X: Tensor | None = None, **options: Any
+    ) -> Tensor:
+        """A posterior's mean and variance, a `2 x batch_shape x q x m`-dim tensor without gradient.
+
+        It is that of the model of both tasks at the test points, if not of others.
+        """
+        with torch.no_grad():
+            model = self.model if model is None else model
+            posterior = model.posterior(self.test_X if X is None else X, **options)
+            return torch.stack([posterior.mean, posterior.variance])
 
     @property
     def perturbation(self) -> InputPerturbation:

@@ -31,12 +31,7 @@ from botorch.acquisition.risk_measures import CVaR, Expectation, VaR, WorstCase
 from botorch.models import ModelList, SingleTaskGP
 from torch import Tensor
 
-from botorch_cll.testing.checks.acquisition import (
-    MC_SIZES,
-    Acquisition,
-    of,
-    of_all,
-)
+from botorch_cll.testing.checks.acquisition import MC_SIZES, Acquisition, of, of_all
 from botorch_cll.testing.subject import NUM_PERTURBATIONS, Subject
 
 WEIGHTS = torch.tensor([1.0, -0.5], dtype=torch.double)

@@ -6,12 +6,7 @@ import torch
 from botorch.acquisition.objective import ScalarizedPosteriorTransform
 from botorch.sampling.normal import SobolQMCNormalSampler
 
-from botorch_cll.testing.asserts import (
-    assert_close,
-    assert_sound,
-    joint_covariance,
-    moments,
-)
+from botorch_cll.testing.asserts import assert_close, assert_sound, joint_covariance
 from botorch_cll.testing.subject import NUM_TASKS, Subject
 
 
@@ -29,21 +24,21 @@ def batch_shape(s: Subject) -> None:
 
 def output_indices(s: Subject) -> None:
     """`output_indices` chooses outputs and their order."""
-    everything = moments(s.model, s.test_X)
+    everything = s.moments()
     for indices in ([1], [1, 0]):
-        some = moments(s.model, s.test_X, output_indices=indices)
+        some = s.moments(output_indices=indices)
         assert_close(some, everything[..., indices], f"moments of outputs {indices}", 1e-4, 1e-6)
 
 
 def subset_output(s: Subject) -> None:
     """`subset_output` gives a model of some outputs with the same moments."""
-    everything = moments(s.model, s.test_X, observation_noise=True)
+    everything = s.moments(observation_noise=True)
     for indices in ([1], [1, 0]):
         subset = s.model.subset_output(indices)
         assert subset.num_outputs == len(indices), (
             f"Expected {len(indices)} outputs in the subset, got {subset.num_outputs}."
         )
-        some = moments(subset, s.test_X, observation_noise=True)
+        some = s.moments(subset, observation_noise=True)
         assert_close(some, everything[..., indices], f"moments of outputs {indices}", 1e-4, 1e-6)
     assert s.model.num_outputs == NUM_TASKS, "Expected the model itself to keep its outputs."
 
@@ -61,7 +56,7 @@ def scalarization_is_exact(s: Subject) -> None:
     weights, offset = torch.tensor([0.7, -1.3], dtype=torch.double), 0.4
     transform = ScalarizedPosteriorTransform(weights, offset=offset)
     X = s.test_X.unsqueeze(-2)
-    found = moments(s.model, X, posterior_transform=transform).squeeze(-1)
+    found = s.moments(X=X, posterior_transform=transform).squeeze(-1)
     plain = s.model.posterior(X)
     covariance = joint_covariance(plain)[..., 0, :, 0, :].detach()
     expected = [plain.mean.detach() @ weights + offset, (weights @ covariance @ weights)[:, None]]

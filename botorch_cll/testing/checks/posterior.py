@@ -8,13 +8,7 @@ import torch
 from botorch.posteriors.posterior import Posterior
 from torch import Tensor
 
-from botorch_cll.testing.asserts import (
-    assert_close,
-    assert_refused,
-    assert_sound,
-    joint_covariance,
-    moments,
-)
+from botorch_cll.testing.asserts import assert_close, assert_refused, assert_sound, joint_covariance
 from botorch_cll.testing.subject import NUM_INPUTS, NUM_TASKS, Subject, uniform
 
 BATCHES = ((3, 2), (4, 3, 2), (2, 4, 3, 2))
@@ -72,26 +66,25 @@ def covariance_agrees_with_variance(s: Subject) -> None:
 
 def joint_agrees_with_marginals(s: Subject) -> None:
     """Points considered jointly have the moments they have one at a time."""
-    joint = moments(s.model, s.test_X)
-    alone = moments(s.model, s.test_X.unsqueeze(-2)).squeeze(-2)
-    assert_close(joint, alone, "joint moments", rtol=1e-4, atol=1e-6)
+    alone = s.moments(X=s.test_X.unsqueeze(-2)).squeeze(-2)
+    assert_close(s.moments(), alone, "joint moments", rtol=1e-4, atol=1e-6)
 
 
 def batches_are_independent(s: Subject) -> None:
     """The posterior at a point is the same whatever else is in its t-batch."""
     X = torch.cat([s.test_X, s.test_X[:1]]).unsqueeze(-2)
-    together = moments(s.model, X)
+    together = s.moments(X=X)
     assert_close(together[:, -1], together[:, 0], "moments of a repeated point", 1e-4, 1e-6)
     for i in (0, 3):
-        alone = moments(s.model, X[i : i + 1])[:, 0]
+        alone = s.moments(X=X[i : i + 1])[:, 0]
         assert_close(alone, together[:, i], "moments of a point alone", rtol=1e-4, atol=1e-6)
 
 
 def posterior_is_deterministic(s: Subject) -> None:
     """Asked again, the posterior has the same moments."""
-    first = moments(s.model, s.test_X)
-    moments(s.model, uniform(3, NUM_INPUTS, seed=7))
-    assert_close(moments(s.model, s.test_X), first, "moments asked again", rtol=1e-7, atol=1e-9)
+    first = s.moments()
+    s.moments(X=uniform(3, NUM_INPUTS, seed=7))
+    assert_close(s.moments(), first, "moments asked again", rtol=1e-7, atol=1e-9)
 
 
 def gradients_reach_inputs(s: Subject) -> None:
@@ -147,19 +140,19 @@ def device(s: Subject) -> None:
 def wrong_width_is_refused(s: Subject) -> None:
     """Inputs with too many or too few columns raise an error."""
     for width in (NUM_INPUTS - 1, NUM_INPUTS + 2):
-        call = partial(moments, s.model, uniform(4, width, seed=1))
+        call = partial(s.moments, X=uniform(4, width, seed=1))
         assert_refused(call, f"X of {width} columns where {NUM_INPUTS} were fitted")
 
 
 def wrong_dtype_is_refused(s: Subject) -> None:
     """Float32 inputs to a model of float64 data raise an error."""
-    assert_refused(partial(moments, s.model, s.test_X.float()), "float32 inputs to a float64 model")
+    assert_refused(partial(s.moments, X=s.test_X.float()), "float32 inputs to a float64 model")
 
 
 def observation_noise_adds_variance(s: Subject) -> None:
     """`observation_noise=True` leaves the mean as it is and adds to the variance of noisy data."""
-    latent = moments(s.model, s.test_X)
-    noisy = moments(s.model, s.test_X, observation_noise=True)
+    latent = s.moments()
+    noisy = s.moments(observation_noise=True)
     assert_close(noisy[0], latent[0], "the mean with noise", rtol=1e-4, atol=1e-6)
     added = (noisy[1] - latent[1]).min().item()
     assert added > 0, f"Expected noise to add variance, got {added:g}."
@@ -168,7 +161,7 @@ def observation_noise_adds_variance(s: Subject) -> None:
 def observation_noise_tensor_is_added(s: Subject) -> None:
     """A tensor as `observation_noise` is added to the variance, entry by entry."""
     model = s.fit(outcome_transform=None)
-    latent = moments(model, s.test_X)[1]
+    latent = s.moments(model)[1]
     noise = 0.1 + uniform(*latent.shape, seed=8)
-    noisy = moments(model, s.test_X, observation_noise=noise)[1]
+    noisy = s.moments(model, observation_noise=noise)[1]
     assert_close(noisy - latent, noise, "the variance added", rtol=1e-4, atol=1e-6)

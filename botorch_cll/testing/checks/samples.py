@@ -11,7 +11,6 @@ from botorch_cll.testing.asserts import (
     assert_same_bits,
     assert_shape,
     joint_covariance,
-    moments,
 )
 from botorch_cll.testing.subject import NUM_TASKS, Subject, uniform
 
@@ -43,7 +42,7 @@ def samples_have_moments(s: Subject) -> None:
     X = s.test_X.unsqueeze(-2)
     with torch.no_grad():
         samples = s.sampler(s.model, NUM_SAMPLES)(s.model.posterior(X))
-    mean, variance = moments(s.model, X)
+    mean, variance = s.moments(X=X)
     std = variance.sqrt()
     error = ((samples.mean(0) - mean) / std).abs().max().item()
     assert error < 0.1, f"Expected samples around the mean, got {error:.2f} deviations off."
@@ -76,8 +75,8 @@ def max_posterior_sampling(s: Subject) -> None:
 def uncertainty_grows_away_from_data(s: Subject) -> None:
     """Far from the data the variance is larger than at the data."""
     far = torch.tensor([[4.0, 4.0], [-3.0, 4.0], [0.5, -3.0]]).double()
-    there = moments(s.model, far.unsqueeze(-2))[1].mean(0).squeeze(0)
-    here = moments(s.model, s.X.unsqueeze(-2))[1].mean(0).squeeze(0)
+    there = s.moments(X=far.unsqueeze(-2))[1].mean(0).squeeze(0)
+    here = s.moments(X=s.X.unsqueeze(-2))[1].mean(0).squeeze(0)
     for task in range(NUM_TASKS):
         assert there[task] > 2.0 * here[task], (
             f"Expected more than twice the variance far from the data, {here[task]:g} there, got "

@@ -39,7 +39,29 @@ BELOW_HALF = {"objective_index": 0, "constraints": {1: (None, 0.5)}}
 CANDIDATES = {"candidate_set": uniform(32, 2, seed=5)}
 FIDELITY = {"project": to_target_fidelity}
 
-ANALYTIC = [
+
+class Prior(nn.Module):
+    """A belief about where the optimum is, as `PriorGuidedAcquisitionFunction` wants it."""
+
+    def forward(self, X: Tensor) -> Tensor:
+        """The prior at `batch_shape x q x d`-dim points, `batch_shape x q`-dim."""
+        return (-(X - 0.5).square().sum(-1)).exp()
+
+
+def _around(
+    wrapper: type[AcquisitionFunction], inner: Acquisition, *arguments: Any, **use: int
+) -> Acquisition:
+    """A wrapper around another acquisition function, which is used at the sizes of that one."""
+    name = wrapper.__name__
+    return Acquisition(name, lambda s: wrapper(inner.build(s), *arguments), inner.sizes, **use)
+
+
+_improvement = of(analytic.ExpectedImprovement, "best_f")
+_sampled_improvement = of(monte_carlo.qExpectedImprovement, "best_f", "sampler")
+_penalty = penalized.L2Penalty(torch.full((1, 2), 0.5, dtype=torch.double))
+
+ONE_OUTPUT = [
+    # Analytic.
     of(analytic.LogProbabilityOfImprovement, "best_f"),
     of(analytic.ProbabilityOfImprovement, "best_f"),
     # At one point only. Of two points whose correlation is beyond 0.925, BoTorch's integral over
@@ -54,9 +76,7 @@ ANALYTIC = [
     of_all(analytic.ConstrainedExpectedImprovement, "best_f", **BELOW_HALF),
     of_all(analytic.LogConstrainedExpectedImprovement, "best_f", **BELOW_HALF),
     of_all(analytic.LogProbabilityOfFeasibility, constraints={0: (0.0, None), 1: (-1.0, 0.5)}),
-]
-
-MONTE_CARLO = [
+    # Monte Carlo.
     of(monte_carlo.qExpectedImprovement, "best_f", "sampler"),
     of(logei.qLogExpectedImprovement, "best_f", "sampler"),
     of(monte_carlo.qProbabilityOfImprovement, "best_f", "sampler"),
@@ -79,9 +99,7 @@ MONTE_CARLO = [
         sizes=(2,),
     ),
     of(PathwiseThompsonSampling, sizes=MC_SIZES),
-]
-
-LOOK_AHEAD = [
+    # Looking ahead.
     of(knowledge_gradient.qKnowledgeGradient, num_fantasies=4, sizes=MC_SIZES),
     of(knowledge_gradient.qMultiFidelityKnowledgeGradient, num_fantasies=4, **FIDELITY),
     of(qMultiStepLookahead, batch_sizes=[1, 1], num_fantasies=[2, 2]),
@@ -90,40 +108,14 @@ LOOK_AHEAD = [
         mc_points=uniform(8, 2, seed=5),
         sizes=MC_SIZES,
     ),
-]
-
-
-ENTROPY_SEARCH = [
+    # Entropy search.
     of(max_value.qMaxValueEntropy, **CANDIDATES),
     of(max_value.qLowerBoundMaxValueEntropy, **CANDIDATES),
     of(max_value.qMultiFidelityMaxValueEntropy, **CANDIDATES, **FIDELITY),
     of(max_value.qMultiFidelityLowerBoundMaxValueEntropy, **CANDIDATES, **FIDELITY),
     of(qJointEntropySearch, "optimal_inputs", "optimal_outputs", sizes=MC_SIZES),
     of(qPredictiveEntropySearch, "optimal_inputs", has_gradient=False),
-]
-
-
-class Prior(nn.Module):
-    """A belief about where the optimum is, as `PriorGuidedAcquisitionFunction` wants it."""
-
-    def forward(self, X: Tensor) -> Tensor:
-        """The prior at `batch_shape x q x d`-dim points, `batch_shape x q`-dim."""
-        return (-(X - 0.5).square().sum(-1)).exp()
-
-
-def _around(
-    wrapper: type[AcquisitionFunction], inner: Acquisition, *arguments: Any, **use: int
-) -> Acquisition:
-    """A wrapper around another acquisition function, which is used at the sizes of that one."""
-    name = wrapper.__name__
-    return Acquisition(name, lambda s: wrapper(inner.build(s), *arguments), inner.sizes, **use)
-
-
-_improvement = of(analytic.ExpectedImprovement, "best_f")
-_sampled_improvement = of(monte_carlo.qExpectedImprovement, "best_f", "sampler")
-_penalty = penalized.L2Penalty(torch.full((1, 2), 0.5, dtype=torch.double))
-
-WRAPPERS = [
+    # Wrappers.
     _around(FixedFeatureAcquisitionFunction, _improvement, 2, [1], [0.5], width=1),
     _around(penalized.PenalizedAcquisitionFunction, _improvement, _penalty, 0.1),
     _around(PriorGuidedAcquisitionFunction, _sampled_improvement, Prior()),
@@ -134,5 +126,3 @@ WRAPPERS = [
     ),
     _around(ProximalAcquisitionFunction, _improvement, torch.ones(2, dtype=torch.double)),
 ]
-
-ONE_OUTPUT = ANALYTIC + MONTE_CARLO + LOOK_AHEAD + ENTROPY_SEARCH + WRAPPERS
