@@ -13,7 +13,7 @@ from botorch_cll.testing.subject import Subject, SurrogateFactory, own_random_st
 
 @dataclass(frozen=True)
 class Check:
-    """One demand on a surrogate. `check(factory)` raises where the surrogate does not meet it.
+    """One demand on a surrogate: `check(factory)` raises where the surrogate does not meet it.
 
     Attributes:
         name: The name, which expected failures go by.

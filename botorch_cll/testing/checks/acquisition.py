@@ -85,7 +85,8 @@ def of(
 ) -> Acquisition:
     """An acquisition function of a subject's `model`, given `ARGUMENTS` by name and `options`.
 
-    Its name is that of the class, its sizes are `MC_SIZES` if it samples and 1 if it does not.
+    Its name is that of its objective's class or else of its own. Its sizes are `MC_SIZES` if it
+    samples and 1 if it does not.
     """
 
     def build(s: Subject) -> AcquisitionFunction:
@@ -93,7 +94,7 @@ def of(
         return function(chosen, **{key: ARGUMENTS[key](s, chosen) for key in arguments}, **options)
 
     sizes = sizes or (MC_SIZES if "sampler" in arguments else (1,))
-    name = name or function.__name__
+    name = name or (type(options["objective"]) if "objective" in options else function).__name__
     return Acquisition(name, build, sizes, num_values=num_values, has_gradient=has_gradient)
 
 
@@ -178,7 +179,6 @@ def check_optimization(
 
 
 EXCLUDED = {
-    "FullyBayesianAcquisitionFunction": "an abstract base without abstract methods of its own",
     # Acquisition functions for one class of models.
     "LogNoisyExpectedImprovement": "takes instances of SingleTaskGP with known noise only",
     "NoisyExpectedImprovement": "takes instances of SingleTaskGP with known noise only",

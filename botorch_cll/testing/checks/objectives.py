@@ -39,7 +39,6 @@ WEIGHTS = torch.tensor([1.0, -0.5], dtype=torch.double)
 DATA = Subject(SingleTaskGP)
 """Whatever the factory, all subjects have the same data."""
 
-_improvement = partial(of_all, qLogExpectedImprovement, "sampler")
 _regret = partial(of_all, qSimpleRegret, "sampler")
 _noisy = partial(of_all, qLogNoisyExpectedImprovement, "X_baseline", "sampler")
 _hypervolume = partial(of_all, qLogNoisyExpectedHypervolumeImprovement, "X_baseline", "sampler")
@@ -58,13 +57,13 @@ def _beside_a_gp(s: Subject) -> ModelList:
 
 
 def _with_objective(objective: MCAcquisitionObjective) -> Acquisition:
-    name, best_f = type(objective).__name__, objective(DATA.Y).max()
-    return _improvement(name=name, objective=objective, best_f=best_f)
+    best_f = objective(DATA.Y).max()
+    return of_all(qLogExpectedImprovement, "sampler", objective=objective, best_f=best_f)
 
 
 def _with_objectives(objective: MCMultiOutputObjective) -> Acquisition:
-    name, ref_point = type(objective).__name__, objective(DATA.Y).amin(0) - 0.1
-    return _hypervolume(name=name, objective=objective, ref_point=ref_point, prune_baseline=True)
+    ref_point = objective(DATA.Y).amin(0) - 0.1
+    return _hypervolume(objective=objective, ref_point=ref_point, prune_baseline=True)
 
 
 def _learned(s: Subject) -> AcquisitionFunction:
@@ -81,10 +80,7 @@ OBJECTIVES = [
     ),
     _with_objective(LinearMCObjective(WEIGHTS)),
     _with_objective(GenericMCObjective(_first_task)),
-    _regret(
-        name="ConstrainedMCObjective",
-        objective=ConstrainedMCObjective(_first_task, [_second_is_too_large]),
-    ),
+    _regret(objective=ConstrainedMCObjective(_first_task, [_second_is_too_large])),
     Acquisition("LearnedObjective", _learned, MC_SIZES),
     _with_objectives(WeightedMCMultiOutputObjective(WEIGHTS)),
     _with_objectives(GenericMCMultiOutputObjective(lambda Y, X=None: Y.tanh())),
@@ -101,36 +97,17 @@ OBJECTIVES = [
 ]
 
 
-def _risk(objective: MCAcquisitionObjective) -> Acquisition:
-    """A risk measure of one objective, over perturbations of the inputs."""
-    return of(
-        qNoisyExpectedImprovement,
-        "sampler",
-        model=attrgetter("perturbed"),
-        name=type(objective).__name__,
-        X_baseline=DATA.X[:6],
-        objective=objective,
-        prune_baseline=False,
-    )
-
-
-def _risks(objective: MCMultiOutputObjective) -> Acquisition:
-    """A risk measure of several objectives, over perturbations of the inputs."""
-    return of(
-        qNoisyExpectedHypervolumeImprovement,
-        "ref_point",
-        "sampler",
-        model=attrgetter("perturbed"),
-        name=type(objective).__name__,
-        X_baseline=DATA.X[:6],
-        objective=objective,
-    )
+_perturbed = partial(of, model=attrgetter("perturbed"), X_baseline=DATA.X[:6])
+_risk = partial(_perturbed, qNoisyExpectedImprovement, "sampler", prune_baseline=False)
+_risks = partial(_perturbed, qNoisyExpectedHypervolumeImprovement, "ref_point", "sampler")
+_several = {"n_w": NUM_PERTURBATIONS}
+_single = _several | {"preprocessing_function": LinearMCObjective(WEIGHTS)}
 
 
 def _mars(s: Subject) -> AcquisitionFunction:
-    objective = risk_measures.MARS(alpha=0.5, chebyshev_weights=[0.6, 0.4], **_perturbed)
+    objective = risk_measures.MARS(alpha=0.5, chebyshev_weights=[0.6, 0.4], **_several)
     objective.set_baseline_Y(s.perturbed, s.X[:6])
-    return _risk(objective).build(s)
+    return _risk(objective=objective).build(s)
 
 
 def _expectation(s: Subject) -> AcquisitionFunction:
@@ -139,19 +116,16 @@ def _expectation(s: Subject) -> AcquisitionFunction:
     return qLogExpectedImprovement(model, best_f=0.5, posterior_transform=transform)
 
 
-_perturbed = {"n_w": NUM_PERTURBATIONS}
-_single = _perturbed | {"preprocessing_function": LinearMCObjective(WEIGHTS)}
-
 RISK_MEASURES = [
-    _risk(CVaR(alpha=0.5, **_single)),
-    _risk(VaR(alpha=0.5, **_single)),
-    _risk(WorstCase(**_single)),
-    _risk(Expectation(**_single)),
+    _risk(objective=CVaR(alpha=0.5, **_single)),
+    _risk(objective=VaR(alpha=0.5, **_single)),
+    _risk(objective=WorstCase(**_single)),
+    _risk(objective=Expectation(**_single)),
     Acquisition("ExpectationPosteriorTransform", _expectation, MC_SIZES),
-    _risks(risk_measures.MultiOutputExpectation(**_perturbed)),
-    _risks(risk_measures.IndependentCVaR(alpha=0.5, **_perturbed)),
-    _risks(risk_measures.IndependentVaR(alpha=0.5, **_perturbed)),
-    _risks(risk_measures.MultiOutputWorstCase(**_perturbed)),
-    _risks(risk_measures.MVaR(alpha=0.5, **_perturbed)),
+    _risks(objective=risk_measures.MultiOutputExpectation(**_several)),
+    _risks(objective=risk_measures.IndependentCVaR(alpha=0.5, **_several)),
+    _risks(objective=risk_measures.IndependentVaR(alpha=0.5, **_several)),
+    _risks(objective=risk_measures.MultiOutputWorstCase(**_several)),
+    _risks(objective=risk_measures.MVaR(alpha=0.5, **_several)),
     Acquisition("MARS", _mars, MC_SIZES),
 ]

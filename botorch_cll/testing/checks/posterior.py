@@ -140,19 +140,19 @@ def device(s: Subject) -> None:
 def wrong_width_is_refused(s: Subject) -> None:
     """Inputs with too many or too few columns raise an error."""
     for width in (NUM_INPUTS - 1, NUM_INPUTS + 2):
-        call = partial(s.moments, X=uniform(4, width, seed=1))
+        call = partial(s.moments, s.model, uniform(4, width, seed=1))
         assert_refused(call, f"X of {width} columns where {NUM_INPUTS} were fitted")
 
 
 def wrong_dtype_is_refused(s: Subject) -> None:
     """Float32 inputs to a model of float64 data raise an error."""
-    assert_refused(partial(s.moments, X=s.test_X.float()), "float32 inputs to a float64 model")
+    call = partial(s.moments, s.model, s.test_X.float())
+    assert_refused(call, "float32 inputs to a float64 model")
 
 
 def observation_noise_adds_variance(s: Subject) -> None:
     """`observation_noise=True` leaves the mean as it is and adds to the variance of noisy data."""
-    latent = s.moments()
-    noisy = s.moments(observation_noise=True)
+    latent, noisy = s.moments(), s.moments(observation_noise=True)
     assert_close(noisy[0], latent[0], "the mean with noise", rtol=1e-4, atol=1e-6)
     added = (noisy[1] - latent[1]).min().item()
     assert added > 0, f"Expected noise to add variance, got {added:g}."

@@ -95,6 +95,7 @@ ONE_OUTPUT = [
     of(
         active_learning.PairwiseMCPosteriorVariance,
         "sampler",
+        name="PairwiseMCPosteriorVariance",
         objective=GenericMCObjective(lambda samples, X=None: samples.squeeze(-1).sigmoid()),
         sizes=(2,),
     ),
