@@ -13,10 +13,7 @@ from torch import Tensor
 
 
 class ProblemInputError(InputDataError, ValueError):
-    """An input outside of a problem's domain.
-
-    It is a `ValueError` as well because that is what BoTorch's own test problems raise.
-    """
+    """An input outside of a problem's domain; a `ValueError` too, as BoTorch's problems raise."""
 
 
 class MultiTaskTestProblem(BaseTestProblem, ABC):
@@ -97,11 +94,8 @@ class MultiTaskTestProblem(BaseTestProblem, ABC):
         Raises:
             NotImplementedError: If the problem does not know its optima.
         """
-        if self._optimal_value is None:
-            raise NotImplementedError(
-                f"Problem {self.__class__.__name__} does not specify an optimal value."
-            )
-        return -self._optimal_value if self.negate else self._optimal_value
+        value = self._known(self._optimal_value, "an optimal value")
+        return -value if self.negate else value
 
     @property
     def optimizers(self) -> Tensor:
@@ -110,32 +104,26 @@ class MultiTaskTestProblem(BaseTestProblem, ABC):
         Raises:
             NotImplementedError: If the problem does not know its optima.
         """
-        if self._optimizers is None:
-            raise NotImplementedError(
-                f"Problem {self.__class__.__name__} does not specify its optimizers."
-            )
-        return self._optimizers
+        return self._known(self._optimizers, "its optimizers")
+
+    def _known(self, found: Tensor | None, what: str) -> Tensor:
+        if found is None:
+            raise NotImplementedError(f"Problem {type(self).__name__} does not specify {what}.")
+        return found
 
     def _set_optima(self, values: Tensor, optimizers: Tensor, gaps: Tensor) -> None:
-        """Store the optima of the minimization tasks.
-
-        Args:
-            values: A `T`-dim tensor of minima.
-            optimizers: A `T x d`-dim tensor of points that attain them.
-            gaps: A `T`-dim tensor of certified bounds on how far below `values` a task can go.
-        """
+        """Store the `T` minima, `T x d` minimizers, and how far below a task can go at most."""
         self._optimal_value = values.to(self.bounds)
         # Rounding to a narrower dtype may step over a bound.
         self._optimizers = optimizers.to(self.bounds).clamp(*self.bounds)
         self.optimality_gap = gaps.to(self.bounds)
 
     def forward(self, X: Tensor, noise: bool = True) -> Tensor:
-        """Observe all tasks.
+        """Observe all tasks, negated if `negate=True`.
 
         Args:
-            X: A `batch_shape x d`-dim tensor of points.
-            noise: Whether to add observation noise of standard deviation `noise_std`, drawn from
-                the problem's own generator.
+            X: A `batch_shape x d`-dim tensor of points, as `evaluate_true` takes them.
+            noise: Whether to add observation noise.
 
         Returns:
             A `batch_shape x T`-dim tensor of observations.
@@ -185,9 +173,8 @@ class MultiTaskTestProblem(BaseTestProblem, ABC):
         if self.noise_std is None:
             return Y
         # Drawn in double on the generator's device: the same noise for every dtype and device.
-        noise = torch.randn(
-            Y.shape, generator=generator, dtype=torch.double, device=generator.device
-        )
+        kwargs = {"dtype": torch.double, "device": generator.device}
+        noise = torch.randn(Y.shape, generator=generator, **kwargs)
         return Y + noise.to(Y) * torch.tensor(self.noise_std, dtype=Y.dtype, device=Y.device)
 
 
@@ -197,16 +184,12 @@ def _check_noise_std(
     """Return `noise_std` as BoTorch keeps it, after checking its length and its values."""
     if noise_std is None:
         return None
-    checked: float | list[float]
-    if isinstance(noise_std, int | float):
-        checked = float(noise_std)
-        values = [checked]
-    else:
-        checked = values = [float(std) for std in noise_std]
-        if len(values) != num_tasks:
-            raise InputDataError(
-                f"Expected one `noise_std` for each of the {num_tasks} tasks, got {len(values)}."
-            )
+    common = isinstance(noise_std, int | float)
+    values = [float(std) for std in ([noise_std] if common else noise_std)]
+    if not common and len(values) != num_tasks:
+        raise InputDataError(
+            f"Expected one `noise_std` for each of the {num_tasks} tasks, got {len(values)}."
+        )
     if any(not (math.isfinite(std) and std >= 0) for std in values):
         raise InputDataError(f"Expected finite, non-negative `noise_std`, got {noise_std}.")
-    return checked
+    return values[0] if common else values

@@ -93,10 +93,8 @@ class CEC17Tasks(MultiTaskTestProblem):
     Args:
         name: The problem, as in the table.
         dim: The number `d` of inputs, at least 2 (the original has 50).
-        noise_std: The standard deviation of the noise, see `MultiTaskTestProblem`.
-        negate: Whether to negate the tasks.
+        noise_std, negate, dtype: As in `MultiTaskTestProblem`.
         seed: The seed of rotations and noise.
-        dtype: The dtype of the buffers.
 
     Raises:
         InputDataError: If there are fewer than two inputs.

@@ -42,10 +42,8 @@ class ShiftedTasks(MultiTaskTestProblem):
     Args:
         name: A key of `SHIFTED_FUNCTIONS`.
         max_shift: The largest shift per input, as a share of the unit cube, at most 0.125.
-        noise_std: The standard deviation of the noise, see `MultiTaskTestProblem`.
-        negate: Whether to negate the tasks.
+        noise_std, negate, dtype: As in `MultiTaskTestProblem`.
         seed: The seed of the shift and the noise.
-        dtype: The dtype of the buffers.
 
     Raises:
         UnsupportedError: If the function is unknown.

@@ -59,11 +59,8 @@ class SklearnTuningTasks(MultiTaskTestProblem):
             `None` keeps all rows.
         n_splits: The number `k` of cross-validation folds.
         n_jobs: The number of fits to run at once, as in joblib.
-        noise_std: The standard deviation of noise on top of the log loss, see
-            `MultiTaskTestProblem`.
-        negate: Whether to negate the tasks.
+        noise_std, negate, dtype: As in `MultiTaskTestProblem`.
         seed: The seed of subsamples, folds, estimators and noise.
-        dtype: The dtype of the buffers.
 
     Raises:
         InputDataError: If there are too few rows for the folds, or no or repeated data sets.
