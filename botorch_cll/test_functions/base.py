@@ -60,17 +60,15 @@ class MultiTaskTestProblem(BaseTestProblem, ABC):
         if len(bounds) != dim:
             raise InputDataError(f"Expected {dim} pairs of bounds, got {len(bounds)}.")
         for low, high in bounds:
-            if not (math.isfinite(low) and math.isfinite(high) and low < high):
-                raise InputDataError(
-                    f"Expected finite bounds with lower < upper, got ({low}, {high})."
-                )
+            if not -math.inf < low < high < math.inf:
+                pair = f"({low}, {high})"
+                raise InputDataError(f"Expected finite bounds with lower < upper, got {pair}.")
         self.dim = dim
         self.num_objectives = num_tasks
         self.continuous_inds = list(range(dim))
         self._bounds = [(float(low), float(high)) for low, high in bounds]
-        super().__init__(
-            noise_std=_check_noise_std(noise_std, num_tasks), negate=negate, dtype=dtype
-        )
+        noise_std = _check_noise_std(noise_std, num_tasks)
+        super().__init__(noise_std=noise_std, negate=negate, dtype=dtype)
         self.seed = seed
         self._parameter_generator = torch.Generator().manual_seed(seed)
         noise_seed = torch.randint(2**31, (), generator=self._parameter_generator)
@@ -89,21 +87,15 @@ class MultiTaskTestProblem(BaseTestProblem, ABC):
 
         It is the minimum, or with `negate=True` the maximum. Where the optimum was found by a
         search instead of by a formula, it is attained (at `optimizers`), and the true optimum is
-        better by at most `optimality_gap`, a `T`-dim tensor.
-
-        Raises:
-            NotImplementedError: If the problem does not know its optima.
+        better by at most `optimality_gap`, a `T`-dim tensor. A problem that does not know its
+        optima raises a `NotImplementedError`.
         """
         value = self._known(self._optimal_value, "an optimal value")
         return -value if self.negate else value
 
     @property
     def optimizers(self) -> Tensor:
-        """A `T x d`-dim tensor: for each task, a point at which it attains its optimum.
-
-        Raises:
-            NotImplementedError: If the problem does not know its optima.
-        """
+        """A `T x d`-dim tensor: for each task, a point at which it attains its `optimal_value`."""
         return self._known(self._optimizers, "its optimizers")
 
     def _known(self, found: Tensor | None, what: str) -> Tensor:
@@ -160,12 +152,11 @@ class MultiTaskTestProblem(BaseTestProblem, ABC):
             raise InputDataError(f"Expected a floating point `X`, got dtype {X.dtype}.")
         if torch.isnan(X).any():
             raise ProblemInputError("Expected `X` without NaNs, got at least one NaN.")
-        bounds = self.bounds.to(X)
-        if not ((bounds[0] <= X) & (bounds[1] >= X)).all():
+        low, high = self.bounds.to(X)
+        if not ((low <= X) & (high >= X)).all():
             raise ProblemInputError(
                 "Expected `X` to be within the bounds of the test problem. Got values from "
-                f"{X.min().item():.6g} to {X.max().item():.6g}, where the bounds are "
-                f"{self.bounds.tolist()}."
+                f"{X.min():.6g} to {X.max():.6g}, where the bounds are {self.bounds.tolist()}."
             )
 
     def _add_noise(self, Y: Tensor, generator: torch.Generator) -> Tensor:

@@ -93,8 +93,7 @@ class CEC17Tasks(MultiTaskTestProblem):
     Args:
         name: The problem, as in the table.
         dim: The number `d` of inputs, at least 2 (the original has 50).
-        noise_std, negate, dtype: As in `MultiTaskTestProblem`.
-        seed: The seed of rotations and noise.
+        noise_std, negate, seed, dtype: As in `MultiTaskTestProblem`.
 
     Raises:
         InputDataError: If there are fewer than two inputs.

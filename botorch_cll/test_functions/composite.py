@@ -80,8 +80,7 @@ class CompositeTasks(SineLinkTasks):
         alphas: The frequencies.
         betas: The phases, by default drawn uniformly from [0, 2π).
         angle: The angle of `u_1` in radians, by default drawn uniformly from [0, 2π).
-        noise_std, negate, dtype: As in `MultiTaskTestProblem`.
-        seed: The seed of angle, phases and noise.
+        noise_std, negate, seed, dtype: As in `MultiTaskTestProblem`.
 
     Raises:
         InputDataError: If the parameters contradict each other or are out of range.

@@ -50,8 +50,7 @@ class CorrelatedTasks(SineLinkTasks):
         alphas: The `m` frequencies, by default drawn from N(0, 1).
         betas: The `m` phases, by default drawn from N(0, 1).
         bounds: The box, as `d` pairs of lower and upper bounds; by default `[-3, 3]^d`.
-        noise_std, negate, dtype: As in `MultiTaskTestProblem`.
-        seed: The seed of directions, shape parameters and noise.
+        noise_std, negate, seed, dtype: As in `MultiTaskTestProblem`.
 
     Raises:
         InputDataError: If the parameters contradict each other.

@@ -42,8 +42,7 @@ class ShiftedTasks(MultiTaskTestProblem):
     Args:
         name: A key of `SHIFTED_FUNCTIONS`.
         max_shift: The largest shift per input, as a share of the unit cube, at most 0.125.
-        noise_std, negate, dtype: As in `MultiTaskTestProblem`.
-        seed: The seed of the shift and the noise.
+        noise_std, negate, seed, dtype: As in `MultiTaskTestProblem`.
 
     Raises:
         UnsupportedError: If the function is unknown.
@@ -65,9 +64,8 @@ class ShiftedTasks(MultiTaskTestProblem):
         dtype: torch.dtype = torch.double,
     ) -> None:
         if name not in SHIFTED_FUNCTIONS:
-            raise UnsupportedError(
-                f"Expected a function out of {list(SHIFTED_FUNCTIONS)}, got {name!r}."
-            )
+            known = list(SHIFTED_FUNCTIONS)
+            raise UnsupportedError(f"Expected a function out of {known}, got {name!r}.")
         if not 0.0 <= max_shift <= 0.125:
             raise InputDataError(f"Expected max_shift in [0, 0.125], got {max_shift}.")
         function_class, dim = SHIFTED_FUNCTIONS[name]
