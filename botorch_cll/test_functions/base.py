@@ -111,15 +111,7 @@ class MultiTaskTestProblem(BaseTestProblem, ABC):
         self.optimality_gap = gaps.to(self.bounds)
 
     def forward(self, X: Tensor, noise: bool = True) -> Tensor:
-        """Observe all tasks, negated if `negate=True`.
-
-        Args:
-            X: A `batch_shape x d`-dim tensor of points, as `evaluate_true` takes them.
-            noise: Whether to add observation noise.
-
-        Returns:
-            A `batch_shape x T`-dim tensor of observations.
-        """
+        """Observe all tasks: `evaluate_true`, with noise unless `noise=False`, then `negate`."""
         Y = self.evaluate_true(X)
         if noise:
             Y = self._add_noise(Y, self._noise_generator)

@@ -140,7 +140,7 @@ class CEC17Tasks(MultiTaskTestProblem):
             self.register_buffer(f"shift_{t + 1}", shift.to(dtype))
             optimizers[t, :task_dim] = 0.5 + (shift + task.optimizer) / (2.0 * task.half_width)
         zeros = torch.zeros(2, dtype=torch.double)
-        self._set_optima(values=zeros, optimizers=optimizers, gaps=zeros)
+        self._set_optima(zeros, optimizers, zeros)
 
     def _evaluate_true(self, X: Tensor) -> Tensor:
         values = []

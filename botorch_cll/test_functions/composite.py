@@ -11,12 +11,7 @@ from botorch.exceptions.errors import InputDataError, UnsupportedError
 from botorch.test_functions.synthetic import Ackley, Griewank, Rastrigin, SyntheticTestFunction
 from torch import Tensor
 
-from botorch_cll.test_functions.mixing import (
-    SineLinkTasks,
-    correlation_factor,
-    link_lipschitz,
-    shape_parameters,
-)
+from botorch_cll.test_functions.mixing import SineLinkTasks, correlation_factor
 from botorch_cll.test_functions.ranges import (
     FunctionRange,
     ackley_range,
@@ -129,25 +124,18 @@ class CompositeTasks(SineLinkTasks):
         drawn = torch.rand(1 + len(alphas), generator=generator, dtype=torch.double)
         drawn = 2.0 * math.pi * drawn
         self.angle = drawn[0].item() if angle is None else float(angle)
-        a, b = shape_parameters(alphas, drawn[1:] if betas is None else betas)
         cos, sin = math.cos(self.angle), math.sin(self.angle)
         axes = torch.tensor([[cos, sin], [-sin, cos]], dtype=torch.double)
 
         functions, ranges = zip(*[_COMPONENTS[part] for part in name.split("+")], strict=True)
         self._functions = torch.nn.ModuleList(f(dim=block_dim, dtype=dtype) for f in functions)
         self._ranges = [known(block_dim) for known in ranges]
-        self._set_link(c * factor @ axes[: factor.shape[-1]], a, b)
+        weights = c * factor @ axes[: factor.shape[-1]]
+        self._set_link(weights, alphas, drawn[1:] if betas is None else betas)
         self._find_optima()
 
     def components(self, X: Tensor) -> Tensor:
-        """Evaluate the two base functions.
-
-        Args:
-            X: A `batch_shape x d`-dim tensor of points of the unit cube.
-
-        Returns:
-            A `batch_shape x 2`-dim tensor, on the scale of the problem.
-        """
+        """The two functions on the problem's scale, `batch_shape x d` to `batch_shape x 2`-dim."""
         blocks = X.split(self.block_dim, dim=-1)
         values = []
         for block, function, known in zip(blocks, self._functions, self._ranges, strict=True):
@@ -168,26 +156,21 @@ class CompositeTasks(SineLinkTasks):
         at_low = torch.cat([self._extremizer(weights, j, lowest=True) for j in (0, 1)], dim=-1)
         at_high = torch.cat([self._extremizer(weights, j, lowest=False) for j in (0, 1)], dim=-1)
         lower, upper = self._project(at_low, weights), self._project(at_high, weights)
-        s, values, gaps = self._minimize_links(lower, upper)
-        gaps = gaps + link_lipschitz(self.alphas.double()) * self._end_gap(weights)
+        # How far below the attained lower end of a projection it can go.
+        known = torch.tensor([r.gap for r in self._ranges], dtype=torch.double)
+        if self.scale == "normalized":
+            known /= torch.tensor([(r.high - r.low) / 2 for r in self._ranges], dtype=torch.double)
+        end_gaps = (-weights).clamp_min(0.0) @ known
+        s, values, gaps = self._minimize_links(lower, upper, end_gaps)
         self._set_optima(values, self._attain(s, at_low, at_high, weights), gaps)
 
     def _extremizer(self, weights: Tensor, component: int, lowest: bool) -> Tensor:
         """Return the `T x block_dim`-dim points where the tasks' share of a function is extreme."""
-        known, bounds = self._ranges[component], self._functions[component].bounds.double()
-        argmin, argmax = (
-            (torch.tensor(point, dtype=torch.double) - bounds[0]) / (bounds[1] - bounds[0])
-            for point in (known.argmin, known.argmax)
-        )
+        known, (low, high) = self._ranges[component], self._functions[component].bounds.double()
+        ends = torch.tensor([known.argmin, known.argmax], dtype=torch.double)
+        argmin, argmax = (ends - low) / (high - low)
         wants_min = (weights[:, component] > 0) == lowest
         return torch.where(wants_min.unsqueeze(-1), argmin, argmax)
-
-    def _end_gap(self, weights: Tensor) -> Tensor:
-        """Return the `T`-dim bounds on how far below the attained lower end `w_tᵀ f` can go."""
-        gaps = [known.gap for known in self._ranges]
-        if self.scale == "normalized":
-            gaps = [2.0 * known.gap / (known.high - known.low) for known in self._ranges]
-        return (-weights).clamp_min(0.0) @ torch.tensor(gaps, dtype=torch.double)
 
     def _project(self, X: Tensor, weights: Tensor) -> Tensor:
         """Return the `T`-dim projections `w_tᵀ f(x_t)` of one point for each task."""

@@ -8,12 +8,7 @@ import torch
 from botorch.exceptions.errors import InputDataError
 from torch import Tensor
 
-from botorch_cll.test_functions.mixing import (
-    SineLinkTasks,
-    correlation_factor,
-    random_orthonormal,
-    shape_parameters,
-)
+from botorch_cll.test_functions.mixing import SineLinkTasks, correlation_factor, random_orthonormal
 
 
 class CorrelatedTasks(SineLinkTasks):
@@ -91,17 +86,6 @@ class CorrelatedTasks(SineLinkTasks):
             raise InputDataError(f"Expected a positive scale `c`, got {c}.")
         # Drawn whatever the rank, so that the first task is the same at every correlation.
         drawn = random_orthonormal(dim, min(dim, num_tasks), self._parameter_generator)
-        self.c = c
-        self._set_link(c * factor @ drawn[:, :rank].T, *self._draw_shape(num_sines, alphas, betas))
-        self._find_optima()
-
-    def _draw_shape(
-        self,
-        num_sines: int | None,
-        alphas: Sequence[float] | Tensor | None,
-        betas: Sequence[float] | Tensor | None,
-    ) -> tuple[Tensor, Tensor]:
-        """Return `m` frequencies and phases, drawing what is not given."""
         given = [len(shape) for shape in (alphas, betas) if shape is not None]
         lengths = {*given, *([] if num_sines is None else [num_sines])}
         if len(lengths) > 1 or min(lengths, default=0) < 0:
@@ -111,7 +95,10 @@ class CorrelatedTasks(SineLinkTasks):
             )
         m = lengths.pop() if lengths else 5
         a, b = torch.randn(2, m, generator=self._parameter_generator, dtype=torch.double)
-        return shape_parameters(a if alphas is None else alphas, b if betas is None else betas)
+        a, b = a if alphas is None else alphas, b if betas is None else betas
+        self.c = c
+        self._set_link(c * factor @ drawn[:, :rank].T, a, b)
+        self._find_optima()
 
     def _find_optima(self) -> None:
         """Search the attainable projections of each task for its minimum."""
@@ -127,15 +114,13 @@ class CorrelatedTasks(SineLinkTasks):
     def sample(self, n: int, seed: int | torch.Generator | None = None) -> tuple[Tensor, Tensor]:
         """Draw labeled data as in the source: standard normal inputs, noisy labels.
 
-        The inputs are not confined to `bounds`, which only matter for optimization.
-
         Args:
             n: The number of points.
             seed: A seed or a generator on the CPU; `None` continues the problem's own generator.
 
         Returns:
-            An `n x d`-dim tensor of inputs and an `n x T`-dim tensor of labels (negated if the
-            problem is).
+            `n x d`-dim inputs, not confined to `bounds`, which only matter for optimization, and
+            `n x T`-dim labels (negated if the problem is).
         """
         generator = self._noise_generator if seed is None else seed
         if isinstance(generator, int):

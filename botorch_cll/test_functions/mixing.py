@@ -10,7 +10,7 @@ from botorch.exceptions.errors import InputDataError
 from torch import Tensor
 
 from botorch_cll.test_functions.base import MultiTaskTestProblem
-from botorch_cll.test_functions.univariate import Array, UnivariateMinimum, minimize_univariate
+from botorch_cll.test_functions.univariate import UnivariateMinimum, minimize_univariate
 
 
 def correlation_factor(correlation: float | Tensor, num_tasks: int) -> Tensor:
@@ -23,10 +23,8 @@ def correlation_factor(correlation: float | Tensor, num_tasks: int) -> Tensor:
     if isinstance(correlation, Tensor):
         matrix = correlation.detach().to(device="cpu", dtype=torch.double)
         if matrix.shape != (num_tasks, num_tasks):
-            raise InputDataError(
-                f"Expected a {num_tasks} x {num_tasks} correlation matrix, "
-                f"got shape {tuple(matrix.shape)}."
-            )
+            expected, found = f"{num_tasks} x {num_tasks}", tuple(matrix.shape)
+            raise InputDataError(f"Expected a {expected} correlation matrix, got shape {found}.")
     else:
         matrix = torch.full((num_tasks, num_tasks), float(correlation), dtype=torch.double)
         matrix.fill_diagonal_(1.0)
@@ -80,19 +78,17 @@ def minimize_sine_link(
     The sum of `m` sines lies in `[-m, m]`, so beyond `lower + 2 m` nothing can beat the value at
     `lower`; the second derivative is bounded by `Σ_i α_i²`.
     """
-    a = alphas.double().cpu().numpy()
-    b = betas.double().cpu().numpy()
-
-    def value(s: Array) -> Array:
-        return np.asarray(s + np.sin(np.multiply.outer(s, a) + b).sum(axis=-1))
-
-    def derivative(s: Array) -> Array:
-        return np.asarray(1.0 + (a * np.cos(np.multiply.outer(s, a) + b)).sum(axis=-1))
-
+    a, b = alphas.double().cpu().numpy(), betas.double().cpu().numpy()
     upper = min(upper, lower + 2.0 * len(a))
-    # Well above the rounding errors of s itself.
-    tolerance = 1e-9 * max(1.0, abs(lower), abs(upper))
-    return minimize_univariate(value, derivative, float((a * a).sum()), lower, upper, tolerance)
+    return minimize_univariate(
+        lambda s: s + np.sin(np.multiply.outer(s, a) + b).sum(axis=-1),
+        lambda s: 1.0 + (a * np.cos(np.multiply.outer(s, a) + b)).sum(axis=-1),
+        curvature=float((a * a).sum()),
+        lower=lower,
+        upper=upper,
+        # Well above the rounding errors of s itself.
+        tolerance=1e-9 * max(1.0, abs(lower), abs(upper)),
+    )
 
 
 def link_lipschitz(alphas: Tensor) -> float:
@@ -122,9 +118,12 @@ class SineLinkTasks(MultiTaskTestProblem):
     Subclasses say what the features are, and which points take a projection to its ends.
     """
 
-    def _set_link(self, weights: Tensor, alphas: Tensor, betas: Tensor) -> None:
+    def _set_link(
+        self, weights: Tensor, alphas: Sequence[float] | Tensor, betas: Sequence[float] | Tensor
+    ) -> None:
         """Keep the `T x k`-dim weights of the projections, and frequencies and phases."""
-        for name, value in (("weights", weights), ("alphas", alphas), ("betas", betas)):
+        a, b = shape_parameters(alphas, betas)
+        for name, value in (("weights", weights), ("alphas", a), ("betas", b)):
             self.register_buffer(name, value.to(self.bounds.dtype))
 
     def _features(self, X: Tensor) -> Tensor:
@@ -135,10 +134,15 @@ class SineLinkTasks(MultiTaskTestProblem):
         projections = self._features(X) @ self.weights.to(X).T
         return sine_link(projections, self.alphas.to(X), self.betas.to(X))
 
-    def _minimize_links(self, lower: Tensor, upper: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Each task's best projection between its ends, the minimum there, and its gap."""
+    def _minimize_links(
+        self, lower: Tensor, upper: Tensor, end_gaps: Tensor | float = 0.0
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Each task's best projection, the minimum there, and how far below it the task can go.
+
+        Projections attain all values between `lower` and `upper`, some down to `lower - end_gaps`.
+        """
         alphas, betas = self.alphas.double(), self.betas.double()
         ends = zip(lower.tolist(), upper.tolist(), strict=True)
         minima = [minimize_sine_link(low, high, alphas, betas) for low, high in ends]
         best, values, gaps = torch.tensor(minima, dtype=torch.double).T
-        return best, values, gaps
+        return best, values, gaps + link_lipschitz(alphas) * end_gaps

@@ -108,7 +108,7 @@ def _last_period(k: int, num_cells: int) -> Array:
     return np.union1d(edges, extrema[(extrema >= first) & (extrema <= 600.0)])
 
 
-def _improve_griewank(point: Array, max_sweeps: int = 100) -> float:
+def _improve_griewank(point: Array) -> float:
     """Maximize Griewank's function over one coordinate of `point` at a time, in place."""
     roots = np.sqrt(np.arange(1, len(point) + 1))
 
@@ -116,7 +116,7 @@ def _improve_griewank(point: Array, max_sweeps: int = 100) -> float:
         return float(1.0 + (point**2).sum() / 4000.0 - np.cos(point / roots).prod())
 
     best = value()
-    for _ in range(max_sweeps):
+    for _ in range(100):
         before = best
         for k in range(len(point)):
             others = float(np.delete(np.cos(point / roots), k).prod())

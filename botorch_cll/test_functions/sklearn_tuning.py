@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -22,12 +22,8 @@ from botorch_cll.test_functions.sklearn_spaces import SEARCH_SPACES, Settings
 Data = tuple[npt.NDArray, npt.NDArray]
 """Features and labels."""
 
-_DATA_SETS: dict[str, Callable[..., Data]] = {
-    "breast_cancer": load_breast_cancer,
-    "digits": load_digits,
-    "iris": load_iris,
-    "wine": load_wine,
-}
+_LOADERS = (load_breast_cancer, load_digits, load_iris, load_wine)
+_DATA_SETS = {load.__name__.removeprefix("load_"): load for load in _LOADERS}
 
 
 class SklearnTuningTasks(MultiTaskTestProblem):
@@ -153,10 +149,8 @@ def _load(name: str, max_rows: int | None, n_splits: int, random_state: int) -> 
     features, labels = _DATA_SETS[name](return_X_y=True)
     num_classes = len(np.unique(labels))
     if max_rows is not None and max_rows < num_classes:
-        raise InputDataError(
-            f"Expected `max_rows` to be at least the {num_classes} classes of {name!r}, "
-            f"got {max_rows}."
-        )
+        least = f"the {num_classes} classes of {name!r}"
+        raise InputDataError(f"Expected `max_rows` to be at least {least}, got {max_rows}.")
     # The complement of a stratified sample must hold a row of each class as well.
     if max_rows is not None and max_rows <= len(labels) - num_classes:
         features, _, labels, _ = train_test_split(
@@ -175,7 +169,6 @@ def _log_loss(estimator: BaseEstimator, data: Data, n_splits: int, random_state:
     """Return the cross-validated log loss of an estimator, averaged over the folds."""
     folds = StratifiedKFold(n_splits=n_splits, shuffle=True, random_state=random_state)
     with threadpool_limits(limits=1):
-        scores = cross_val_score(
-            estimator, *data, cv=folds, scoring="neg_log_loss", error_score="raise"
-        )
+        how = {"cv": folds, "scoring": "neg_log_loss", "error_score": "raise"}
+        scores = cross_val_score(estimator, *data, **how)
     return -float(scores.mean())
