@@ -156,8 +156,9 @@ class MultiTaskTestProblem(BaseTestProblem, ABC):
         if self.noise_std is None:
             return Y
         # Drawn in double on the generator's device: the same noise for every dtype and device.
-        kwargs = {"dtype": torch.double, "device": generator.device}
-        noise = torch.randn(Y.shape, generator=generator, **kwargs)
+        noise = torch.randn(
+            Y.shape, generator=generator, dtype=torch.double, device=generator.device
+        )
         return Y + noise.to(Y) * torch.tensor(self.noise_std, dtype=Y.dtype, device=Y.device)
 
 
@@ -167,12 +168,11 @@ def _check_noise_std(
     """Return `noise_std` as BoTorch keeps it, after checking its length and its values."""
     if noise_std is None:
         return None
-    common = isinstance(noise_std, int | float)
-    values = [float(std) for std in ([noise_std] if common else noise_std)]
-    if not common and len(values) != num_tasks:
+    stds = [noise_std] * num_tasks if isinstance(noise_std, int | float) else list(noise_std)
+    if len(stds) != num_tasks:
         raise InputDataError(
-            f"Expected one `noise_std` for each of the {num_tasks} tasks, got {len(values)}."
+            f"Expected one `noise_std` for each of the {num_tasks} tasks, got {len(stds)}."
         )
-    if any(not (math.isfinite(std) and std >= 0) for std in values):
+    if not all(0.0 <= std < math.inf for std in stds):
         raise InputDataError(f"Expected finite, non-negative `noise_std`, got {noise_std}.")
-    return values[0] if common else values
+    return float(noise_std) if isinstance(noise_std, int | float) else [float(std) for std in stds]

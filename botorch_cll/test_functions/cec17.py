@@ -7,13 +7,8 @@ from typing import Any, Literal, NamedTuple
 
 import torch
 from botorch.exceptions.errors import InputDataError, UnsupportedError
-from botorch.test_functions.synthetic import (
-    Ackley,
-    Griewank,
-    Rastrigin,
-    Rosenbrock,
-    SyntheticTestFunction,
-)
+from botorch.test_functions import Ackley, Griewank, Rastrigin, Rosenbrock
+from botorch.test_functions.synthetic import SyntheticTestFunction
 from torch import Tensor
 
 from botorch_cll.test_functions.base import MultiTaskTestProblem

@@ -185,6 +185,6 @@ class CompositeTasks(SineLinkTasks):
             left = torch.where(below.unsqueeze(-1), middle, left)
             right = torch.where(below.unsqueeze(-1), right, middle)
         # s at the lower end belongs to the left, where the bisection cannot arrive exactly.
-        points = [at_low + end * (at_high - at_low) for end in (left, right)]
-        misses = [(self._project(point, weights) - s).abs() for point in points]
-        return torch.where((misses[0] <= misses[1]).unsqueeze(-1), *points)
+        first, second = (at_low + end * (at_high - at_low) for end in (left, right))
+        misses = [(self._project(points, weights) - s).abs() for points in (first, second)]
+        return torch.where((misses[0] <= misses[1]).unsqueeze(-1), first, second)

@@ -6,15 +6,8 @@ from collections.abc import Sequence
 
 import torch
 from botorch.exceptions.errors import InputDataError, UnsupportedError
-from botorch.test_functions import (
-    Ackley,
-    Griewank,
-    Hartmann,
-    Levy,
-    Rosenbrock,
-    StyblinskiTang,
-    SyntheticTestFunction,
-)
+from botorch.test_functions import Ackley, Griewank, Hartmann, Levy, Rosenbrock, StyblinskiTang
+from botorch.test_functions.synthetic import SyntheticTestFunction
 from torch import Tensor
 
 from botorch_cll.test_functions.base import MultiTaskTestProblem

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from operator import attrgetter
+from typing import Any
 
 from botorch.acquisition.acquisition import AcquisitionFunction
 from botorch.acquisition.analytic import LogExpectedImprovement
@@ -31,7 +32,7 @@ NOISY = ("ref_point", "X_baseline", "sampler")
 OPTIMA = ("pareto_sets", "pareto_fronts", "hypercell_bounds")
 # One fantasy: with more BoTorch 0.18 mixes the fantasies of different elements of a t-batch,
 # whatever the model.
-ONE_FANTASY = {"model": attrgetter("pair"), "num_fantasies": 1, "num_pareto": 3}
+ONE_FANTASY: dict[str, Any] = {"model": attrgetter("pair"), "num_fantasies": 1, "num_pareto": 3}
 
 
 def _improvements(s: Subject) -> AcquisitionFunction:

@@ -35,9 +35,9 @@ from botorch_cll.testing.checks.acquisition import (
 )
 from botorch_cll.testing.subject import uniform
 
-BELOW_HALF = {"objective_index": 0, "constraints": {1: (None, 0.5)}}
-CANDIDATES = {"candidate_set": uniform(32, 2, seed=5)}
-FIDELITY = {"project": to_target_fidelity}
+BELOW_HALF: dict[str, Any] = {"objective_index": 0, "constraints": {1: (None, 0.5)}}
+CANDIDATES: dict[str, Any] = {"candidate_set": uniform(32, 2, seed=5)}
+FIDELITY: dict[str, Any] = {"project": to_target_fidelity}
 
 
 class Prior(nn.Module):
@@ -49,7 +49,7 @@ class Prior(nn.Module):
 
 
 def _around(
-    wrapper: type[AcquisitionFunction], inner: Acquisition, *arguments: Any, **use: int
+    wrapper: type[AcquisitionFunction], inner: Acquisition, *arguments: Any, **use: Any
 ) -> Acquisition:
     """A wrapper around another acquisition function, which is used at the sizes of that one."""
     name = wrapper.__name__

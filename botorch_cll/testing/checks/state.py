@@ -89,10 +89,9 @@ def same_seed_same_bits(s: Subject) -> None:
 
 
 def _random_states() -> dict[str, object]:
-    name, keys, *rest = np.random.get_state()  # noqa: NPY002
     return {
         "PyTorch": torch.get_rng_state().tolist(),
-        "NumPy": (name, keys.tolist(), rest),
+        "NumPy": pickle.dumps(np.random.get_state()),  # noqa: NPY002
         "Python": random.getstate(),
     }
 
