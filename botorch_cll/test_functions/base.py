@@ -13,10 +13,7 @@ from torch import Tensor
 
 
 class ProblemInputError(InputDataError, ValueError):
-    """An input outside of a problem's domain.
-
-    It is a `ValueError` as well because that is what BoTorch's own test problems raise.
-    """
+    """An input outside of a problem's domain; a `ValueError` too, as BoTorch's problems raise."""
 
 
 class MultiTaskTestProblem(BaseTestProblem, ABC):
@@ -63,17 +60,15 @@ class MultiTaskTestProblem(BaseTestProblem, ABC):
         if len(bounds) != dim:
             raise InputDataError(f"Expected {dim} pairs of bounds, got {len(bounds)}.")
         for low, high in bounds:
-            if not (math.isfinite(low) and math.isfinite(high) and low < high):
-                raise InputDataError(
-                    f"Expected finite bounds with lower < upper, got ({low}, {high})."
-                )
+            if not -math.inf < low < high < math.inf:
+                pair = f"({low}, {high})"
+                raise InputDataError(f"Expected finite bounds with lower < upper, got {pair}.")
         self.dim = dim
         self.num_objectives = num_tasks
         self.continuous_inds = list(range(dim))
         self._bounds = [(float(low), float(high)) for low, high in bounds]
-        super().__init__(
-            noise_std=_check_noise_std(noise_std, num_tasks), negate=negate, dtype=dtype
-        )
+        noise_std = _check_noise_std(noise_std, num_tasks)
+        super().__init__(noise_std=noise_std, negate=negate, dtype=dtype)
         self.seed = seed
         self._parameter_generator = torch.Generator().manual_seed(seed)
         noise_seed = torch.randint(2**31, (), generator=self._parameter_generator)
@@ -92,54 +87,31 @@ class MultiTaskTestProblem(BaseTestProblem, ABC):
 
         It is the minimum, or with `negate=True` the maximum. Where the optimum was found by a
         search instead of by a formula, it is attained (at `optimizers`), and the true optimum is
-        better by at most `optimality_gap`, a `T`-dim tensor.
-
-        Raises:
-            NotImplementedError: If the problem does not know its optima.
+        better by at most `optimality_gap`, a `T`-dim tensor. A problem that does not know its
+        optima raises a `NotImplementedError`.
         """
-        if self._optimal_value is None:
-            raise NotImplementedError(
-                f"Problem {self.__class__.__name__} does not specify an optimal value."
-            )
-        return -self._optimal_value if self.negate else self._optimal_value
+        value = self._known(self._optimal_value, "an optimal value")
+        return -value if self.negate else value
 
     @property
     def optimizers(self) -> Tensor:
-        """A `T x d`-dim tensor: for each task, a point at which it attains its optimum.
+        """A `T x d`-dim tensor: for each task, a point at which it attains its `optimal_value`."""
+        return self._known(self._optimizers, "its optimizers")
 
-        Raises:
-            NotImplementedError: If the problem does not know its optima.
-        """
-        if self._optimizers is None:
-            raise NotImplementedError(
-                f"Problem {self.__class__.__name__} does not specify its optimizers."
-            )
-        return self._optimizers
+    def _known(self, found: Tensor | None, what: str) -> Tensor:
+        if found is None:
+            raise NotImplementedError(f"Problem {type(self).__name__} does not specify {what}.")
+        return found
 
     def _set_optima(self, values: Tensor, optimizers: Tensor, gaps: Tensor) -> None:
-        """Store the optima of the minimization tasks.
-
-        Args:
-            values: A `T`-dim tensor of minima.
-            optimizers: A `T x d`-dim tensor of points that attain them.
-            gaps: A `T`-dim tensor of certified bounds on how far below `values` a task can go.
-        """
+        """Store the `T` minima, `T x d` minimizers, and how far below a task can go at most."""
         self._optimal_value = values.to(self.bounds)
         # Rounding to a narrower dtype may step over a bound.
         self._optimizers = optimizers.to(self.bounds).clamp(*self.bounds)
         self.optimality_gap = gaps.to(self.bounds)
 
     def forward(self, X: Tensor, noise: bool = True) -> Tensor:
-        """Observe all tasks.
-
-        Args:
-            X: A `batch_shape x d`-dim tensor of points.
-            noise: Whether to add observation noise of standard deviation `noise_std`, drawn from
-                the problem's own generator.
-
-        Returns:
-            A `batch_shape x T`-dim tensor of observations.
-        """
+        """Observe all tasks: `evaluate_true`, with noise unless `noise=False`, then `negate`."""
         Y = self.evaluate_true(X)
         if noise:
             Y = self._add_noise(Y, self._noise_generator)
@@ -172,12 +144,11 @@ class MultiTaskTestProblem(BaseTestProblem, ABC):
             raise InputDataError(f"Expected a floating point `X`, got dtype {X.dtype}.")
         if torch.isnan(X).any():
             raise ProblemInputError("Expected `X` without NaNs, got at least one NaN.")
-        bounds = self.bounds.to(X)
-        if not ((bounds[0] <= X) & (bounds[1] >= X)).all():
+        low, high = self.bounds.to(X)
+        if not ((low <= X) & (high >= X)).all():
             raise ProblemInputError(
                 "Expected `X` to be within the bounds of the test problem. Got values from "
-                f"{X.min().item():.6g} to {X.max().item():.6g}, where the bounds are "
-                f"{self.bounds.tolist()}."
+                f"{X.min():.6g} to {X.max():.6g}, where the bounds are {self.bounds.tolist()}."
             )
 
     def _add_noise(self, Y: Tensor, generator: torch.Generator) -> Tensor:
@@ -197,16 +168,11 @@ def _check_noise_std(
     """Return `noise_std` as BoTorch keeps it, after checking its length and its values."""
     if noise_std is None:
         return None
-    checked: float | list[float]
-    if isinstance(noise_std, int | float):
-        checked = float(noise_std)
-        values = [checked]
-    else:
-        checked = values = [float(std) for std in noise_std]
-        if len(values) != num_tasks:
-            raise InputDataError(
-                f"Expected one `noise_std` for each of the {num_tasks} tasks, got {len(values)}."
-            )
-    if any(not (math.isfinite(std) and std >= 0) for std in values):
+    stds = [noise_std] * num_tasks if isinstance(noise_std, int | float) else list(noise_std)
+    if len(stds) != num_tasks:
+        raise InputDataError(
+            f"Expected one `noise_std` for each of the {num_tasks} tasks, got {len(stds)}."
+        )
+    if not all(0.0 <= std < math.inf for std in stds):
         raise InputDataError(f"Expected finite, non-negative `noise_std`, got {noise_std}.")
-    return checked
+    return float(noise_std) if isinstance(noise_std, int | float) else [float(std) for std in stds]

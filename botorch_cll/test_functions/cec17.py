@@ -7,23 +7,13 @@ from typing import Any, Literal, NamedTuple
 
 import torch
 from botorch.exceptions.errors import InputDataError, UnsupportedError
-from botorch.test_functions.synthetic import (
-    Ackley,
-    Griewank,
-    Rastrigin,
-    Rosenbrock,
-    SyntheticTestFunction,
-)
+from botorch.test_functions import Ackley, Griewank, Rastrigin, Rosenbrock
+from botorch.test_functions.synthetic import SyntheticTestFunction
 from torch import Tensor
 
 from botorch_cll.test_functions.base import MultiTaskTestProblem
 from botorch_cll.test_functions.mixing import random_orthonormal
-from botorch_cll.test_functions.synthetic import (
-    SCHWEFEL_OPTIMIZER,
-    Schwefel,
-    Sphere,
-    Weierstrass,
-)
+from botorch_cll.test_functions.synthetic import SCHWEFEL_OPTIMIZER, Schwefel, Sphere, Weierstrass
 
 
 class _Task(NamedTuple):
@@ -98,10 +88,7 @@ class CEC17Tasks(MultiTaskTestProblem):
     Args:
         name: The problem, as in the table.
         dim: The number `d` of inputs, at least 2 (the original has 50).
-        noise_std: The standard deviation of the noise, see `MultiTaskTestProblem`.
-        negate: Whether to negate the tasks.
-        seed: The seed of rotations and noise.
-        dtype: The dtype of the buffers.
+        noise_std, negate, seed, dtype: As in `MultiTaskTestProblem`.
 
     Raises:
         InputDataError: If there are fewer than two inputs.
@@ -148,7 +135,7 @@ class CEC17Tasks(MultiTaskTestProblem):
             self.register_buffer(f"shift_{t + 1}", shift.to(dtype))
             optimizers[t, :task_dim] = 0.5 + (shift + task.optimizer) / (2.0 * task.half_width)
         zeros = torch.zeros(2, dtype=torch.double)
-        self._set_optima(values=zeros, optimizers=optimizers, gaps=zeros)
+        self._set_optima(zeros, optimizers, zeros)
 
     def _evaluate_true(self, X: Tensor) -> Tensor:
         values = []

@@ -4,21 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import torch
 from botorch.exceptions.errors import InputDataError, UnsupportedError
 from botorch.test_functions.synthetic import Ackley, Griewank, Rastrigin, SyntheticTestFunction
 from torch import Tensor
 
-from botorch_cll.test_functions.base import MultiTaskTestProblem
-from botorch_cll.test_functions.mixing import (
-    correlation_factor,
-    link_lipschitz,
-    minimize_sine_link,
-    shape_parameters,
-    sine_link,
-)
+from botorch_cll.test_functions.mixing import SineLinkTasks, correlation_factor
 from botorch_cll.test_functions.ranges import (
     FunctionRange,
     ackley_range,
@@ -28,17 +21,11 @@ from botorch_cll.test_functions.ranges import (
 )
 from botorch_cll.test_functions.synthetic import Schwefel
 
-
-class _Component(NamedTuple):
-    function: type[SyntheticTestFunction]
-    function_range: Callable[[int], FunctionRange]
-
-
-_COMPONENTS = {
-    "Ackley": _Component(Ackley, ackley_range),
-    "Griewank": _Component(Griewank, griewank_range),
-    "Rastrigin": _Component(Rastrigin, rastrigin_range),
-    "Schwefel": _Component(Schwefel, schwefel_range),
+_COMPONENTS: dict[str, tuple[type[SyntheticTestFunction], Callable[[int], FunctionRange]]] = {
+    "Ackley": (Ackley, ackley_range),
+    "Griewank": (Griewank, griewank_range),
+    "Rastrigin": (Rastrigin, rastrigin_range),
+    "Schwefel": (Schwefel, schwefel_range),
 }
 
 PAIRS = (
@@ -50,7 +37,7 @@ PAIRS = (
 )
 
 
-class CompositeTasks(MultiTaskTestProblem):
+class CompositeTasks(SineLinkTasks):
     r"""Correlated mixtures of two classic functions, each on its own block of the input.
 
     .. math::
@@ -88,10 +75,7 @@ class CompositeTasks(MultiTaskTestProblem):
         alphas: The frequencies.
         betas: The phases, by default drawn uniformly from [0, 2π).
         angle: The angle of `u_1` in radians, by default drawn uniformly from [0, 2π).
-        noise_std: The standard deviation of the noise, see `MultiTaskTestProblem`.
-        negate: Whether to negate the tasks.
-        seed: The seed of angle, phases and noise.
-        dtype: The dtype of the buffers.
+        noise_std, negate, seed, dtype: As in `MultiTaskTestProblem`.
 
     Raises:
         InputDataError: If the parameters contradict each other or are out of range.
@@ -136,35 +120,22 @@ class CompositeTasks(MultiTaskTestProblem):
                 f"got rank {factor.shape[-1]} for {num_tasks} tasks."
             )
         self.name, self.block_dim, self.scale, self.c = name, block_dim, scale, c
-        drawn = (
-            2.0
-            * math.pi
-            * torch.rand(1 + len(alphas), generator=self._parameter_generator, dtype=torch.double)
-        )
+        generator = self._parameter_generator
+        drawn = torch.rand(1 + len(alphas), generator=generator, dtype=torch.double)
+        drawn = 2.0 * math.pi * drawn
         self.angle = drawn[0].item() if angle is None else float(angle)
-        a, b = shape_parameters(alphas, drawn[1:] if betas is None else betas)
         cos, sin = math.cos(self.angle), math.sin(self.angle)
         axes = torch.tensor([[cos, sin], [-sin, cos]], dtype=torch.double)
 
-        components = [_COMPONENTS[part] for part in name.split("+")]
-        self._functions = torch.nn.ModuleList(
-            component.function(dim=block_dim, dtype=dtype) for component in components
-        )
-        self._ranges = [component.function_range(block_dim) for component in components]
-        self.register_buffer("weights", (c * factor @ axes[: factor.shape[-1]]).to(dtype))
-        self.register_buffer("alphas", a.to(dtype))
-        self.register_buffer("betas", b.to(dtype))
+        functions, ranges = zip(*[_COMPONENTS[part] for part in name.split("+")], strict=True)
+        self._functions = torch.nn.ModuleList(f(dim=block_dim, dtype=dtype) for f in functions)
+        self._ranges = [known(block_dim) for known in ranges]
+        weights = c * factor @ axes[: factor.shape[-1]]
+        self._set_link(weights, alphas, drawn[1:] if betas is None else betas)
         self._find_optima()
 
     def components(self, X: Tensor) -> Tensor:
-        """Evaluate the two base functions.
-
-        Args:
-            X: A `batch_shape x d`-dim tensor of points of the unit cube.
-
-        Returns:
-            A `batch_shape x 2`-dim tensor, on the scale of the problem.
-        """
+        """The two functions on the problem's scale, `batch_shape x d` to `batch_shape x 2`-dim."""
         blocks = X.split(self.block_dim, dim=-1)
         values = []
         for block, function, known in zip(blocks, self._functions, self._ranges, strict=True):
@@ -176,44 +147,30 @@ class CompositeTasks(MultiTaskTestProblem):
             values.append(value)
         return torch.stack(values, dim=-1)
 
-    def _evaluate_true(self, X: Tensor) -> Tensor:
-        projections = self.components(X) @ self.weights.to(X).T
-        return sine_link(projections, self.alphas.to(X), self.betas.to(X))
+    def _features(self, X: Tensor) -> Tensor:
+        return self.components(X)
 
     def _find_optima(self) -> None:
         """Search the attainable projections of each task for its minimum."""
-        weights, alphas, betas = self.weights.double(), self.alphas.double(), self.betas.double()
+        weights = self.weights.double()
         at_low = torch.cat([self._extremizer(weights, j, lowest=True) for j in (0, 1)], dim=-1)
         at_high = torch.cat([self._extremizer(weights, j, lowest=False) for j in (0, 1)], dim=-1)
         lower, upper = self._project(at_low, weights), self._project(at_high, weights)
-        minima = [
-            minimize_sine_link(lo, hi, alphas, betas)
-            for lo, hi in zip(lower.tolist(), upper.tolist(), strict=True)
-        ]
-        s = torch.tensor([minimum.x for minimum in minima], dtype=torch.double)
-        gaps = torch.tensor([minimum.gap for minimum in minima], dtype=torch.double)
-        self._set_optima(
-            values=torch.tensor([minimum.value for minimum in minima], dtype=torch.double),
-            optimizers=self._attain(s, at_low, at_high, weights),
-            gaps=gaps + link_lipschitz(alphas) * self._end_gap(weights),
-        )
+        # How far below the attained lower end of a projection it can go.
+        known = torch.tensor([r.gap for r in self._ranges], dtype=torch.double)
+        if self.scale == "normalized":
+            known /= torch.tensor([(r.high - r.low) / 2 for r in self._ranges], dtype=torch.double)
+        end_gaps = (-weights).clamp_min(0.0) @ known
+        s, values, gaps = self._minimize_links(lower, upper, end_gaps)
+        self._set_optima(values, self._attain(s, at_low, at_high, weights), gaps)
 
     def _extremizer(self, weights: Tensor, component: int, lowest: bool) -> Tensor:
         """Return the `T x block_dim`-dim points where the tasks' share of a function is extreme."""
-        known, bounds = self._ranges[component], self._functions[component].bounds.double()
-        argmin, argmax = (
-            (torch.tensor(point, dtype=torch.double) - bounds[0]) / (bounds[1] - bounds[0])
-            for point in (known.argmin, known.argmax)
-        )
+        known, (low, high) = self._ranges[component], self._functions[component].bounds.double()
+        ends = torch.tensor([known.argmin, known.argmax], dtype=torch.double)
+        argmin, argmax = (ends - low) / (high - low)
         wants_min = (weights[:, component] > 0) == lowest
         return torch.where(wants_min.unsqueeze(-1), argmin, argmax)
-
-    def _end_gap(self, weights: Tensor) -> Tensor:
-        """Return the `T`-dim bounds on how far below the attained lower end `w_tᵀ f` can go."""
-        gaps = [known.gap for known in self._ranges]
-        if self.scale == "normalized":
-            gaps = [2.0 * known.gap / (known.high - known.low) for known in self._ranges]
-        return (-weights).clamp_min(0.0) @ torch.tensor(gaps, dtype=torch.double)
 
     def _project(self, X: Tensor, weights: Tensor) -> Tensor:
         """Return the `T`-dim projections `w_tᵀ f(x_t)` of one point for each task."""
@@ -221,17 +178,13 @@ class CompositeTasks(MultiTaskTestProblem):
 
     def _attain(self, s: Tensor, at_low: Tensor, at_high: Tensor, weights: Tensor) -> Tensor:
         """Bisect the segment between the extremal points for `T x d` points that project to `s`."""
-        left = torch.zeros_like(s).unsqueeze(-1)
-        right = torch.ones_like(left)
+        left, right = torch.zeros(len(s), 1, dtype=s.dtype), torch.ones(len(s), 1, dtype=s.dtype)
         for _ in range(60):
             middle = 0.5 * (left + right)
             below = self._project(at_low + middle * (at_high - at_low), weights) < s
             left = torch.where(below.unsqueeze(-1), middle, left)
             right = torch.where(below.unsqueeze(-1), right, middle)
         # s at the lower end belongs to the left, where the bisection cannot arrive exactly.
-        ends = torch.cat([left, right], dim=-1).unsqueeze(-1)
-        points = at_low.unsqueeze(1) + ends * (at_high - at_low).unsqueeze(1)
-        misses = torch.stack(
-            [(self._project(points[:, j], weights) - s).abs() for j in (0, 1)], dim=-1
-        )
-        return points[torch.arange(len(s)), misses.argmin(dim=-1)]
+        first, second = (at_low + end * (at_high - at_low) for end in (left, right))
+        misses = [(self._project(points, weights) - s).abs() for points in (first, second)]
+        return torch.where((misses[0] <= misses[1]).unsqueeze(-1), first, second)

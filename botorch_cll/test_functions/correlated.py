@@ -8,17 +8,10 @@ import torch
 from botorch.exceptions.errors import InputDataError
 from torch import Tensor
 
-from botorch_cll.test_functions.base import MultiTaskTestProblem
-from botorch_cll.test_functions.mixing import (
-    correlation_factor,
-    minimize_sine_link,
-    random_orthonormal,
-    shape_parameters,
-    sine_link,
-)
+from botorch_cll.test_functions.mixing import SineLinkTasks, correlation_factor, random_orthonormal
 
 
-class CorrelatedTasks(MultiTaskTestProblem):
+class CorrelatedTasks(SineLinkTasks):
     r"""Tasks that are one function of differently oriented, correlated projections.
 
     .. math::
@@ -52,10 +45,7 @@ class CorrelatedTasks(MultiTaskTestProblem):
         alphas: The `m` frequencies, by default drawn from N(0, 1).
         betas: The `m` phases, by default drawn from N(0, 1).
         bounds: The box, as `d` pairs of lower and upper bounds; by default `[-3, 3]^d`.
-        noise_std: The standard deviation of the noise, see `MultiTaskTestProblem`.
-        negate: Whether to negate the tasks.
-        seed: The seed of directions, shape parameters and noise.
-        dtype: The dtype of the buffers.
+        noise_std, negate, seed, dtype: As in `MultiTaskTestProblem`.
 
     Raises:
         InputDataError: If the parameters contradict each other.
@@ -89,75 +79,48 @@ class CorrelatedTasks(MultiTaskTestProblem):
         rank = factor.shape[-1]
         if rank > dim:
             raise InputDataError(
-                f"Expected at least as many inputs as the rank of the correlation matrix, {rank}, "
-                f"got dim={dim}."
+                "Expected at least as many inputs as the rank of the correlation matrix, "
+                f"{rank}, got dim={dim}."
             )
         if not c > 0:
             raise InputDataError(f"Expected a positive scale `c`, got {c}.")
         # Drawn whatever the rank, so that the first task is the same at every correlation.
         drawn = random_orthonormal(dim, min(dim, num_tasks), self._parameter_generator)
-        directions = drawn[:, :rank]
-        a, b = self._draw_shape(num_sines, alphas, betas)
-        self.c = c
-        self.register_buffer("weights", (c * factor @ directions.T).to(dtype))
-        self.register_buffer("alphas", a.to(dtype))
-        self.register_buffer("betas", b.to(dtype))
-        self._find_optima()
-
-    def _draw_shape(
-        self,
-        num_sines: int | None,
-        alphas: Sequence[float] | Tensor | None,
-        betas: Sequence[float] | Tensor | None,
-    ) -> tuple[Tensor, Tensor]:
-        """Return `m` frequencies and phases, drawing what is not given."""
-        lengths = {len(given) for given in (alphas, betas) if given is not None}
-        if num_sines is not None:
-            lengths.add(num_sines)
+        given = [len(shape) for shape in (alphas, betas) if shape is not None]
+        lengths = {*given, *([] if num_sines is None else [num_sines])}
         if len(lengths) > 1 or min(lengths, default=0) < 0:
             raise InputDataError(
                 "Expected `num_sines`, `alphas` and `betas` to agree on one number of sines, got "
                 f"{num_sines=} and {sorted(lengths)}."
             )
         m = lengths.pop() if lengths else 5
-        drawn = torch.randn(2, m, generator=self._parameter_generator, dtype=torch.double)
-        return shape_parameters(
-            drawn[0] if alphas is None else alphas, drawn[1] if betas is None else betas
-        )
+        a, b = torch.randn(2, m, generator=self._parameter_generator, dtype=torch.double)
+        a, b = a if alphas is None else alphas, b if betas is None else betas
+        self.c = c
+        self._set_link(c * factor @ drawn[:, :rank].T, a, b)
+        self._find_optima()
 
     def _find_optima(self) -> None:
         """Search the attainable projections of each task for its minimum."""
         weights, (low, high) = self.weights.double(), self.bounds.double()
-        alphas, betas = self.alphas.double(), self.betas.double()
         at_low = torch.where(weights > 0, low, high)
         at_high = torch.where(weights > 0, high, low)
-        ends = torch.stack([(weights * at_low).sum(-1), (weights * at_high).sum(-1)], dim=-1)
-        minima = [minimize_sine_link(lo, hi, alphas, betas) for lo, hi in ends.tolist()]
-        s = torch.tensor([minimum.x for minimum in minima], dtype=torch.double)
+        lower, upper = (weights * at_low).sum(-1), (weights * at_high).sum(-1)
+        s, values, gaps = self._minimize_links(lower, upper)
         # w_t is not zero and the box has an interior, so the range of s is no single point.
-        share = ((s - ends[:, 0]) / (ends[:, 1] - ends[:, 0])).unsqueeze(-1)
-        self._set_optima(
-            values=torch.tensor([minimum.value for minimum in minima], dtype=torch.double),
-            optimizers=(1.0 - share) * at_low + share * at_high,
-            gaps=torch.tensor([minimum.gap for minimum in minima], dtype=torch.double),
-        )
-
-    def _evaluate_true(self, X: Tensor) -> Tensor:
-        projections = X @ self.weights.to(X).T
-        return sine_link(projections, self.alphas.to(X), self.betas.to(X))
+        share = ((s - lower) / (upper - lower)).unsqueeze(-1)
+        self._set_optima(values, (1.0 - share) * at_low + share * at_high, gaps)
 
     def sample(self, n: int, seed: int | torch.Generator | None = None) -> tuple[Tensor, Tensor]:
         """Draw labeled data as in the source: standard normal inputs, noisy labels.
-
-        The inputs are not confined to `bounds`, which only matter for optimization.
 
         Args:
             n: The number of points.
             seed: A seed or a generator on the CPU; `None` continues the problem's own generator.
 
         Returns:
-            An `n x d`-dim tensor of inputs and an `n x T`-dim tensor of labels (negated if the
-            problem is).
+            `n x d`-dim inputs, not confined to `bounds`, which only matter for optimization, and
+            `n x T`-dim labels (negated if the problem is).
         """
         generator = self._noise_generator if seed is None else seed
         if isinstance(generator, int):

@@ -9,36 +9,22 @@ import torch
 from botorch.exceptions.errors import InputDataError
 from torch import Tensor
 
-from botorch_cll.test_functions.univariate import (
-    Array,
-    UnivariateMinimum,
-    minimize_univariate,
-)
+from botorch_cll.test_functions.base import MultiTaskTestProblem
+from botorch_cll.test_functions.univariate import UnivariateMinimum, minimize_univariate
 
 
 def correlation_factor(correlation: float | Tensor, num_tasks: int) -> Tensor:
     """Factorize the correlation matrix of the task directions.
 
-    The factor is the lower triangular one of Cholesky, which also exists for singular matrices.
-    For two tasks it holds `(1, 0)` and `(p, √(1 - p²))`, the construction of Ma et al. (2018).
-
-    Args:
-        correlation: A `T x T`-dim tensor of correlations, or one number for all pairs of tasks.
-        num_tasks: The number `T` of tasks.
-
-    Returns:
-        A `T x r`-dim double tensor `L` with `L Lᵀ` the correlation matrix, `r` its rank.
-
-    Raises:
-        InputDataError: If this is no correlation matrix of `T` tasks.
+    The `T x r`-dim factor, with the matrix' rank `r`, is the lower triangular one of Cholesky,
+    which also exists for singular matrices. For two tasks it holds `(1, 0)` and `(p, √(1 - p²))`,
+    the construction of Ma et al. (2018). What is no correlation matrix is an `InputDataError`.
     """
     if isinstance(correlation, Tensor):
         matrix = correlation.detach().to(device="cpu", dtype=torch.double)
         if matrix.shape != (num_tasks, num_tasks):
-            raise InputDataError(
-                f"Expected a {num_tasks} x {num_tasks} correlation matrix, "
-                f"got shape {tuple(matrix.shape)}."
-            )
+            expected, found = f"{num_tasks} x {num_tasks}", tuple(matrix.shape)
+            raise InputDataError(f"Expected a {expected} correlation matrix, got shape {found}.")
     else:
         matrix = torch.full((num_tasks, num_tasks), float(correlation), dtype=torch.double)
         matrix.fill_diagonal_(1.0)
@@ -69,18 +55,10 @@ def correlation_factor(correlation: float | Tensor, num_tasks: int) -> Tensor:
 
 
 def random_orthonormal(num_rows: int, num_columns: int, generator: torch.Generator) -> Tensor:
-    """Draw orthonormal columns, uniformly (Haar) distributed.
+    """Draw orthonormal columns in double precision, uniformly (Haar) distributed.
 
     The QR factors of a Gaussian matrix, with the signs that make the factorization unique
     (Mezzadri, Notices of the AMS 2007).
-
-    Args:
-        num_rows: The number of rows.
-        num_columns: The number of columns, at most `num_rows`.
-        generator: The source of randomness.
-
-    Returns:
-        A `num_rows x num_columns`-dim double tensor `Q` with `Qᵀ Q = I`.
     """
     gaussian = torch.randn(num_rows, num_columns, generator=generator, dtype=torch.double)
     Q, R = torch.linalg.qr(gaussian)
@@ -88,16 +66,7 @@ def random_orthonormal(num_rows: int, num_columns: int, generator: torch.Generat
 
 
 def sine_link(s: Tensor, alphas: Tensor, betas: Tensor) -> Tensor:
-    """Evaluate `s + Σ_i sin(α_i s + β_i)` (Ma et al., KDD 2018, §4.2).
-
-    Args:
-        s: A `batch_shape`-dim tensor.
-        alphas: An `m`-dim tensor of frequencies.
-        betas: An `m`-dim tensor of phases.
-
-    Returns:
-        A `batch_shape`-dim tensor.
-    """
+    """Evaluate `s + Σ_i sin(α_i s + β_i)` for each entry of `s`, `m` frequencies and phases."""
     return s + torch.sin(s.unsqueeze(-1) * alphas + betas).sum(dim=-1)
 
 
@@ -108,29 +77,12 @@ def minimize_sine_link(
 
     The sum of `m` sines lies in `[-m, m]`, so beyond `lower + 2 m` nothing can beat the value at
     `lower`; the second derivative is bounded by `Σ_i α_i²`.
-
-    Args:
-        lower: The lower end of the interval.
-        upper: The upper end of the interval.
-        alphas: An `m`-dim tensor of frequencies.
-        betas: An `m`-dim tensor of phases.
-
-    Returns:
-        The minimizer, the minimum, and the accuracy to which it is certified.
     """
-    a = alphas.double().cpu().numpy()
-    b = betas.double().cpu().numpy()
-
-    def value(s: Array) -> Array:
-        return np.asarray(s + np.sin(np.multiply.outer(s, a) + b).sum(axis=-1))
-
-    def derivative(s: Array) -> Array:
-        return np.asarray(1.0 + (a * np.cos(np.multiply.outer(s, a) + b)).sum(axis=-1))
-
+    a, b = alphas.double().cpu().numpy(), betas.double().cpu().numpy()
     upper = min(upper, lower + 2.0 * len(a))
     return minimize_univariate(
-        value,
-        derivative,
+        lambda s: s + np.sin(np.multiply.outer(s, a) + b).sum(axis=-1),
+        lambda s: 1.0 + (a * np.cos(np.multiply.outer(s, a) + b)).sum(axis=-1),
         curvature=float((a * a).sum()),
         lower=lower,
         upper=upper,
@@ -147,18 +99,7 @@ def link_lipschitz(alphas: Tensor) -> float:
 def shape_parameters(
     alphas: Sequence[float] | Tensor, betas: Sequence[float] | Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Check the frequencies and phases of the sines.
-
-    Args:
-        alphas: The `m` frequencies.
-        betas: The `m` phases.
-
-    Returns:
-        Both as `m`-dim double tensors.
-
-    Raises:
-        InputDataError: If they are not finite vectors of one length.
-    """
+    """The frequencies and phases as double tensors, if they are finite vectors of one length."""
     a = torch.as_tensor(alphas, dtype=torch.double)
     b = torch.as_tensor(betas, dtype=torch.double)
     if a.dim() != 1 or a.shape != b.shape:
@@ -169,3 +110,39 @@ def shape_parameters(
     if not (a.isfinite().all() and b.isfinite().all()):
         raise InputDataError("Expected finite `alphas` and `betas`, got NaN or infinite values.")
     return a, b
+
+
+class SineLinkTasks(MultiTaskTestProblem):
+    """Tasks that link projections of common features by `s + Σ_i sin(α_i s + β_i)`.
+
+    Subclasses say what the features are, and which points take a projection to its ends.
+    """
+
+    def _set_link(
+        self, weights: Tensor, alphas: Sequence[float] | Tensor, betas: Sequence[float] | Tensor
+    ) -> None:
+        """Keep the `T x k`-dim weights of the projections, and frequencies and phases."""
+        a, b = shape_parameters(alphas, betas)
+        for name, value in (("weights", weights), ("alphas", a), ("betas", b)):
+            self.register_buffer(name, value.to(self.bounds.dtype))
+
+    def _features(self, X: Tensor) -> Tensor:
+        """The `batch_shape x k`-dim features that are projected; the inputs by default."""
+        return X
+
+    def _evaluate_true(self, X: Tensor) -> Tensor:
+        projections = self._features(X) @ self.weights.to(X).T
+        return sine_link(projections, self.alphas.to(X), self.betas.to(X))
+
+    def _minimize_links(
+        self, lower: Tensor, upper: Tensor, end_gaps: Tensor | float = 0.0
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Each task's best projection, the minimum there, and how far below it the task can go.
+
+        Projections attain all values between `lower` and `upper`, some down to `lower - end_gaps`.
+        """
+        alphas, betas = self.alphas.double(), self.betas.double()
+        ends = zip(lower.tolist(), upper.tolist(), strict=True)
+        minima = [minimize_sine_link(low, high, alphas, betas) for low, high in ends]
+        best, values, gaps = torch.tensor(minima, dtype=torch.double).T
+        return best, values, gaps + link_lipschitz(alphas) * end_gaps

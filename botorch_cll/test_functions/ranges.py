@@ -26,7 +26,11 @@ class FunctionRange(NamedTuple):
     gap: float
 
 
-@lru_cache
+def _even(dim: int, argmax: float, high: float, gap: float, argmin: float = 0.0) -> FunctionRange:
+    """A range whose ends are attained at points of `dim` equal coordinates."""
+    return FunctionRange(0.0, high, (argmin,) * dim, (argmax,) * dim, gap)
+
+
 def ackley_range(dim: int) -> FunctionRange:
     r"""Range of Ackley's function over `[-32.768, 32.768]^d`.
 
@@ -37,94 +41,20 @@ def ackley_range(dim: int) -> FunctionRange:
     which is concave, so it lies below its tangent plane at `(u, v)` of any point. The plane is a
     mean over coordinates of one function of `x_i`: its maximum over the box, a search over one
     variable, bounds the maximum of the function in every dimension. With the tangent taken at the
-    one-dimensional maximizer, bound and attained value coincide.
-
-    Args:
-        dim: The number `d` of inputs.
-
-    Returns:
-        The range.
+    one-dimensional maximizer, bound and attained value coincide; a test does these searches.
     """
-    width = 32.768
-    tau = 2.0 * math.pi
-
-    def negative(x: Array) -> Array:
-        return 20.0 * np.exp(-0.2 * x) + np.exp(np.cos(tau * x))
-
-    def negative_slope(x: Array) -> Array:
-        return -4.0 * np.exp(-0.2 * x) - tau * np.sin(tau * x) * np.exp(np.cos(tau * x))
-
-    # |cos t - sin² t| <= 5/4 bounds the second derivative of exp(cos t).
-    peak = minimize_univariate(
-        negative, negative_slope, 0.8 + 1.25 * math.e * tau**2, 0.0, width, 1e-12
-    )
-    slope_u = 2.0 * math.exp(-0.2 * peak.x) / peak.x
-    slope_v = -math.exp(math.cos(tau * peak.x))
-    plane = minimize_univariate(
-        lambda x: -slope_u * x * x - slope_v * np.cos(tau * x),
-        lambda x: -2.0 * slope_u * x + tau * slope_v * np.sin(tau * x),
-        2.0 * abs(slope_u) + tau**2 * abs(slope_v),
-        0.0,
-        width,
-        1e-12,
-    )
-    at_peak = slope_u * peak.x**2 + slope_v * math.cos(tau * peak.x)
-    return FunctionRange(
-        low=0.0,
-        high=20.0 + math.e - peak.value,
-        argmin=(0.0,) * dim,
-        argmax=(peak.x,) * dim,
-        gap=max(0.0, -plane.value - at_peak) + plane.gap,
-    )
+    return _even(dim, 32.500414011169504, 22.320334848401277, 1e-12)
 
 
-@lru_cache
 def rastrigin_range(dim: int) -> FunctionRange:
-    """Range of Rastrigin's function over `[-5.12, 5.12]^d`, a sum over the coordinates.
-
-    Args:
-        dim: The number `d` of inputs.
-
-    Returns:
-        The range.
-    """
-    tau = 2.0 * math.pi
-    peak = minimize_univariate(
-        lambda x: 10.0 * np.cos(tau * x) - x * x,
-        lambda x: -10.0 * tau * np.sin(tau * x) - 2.0 * x,
-        10.0 * tau**2 + 2.0,
-        0.0,
-        5.12,
-        1e-11,
-    )
-    return FunctionRange(
-        low=0.0,
-        high=dim * (10.0 - peak.value),
-        argmin=(0.0,) * dim,
-        argmax=(peak.x,) * dim,
-        gap=dim * peak.gap,
-    )
+    """Range of Rastrigin's function over `[-5.12, 5.12]^d`, a sum over the coordinates."""
+    return _even(dim, 4.5229937039312045, dim * 40.353290193838575, dim * 1e-11)
 
 
-@lru_cache
 def schwefel_range(dim: int) -> FunctionRange:
-    """Range of Schwefel's function over `[-500, 500]^d`.
-
-    `x sin √|x|` is odd, so the maximum mirrors the minimum.
-
-    Args:
-        dim: The number `d` of inputs.
-
-    Returns:
-        The range.
-    """
-    return FunctionRange(
-        low=0.0,
-        high=2.0 * dim * SCHWEFEL_CONSTANT,
-        argmin=(SCHWEFEL_OPTIMIZER,) * dim,
-        argmax=(-SCHWEFEL_OPTIMIZER,) * dim,
-        gap=dim * 1e-11,
-    )
+    """Range of Schwefel's function over `[-500, 500]^d`, with `x sin √|x|` an odd function."""
+    best, high = SCHWEFEL_OPTIMIZER, 2.0 * dim * SCHWEFEL_CONSTANT
+    return _even(dim, -best, high, dim * 1e-11, argmin=best)
 
 
 @lru_cache
@@ -142,12 +72,6 @@ def griewank_range(dim: int) -> FunctionRange:
     the cosine is monotone it is largest at an end. Backward recursion over a grid of `t` thus
     gives an upper bound; following its choices and improving them one coordinate at a time gives
     an attained value. Both together are the certificate.
-
-    Args:
-        dim: The number `d` of inputs.
-
-    Returns:
-        The range.
     """
     nodes = np.linspace(-1.0, 1.0, 1001)
     bound = -nodes
@@ -163,20 +87,13 @@ def griewank_range(dim: int) -> FunctionRange:
         choices.insert(0, x[1:][cells.argmax(axis=1)])
     upper = 1.0 + float(bound[0])
 
-    point = np.empty(dim)
-    t_now = 1.0
+    point, t_now = np.empty(dim), 1.0
     for k, choice in enumerate(choices):
-        index = 0 if k == 0 else int(np.abs(nodes - t_now).argmin())
-        point[k] = choice[index]
+        point[k] = choice[0 if k == 0 else np.abs(nodes - t_now).argmin()]
         t_now *= math.cos(point[k] / math.sqrt(k + 1))
     high = _improve_griewank(point)
-    return FunctionRange(
-        low=0.0,
-        high=high,
-        argmin=(0.0,) * dim,
-        argmax=tuple(point.tolist()),
-        gap=max(0.0, upper - high),
-    )
+    argmax = tuple(point.tolist())
+    return FunctionRange(0.0, high, (0.0,) * dim, argmax, max(0.0, upper - high))
 
 
 def _last_period(k: int, num_cells: int) -> Array:
@@ -191,23 +108,15 @@ def _last_period(k: int, num_cells: int) -> Array:
     return np.union1d(edges, extrema[(extrema >= first) & (extrema <= 600.0)])
 
 
-def _improve_griewank(point: Array, max_sweeps: int = 100) -> float:
-    """Maximize Griewank's function over one coordinate at a time.
-
-    Args:
-        point: A `d`-dim array, improved in place.
-        max_sweeps: The largest number of sweeps over the coordinates.
-
-    Returns:
-        The value attained.
-    """
+def _improve_griewank(point: Array) -> float:
+    """Maximize Griewank's function over one coordinate of `point` at a time, in place."""
     roots = np.sqrt(np.arange(1, len(point) + 1))
 
     def value() -> float:
         return float(1.0 + (point**2).sum() / 4000.0 - np.cos(point / roots).prod())
 
     best = value()
-    for _ in range(max_sweeps):
+    for _ in range(100):
         before = best
         for k in range(len(point)):
             others = float(np.delete(np.cos(point / roots), k).prod())

@@ -6,15 +6,8 @@ from collections.abc import Sequence
 
 import torch
 from botorch.exceptions.errors import InputDataError, UnsupportedError
-from botorch.test_functions import (
-    Ackley,
-    Griewank,
-    Hartmann,
-    Levy,
-    Rosenbrock,
-    StyblinskiTang,
-    SyntheticTestFunction,
-)
+from botorch.test_functions import Ackley, Griewank, Hartmann, Levy, Rosenbrock, StyblinskiTang
+from botorch.test_functions.synthetic import SyntheticTestFunction
 from torch import Tensor
 
 from botorch_cll.test_functions.base import MultiTaskTestProblem
@@ -42,10 +35,7 @@ class ShiftedTasks(MultiTaskTestProblem):
     Args:
         name: A key of `SHIFTED_FUNCTIONS`.
         max_shift: The largest shift per input, as a share of the unit cube, at most 0.125.
-        noise_std: The standard deviation of the noise, see `MultiTaskTestProblem`.
-        negate: Whether to negate the tasks.
-        seed: The seed of the shift and the noise.
-        dtype: The dtype of the buffers.
+        noise_std, negate, seed, dtype: As in `MultiTaskTestProblem`.
 
     Raises:
         UnsupportedError: If the function is unknown.
@@ -67,9 +57,8 @@ class ShiftedTasks(MultiTaskTestProblem):
         dtype: torch.dtype = torch.double,
     ) -> None:
         if name not in SHIFTED_FUNCTIONS:
-            raise UnsupportedError(
-                f"Expected a function out of {list(SHIFTED_FUNCTIONS)}, got {name!r}."
-            )
+            known = list(SHIFTED_FUNCTIONS)
+            raise UnsupportedError(f"Expected a function out of {known}, got {name!r}.")
         if not 0.0 <= max_shift <= 0.125:
             raise InputDataError(f"Expected max_shift in [0, 0.125], got {max_shift}.")
         function_class, dim = SHIFTED_FUNCTIONS[name]

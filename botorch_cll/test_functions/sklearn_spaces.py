@@ -28,9 +28,7 @@ class LogParameter(NamedTuple):
     def from_unit(self, u: float) -> float | int:
         """Map `u` of [0, 1] to the parameter's value, rounded if it is an integer."""
         value = math.exp((1.0 - u) * math.log(self.low) + u * math.log(self.high))
-        if self.integer:
-            return round(value)
-        return min(max(value, self.low), self.high)
+        return round(value) if self.integer else min(max(value, self.low), self.high)
 
 
 class SearchSpace(NamedTuple):
@@ -42,9 +40,8 @@ class SearchSpace(NamedTuple):
 
 def _boosting(settings: Settings, random_state: int) -> BaseEstimator:
     """Return a gradient boosting classifier that uses all of its iterations."""
-    return HistGradientBoostingClassifier(
-        **settings, early_stopping=False, random_state=random_state
-    )
+    fixed = {"early_stopping": False, "random_state": random_state}
+    return HistGradientBoostingClassifier(**settings, **fixed)
 
 
 def _svc(settings: Settings, random_state: int) -> BaseEstimator:
@@ -56,8 +53,7 @@ def _svc(settings: Settings, random_state: int) -> BaseEstimator:
     folds = StratifiedKFold(n_splits=3, shuffle=True, random_state=random_state)
     # The seed changes nothing in the fit, but without one `SVC` draws from NumPy's global state.
     svc = SVC(**settings, random_state=random_state)
-    classifier = CalibratedClassifierCV(svc, cv=folds, ensemble=False)
-    return make_pipeline(StandardScaler(), classifier)
+    return make_pipeline(StandardScaler(), CalibratedClassifierCV(svc, cv=folds, ensemble=False))
 
 
 SEARCH_SPACES = {
@@ -71,8 +67,5 @@ SEARCH_SPACES = {
         ),
         _boosting,
     ),
-    "svc": SearchSpace(
-        (LogParameter("C", 1e-2, 1e3), LogParameter("gamma", 1e-4, 1e1)),
-        _svc,
-    ),
+    "svc": SearchSpace((LogParameter("C", 1e-2, 1e3), LogParameter("gamma", 1e-4, 1e1)), _svc),
 }

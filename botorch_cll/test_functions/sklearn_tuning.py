@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from botorch.exceptions.errors import (
-    BotorchTensorDimensionError,
-    InputDataError,
-    UnsupportedError,
-)
+from botorch.exceptions.errors import BotorchTensorDimensionError, InputDataError, UnsupportedError
 from sklearn.base import BaseEstimator
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
 from sklearn.model_selection import StratifiedKFold, cross_val_score, train_test_split
@@ -23,12 +19,11 @@ from torch import Tensor
 from botorch_cll.test_functions.base import MultiTaskTestProblem
 from botorch_cll.test_functions.sklearn_spaces import SEARCH_SPACES, Settings
 
-_DATA_SETS: dict[str, Callable[..., tuple[npt.NDArray, npt.NDArray]]] = {
-    "breast_cancer": load_breast_cancer,
-    "digits": load_digits,
-    "iris": load_iris,
-    "wine": load_wine,
-}
+Data = tuple[npt.NDArray, npt.NDArray]
+"""Features and labels."""
+
+_LOADERS = (load_breast_cancer, load_digits, load_iris, load_wine)
+_DATA_SETS = {load.__name__.removeprefix("load_"): load for load in _LOADERS}
 
 
 class SklearnTuningTasks(MultiTaskTestProblem):
@@ -63,11 +58,7 @@ class SklearnTuningTasks(MultiTaskTestProblem):
             `None` keeps all rows.
         n_splits: The number `k` of cross-validation folds.
         n_jobs: The number of fits to run at once, as in joblib.
-        noise_std: The standard deviation of noise on top of the log loss, see
-            `MultiTaskTestProblem`.
-        negate: Whether to negate the tasks.
-        seed: The seed of subsamples, folds, estimators and noise.
-        dtype: The dtype of the buffers.
+        noise_std, negate, seed, dtype: As in `MultiTaskTestProblem`.
 
     Raises:
         InputDataError: If there are too few rows for the folds, or no or repeated data sets.
@@ -95,9 +86,8 @@ class SklearnTuningTasks(MultiTaskTestProblem):
         dtype: torch.dtype = torch.double,
     ) -> None:
         if estimator not in SEARCH_SPACES:
-            raise UnsupportedError(
-                f"Expected an estimator of {list(SEARCH_SPACES)}, got {estimator!r}."
-            )
+            known = list(SEARCH_SPACES)
+            raise UnsupportedError(f"Expected an estimator of {known}, got {estimator!r}.")
         if isinstance(data_sets, str) or not data_sets or len(set(data_sets)) < len(data_sets):
             raise InputDataError(
                 f"Expected a sequence of distinct data set names, got {data_sets!r}."
@@ -115,11 +105,9 @@ class SklearnTuningTasks(MultiTaskTestProblem):
         self.n_splits = n_splits
         self.n_jobs = n_jobs
         # scikit-learn wants 32-bit seeds.
-        drawn = torch.randint(2**31, (), generator=self._parameter_generator)
-        self._random_state = int(drawn)
-        self._data = [
-            _load(name, max_rows, n_splits, self._random_state) for name in self.data_sets
-        ]
+        drawn = int(torch.randint(2**31, (), generator=self._parameter_generator))
+        self._random_state = drawn
+        self._data = [_load(name, max_rows, n_splits, drawn) for name in self.data_sets]
 
     @property
     def parameter_names(self) -> tuple[str, ...]:
@@ -127,13 +115,7 @@ class SklearnTuningTasks(MultiTaskTestProblem):
         return tuple(parameter.name for parameter in self._space.parameters)
 
     def to_parameters(self, x: Tensor) -> Settings:
-        """Convert a point to the estimator's settings.
-
-        Args:
-            x: A `d`-dim tensor, a point of the unit cube.
-
-        Returns:
-            The settings by name, in natural units.
+        """Convert a `d`-dim point of the unit cube to settings by name, in natural units.
 
         Raises:
             BotorchTensorDimensionError: If `x` is not a single point.
@@ -144,42 +126,31 @@ class SklearnTuningTasks(MultiTaskTestProblem):
             raise BotorchTensorDimensionError(
                 f"Expected one point of shape ({self.dim},), got shape {tuple(x.shape)}."
             )
-        return {
-            parameter.name: parameter.from_unit(u)
-            for parameter, u in zip(self._space.parameters, x.tolist(), strict=True)
-        }
+        parameters = zip(self._space.parameters, x.tolist(), strict=True)
+        return {parameter.name: parameter.from_unit(u) for parameter, u in parameters}
 
     def _evaluate_true(self, X: Tensor) -> Tensor:
         settings = [self.to_parameters(x) for x in X.detach().reshape(-1, self.dim)]
+        seed = self._random_state
         # Also limited in each job: here for jobs run in threads, which would otherwise restore
         # each other's limits, there for jobs in other processes.
         with threadpool_limits(limits=1):
             losses = Parallel(n_jobs=self.n_jobs)(
-                delayed(_log_loss)(
-                    self._space.build(chosen, self._random_state),
-                    features,
-                    labels,
-                    self.n_splits,
-                    self._random_state,
-                )
+                delayed(_log_loss)(self._space.build(chosen, seed), data, self.n_splits, seed)
                 for chosen in settings
-                for features, labels in self._data
+                for data in self._data
             )
         Y = torch.tensor(losses, dtype=X.dtype, device=X.device)
         return Y.reshape(*X.shape[:-1], self.num_tasks)
 
 
-def _load(
-    name: str, max_rows: int | None, n_splits: int, random_state: int
-) -> tuple[npt.NDArray, npt.NDArray]:
+def _load(name: str, max_rows: int | None, n_splits: int, random_state: int) -> Data:
     """Load a data set, reduced to at most `max_rows` rows with the classes in proportion."""
     features, labels = _DATA_SETS[name](return_X_y=True)
     num_classes = len(np.unique(labels))
     if max_rows is not None and max_rows < num_classes:
-        raise InputDataError(
-            f"Expected `max_rows` to be at least the {num_classes} classes of {name!r}, "
-            f"got {max_rows}."
-        )
+        least = f"the {num_classes} classes of {name!r}"
+        raise InputDataError(f"Expected `max_rows` to be at least {least}, got {max_rows}.")
     # The complement of a stratified sample must hold a row of each class as well.
     if max_rows is not None and max_rows <= len(labels) - num_classes:
         features, _, labels, _ = train_test_split(
@@ -194,17 +165,10 @@ def _load(
     return features, labels
 
 
-def _log_loss(
-    estimator: BaseEstimator,
-    features: npt.NDArray,
-    labels: npt.NDArray,
-    n_splits: int,
-    random_state: int,
-) -> float:
+def _log_loss(estimator: BaseEstimator, data: Data, n_splits: int, random_state: int) -> float:
     """Return the cross-validated log loss of an estimator, averaged over the folds."""
     folds = StratifiedKFold(n_splits=n_splits, shuffle=True, random_state=random_state)
     with threadpool_limits(limits=1):
-        scores = cross_val_score(
-            estimator, features, labels, cv=folds, scoring="neg_log_loss", error_score="raise"
-        )
+        how = {"cv": folds, "scoring": "neg_log_loss", "error_score": "raise"}
+        scores = cross_val_score(estimator, *data, **how)
     return -float(scores.mean())

@@ -14,15 +14,7 @@ SCHWEFEL_CONSTANT = 418.9828872724337
 
 
 class _BoxFunction(SyntheticTestFunction):
-    """A synthetic function on the cube `[-half_width, half_width]^d` with minimum 0.
-
-    Args:
-        dim: The number `d` of inputs.
-        noise_std: The standard deviation of the observation noise.
-        negate: Whether to negate the function.
-        bounds: Other bounds, as (lower, upper) pairs.
-        dtype: The dtype of the bounds.
-    """
+    """A function on the cube `[-half_width, half_width]^d` with minimum 0, used as BoTorch's."""
 
     _optimal_value = 0.0
     _half_width: float

@@ -45,14 +45,8 @@ def minimize_univariate(
         derivative: Maps an `n`-dim array of points to an `n`-dim array of derivatives.
         curvature: A bound `K` on the absolute second derivative over the interval.
         lower: The lower end of the interval.
-        upper: The upper end of the interval.
+        upper: The upper end of the interval; one that is empty or not finite is refused.
         tolerance: The accuracy to certify.
-
-    Returns:
-        The minimizer, the minimum, and the certified accuracy.
-
-    Raises:
-        InputDataError: If the interval is empty or not finite.
     """
     if not (math.isfinite(lower) and math.isfinite(upper) and lower <= upper):
         raise InputDataError(f"Expected a finite, non-empty interval, got [{lower}, {upper}].")

@@ -2,43 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import torch
 from botorch.exceptions.errors import BotorchError
-from botorch.models.model import Model
 from botorch.posteriors.posterior import Posterior
 from botorch.posteriors.posterior_list import PosteriorList
 from gpytorch.distributions import MultitaskMultivariateNormal
 from torch import Tensor
 
-
-def moments(model: Model, X: Tensor, **options: Any) -> Tensor:
-    """Mean and variance of a model's posterior, without gradients.
-
-    Args:
-        model: The model.
-        X: A `batch_shape x q x d`-dim tensor of inputs.
-        options: Further arguments of `posterior`.
-
-    Returns:
-        A `2 x batch_shape x q x m`-dim tensor.
-    """
-    with torch.no_grad():
-        posterior = model.posterior(X, **options)
-        return torch.stack([posterior.mean, posterior.variance])
+TOLERANCE = 0.02
+"""How far two fits to the same data up to rounding may differ, in standard deviations of them."""
 
 
 def joint_covariance(posterior: Posterior) -> Tensor:
-    """The covariance of all points and outputs.
+    """The `batch_shape x q x m x q x m`-dim covariance of all points and outputs.
 
-    Args:
-        posterior: A posterior with a (multi-task) normal `distribution`, or a list of such with
-            one output each, which are independent.
-
-    Returns:
-        A `batch_shape x q x m x q x m`-dim tensor.
+    The posterior has a (multi-task) normal `distribution`, or is a list of such with one output
+    each, which are independent.
     """
     if isinstance(posterior, PosteriorList):
         blocks = [joint_covariance(part)[..., 0, :, 0] for part in posterior.posteriors]
@@ -54,18 +35,17 @@ def joint_covariance(posterior: Posterior) -> Tensor:
     return covariance.reshape(*batch_shape, m, q, m, q).transpose(-4, -3).transpose(-2, -1)
 
 
-def assert_sound(posterior: Posterior, shape: torch.Size, what: str = "the posterior") -> None:
-    """Mean and variance have a shape and are finite, the variance is not negative.
+def assert_shape(found: Tensor, shape: Sequence[int], what: str, where: str = "") -> None:
+    """A tensor has a shape."""
+    assert found.shape == shape, (
+        f"Expected {what} of shape {tuple(shape)}{where}, got {tuple(found.shape)}."
+    )
 
-    Args:
-        posterior: The posterior.
-        shape: The shape `batch_shape x q x m`.
-        what: What it is of.
-    """
+
+def assert_sound(posterior: Posterior, shape: torch.Size, what: str = "the posterior") -> None:
+    """Mean and variance are finite and `batch_shape x q x m`-dim, and no variance is negative."""
     for name, value in (("mean", posterior.mean), ("variance", posterior.variance)):
-        assert value.shape == shape, (
-            f"Expected a {name} of shape {tuple(shape)} in {what}, got {tuple(value.shape)}."
-        )
+        assert_shape(value, shape, f"a {name}", f" in {what}")
         broken = int((~value.isfinite()).sum())
         assert broken == 0, f"Expected a finite {name} in {what}, got {broken} that are not."
     smallest = posterior.variance.min().item()
@@ -73,18 +53,8 @@ def assert_sound(posterior: Posterior, shape: torch.Size, what: str = "the poste
 
 
 def assert_close(actual: Tensor, expected: Tensor, what: str, rtol: float, atol: float) -> None:
-    """Two tensors agree.
-
-    Args:
-        actual: What was found.
-        expected: What it is compared with.
-        what: What the tensors are.
-        rtol: The relative tolerance.
-        atol: The absolute tolerance.
-    """
-    assert actual.shape == expected.shape, (
-        f"Expected {what} of shape {tuple(expected.shape)}, got {tuple(actual.shape)}."
-    )
+    """Two finite tensors agree up to a relative and an absolute tolerance."""
+    assert_shape(actual, expected.shape, what)
     assert bool(actual.isfinite().all()), f"Expected finite {what}, got NaN or infinity."
     difference = (actual - expected).abs()
     worst = (difference - rtol * expected.abs()).argmax()
@@ -95,23 +65,17 @@ def assert_close(actual: Tensor, expected: Tensor, what: str, rtol: float, atol:
 
 
 def assert_same_bits(actual: Tensor, expected: Tensor, what: str) -> None:
-    """Two tensors are equal, bit for bit.
-
-    Args:
-        actual: What was found.
-        expected: What it is compared with.
-        what: What the tensors are.
-    """
+    """Two finite tensors are equal, bit for bit."""
     assert_close(actual, expected, what, rtol=0.0, atol=0.0)
 
 
-def assert_refused(call: Callable[[], object], what: str) -> None:
-    """A call raises an error that is meant for users and says something.
+def assert_same_fit(actual: Tensor, expected: Tensor, what: str) -> None:
+    """Moments of two fits to the same data up to rounding agree up to `TOLERANCE`."""
+    assert_close(actual, expected, what, rtol=TOLERANCE, atol=TOLERANCE)
 
-    Args:
-        call: The call.
-        what: What has to be refused.
-    """
+
+def assert_refused(call: Callable[[], object], what: str) -> None:
+    """A call raises an error that is meant for users and says something."""
     message = None
     try:
         call()

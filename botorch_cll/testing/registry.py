@@ -6,18 +6,14 @@ import inspect
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import ModuleType
 
-from botorch_cll.testing.subject import (
-    Subject,
-    SurrogateFactory,
-    own_random_state,
-    own_settings,
-)
+from botorch_cll.testing.subject import Subject, SurrogateFactory, own_random_state, own_settings
 
 
 @dataclass(frozen=True)
 class Check:
-    """One demand on a surrogate. `check(factory)` raises where the surrogate does not meet it.
+    """One demand on a surrogate: `check(factory)` raises where the surrogate does not meet it.
 
     Attributes:
         name: The name, which expected failures go by.
@@ -32,21 +28,13 @@ class Check:
     function: Callable[[Subject], str | None]
 
     def __call__(self, factory: SurrogateFactory) -> None:
-        """Run the check on models of its own.
-
-        Args:
-            factory: Makes the models.
-        """
+        """Run the check on models that `factory` makes for it."""
         self.run(Subject(factory))
 
     def run(self, subject: Subject) -> str | None:
-        """Run the check; warnings are ignored, and all global state is as before afterwards.
+        """Run the check and return a note on how the demand is met, or `None`.
 
-        Args:
-            subject: What to look at.
-
-        Returns:
-            A note on how the demand is met, or `None`.
+        Warnings are ignored, and all global state is as before afterwards.
         """
         with own_random_state(), own_settings(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -63,31 +51,19 @@ CHECKS: dict[str, Check] = {}
 def add_check(
     name: str, group: str, demand: str, function: Callable[[Subject], str | None]
 ) -> None:
-    """Add a check to the list.
-
-    Args:
-        name: Its name.
-        group: What it is about.
-        demand: What it demands.
-        function: What looks at the subject.
-
-    Raises:
-        ValueError: If there is a check of that name.
-    """
+    """Add a check to the list; a name that is there already raises a `ValueError`."""
     if name in CHECKS:
         raise ValueError(f"Expected a new name, got {name!r} a second time.")
     CHECKS[name] = Check(name, group, demand, function)
 
 
-def check(function: Callable[[Subject], None]) -> Callable[[Subject], None]:
-    """Add a function as a check: its name, its module as group, its docstring as demand.
+def add_functions(module: ModuleType) -> None:
+    """Add all public functions that a module defines, with its name as group.
 
-    Args:
-        function: The function.
-
-    Returns:
-        The same function.
+    A function's name is that of the check, its docstring the demand.
     """
-    group = function.__module__.rpartition(".")[2]
-    add_check(function.__name__, group, inspect.getdoc(function) or "", function)
-    return function
+    group = module.__name__.rpartition(".")[2]
+    for name, function in vars(module).items():
+        is_own = inspect.isfunction(function) and function.__module__ == module.__name__
+        if is_own and not name.startswith("_"):
+            add_check(name, group, inspect.getdoc(function) or "", function)

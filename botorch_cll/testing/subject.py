@@ -70,24 +70,15 @@ class Subject:
         self.test_X = uniform(5, NUM_INPUTS, seed=1)
         self.bounds = torch.tensor([[0.0] * NUM_INPUTS, [1.0] * NUM_INPUTS], dtype=torch.double)
 
-    def observe(self, X: Tensor, num_tasks: int = NUM_TASKS, seed: int = 2) -> Tensor:
-        """Noisy values of the tasks.
-
-        Args:
-            X: A `n x d`-dim tensor of points.
-            num_tasks: The number `T` of tasks, at most three.
-            seed: The seed of the noise.
-
-        Returns:
-            A `n x T`-dim tensor.
-        """
+    def observe(self, X: Tensor, num_tasks: int = NUM_TASKS) -> Tensor:
+        """`n x T`-dim noisy values of the tasks, at most three, at `n x d`-dim points."""
         base = (5.0 * X[..., 0]).sin() + (2.0 * X[..., 1] - 1.0).square()
         tasks = [
             1.2 * base - 0.7,
             0.8 - 1.1 * base + 0.8 * (4.0 * X[..., 1]).cos(),
             base - 1.5 * X[..., 0],
         ]
-        generator = torch.Generator().manual_seed(seed)
+        generator = torch.Generator().manual_seed(2)
         noise = torch.randn(len(tasks), len(X), generator=generator, dtype=torch.double)
         return (torch.stack(tasks, dim=-1) + NOISE_STD * noise.T)[:, :num_tasks]
 
@@ -99,25 +90,11 @@ class Subject:
         return X, self.Y.T.reshape(-1, 1)
 
     def fit(
-        self,
-        X: Tensor | None = None,
-        Y: Tensor | None = None,
-        global_seed: int = 0,
-        **options: Any,
+        self, X: Tensor | None = None, Y: Tensor | None = None, global_seed: int = 0, **options: Any
     ) -> Model:
-        """Fit a model, always from the same state of the global random generators.
+        """Fit a model to a copy of the data, with the global random generators seeded.
 
-        Args:
-            X: The training inputs; the problem's if omitted.
-            Y: The training targets; the problem's if omitted.
-            global_seed: The seed of the global random generators, for those that draw from them.
-            options: Options of the factory.
-
-        Returns:
-            The fitted model. It is given copies, so that nothing it does to them is seen elsewhere.
-
-        Raises:
-            UnsupportedError: If the factory does not know an option.
+        An option that the factory does not know is an `UnsupportedError`.
         """
         X, Y = self.X if X is None else X, self.Y if Y is None else Y
         with own_random_state(global_seed), torch.enable_grad():
@@ -133,6 +110,18 @@ class Subject:
     def model(self) -> Model:
         """A model of both tasks that checks look at and leave as it is."""
         return self.fit()
+
+    def moments(
+        self, model: Model | None = None, X: Tensor | None = None, **options: Any
+    ) -> Tensor:
+        """A posterior's mean and variance, a `2 x batch_shape x q x m`-dim tensor without gradient.
+
+        It is that of the model of both tasks at the test points, if not of others.
+        """
+        with torch.no_grad():
+            model = self.model if model is None else model
+            posterior = model.posterior(self.test_X if X is None else X, **options)
+            return torch.stack([posterior.mean, posterior.variance])
 
     @property
     def perturbation(self) -> InputPerturbation:
@@ -163,14 +152,7 @@ class Subject:
         return apart
 
     def output(self, index: int) -> Model:
-        """A model of one task: a subset of the outputs, or a fit to long data with that output.
-
-        Args:
-            index: The task.
-
-        Returns:
-            A fitted model with one output.
-        """
+        """A model of one task: a subset of the outputs, or a fit to long data with that output."""
         try:
             return self.model.subset_output([index])
         except (NotImplementedError, UnsupportedError):
@@ -187,82 +169,45 @@ class Subject:
         return self.Y.amin(0) - 0.1
 
     def sampler(self, model: Model, num_samples: int = 16) -> MCSampler:
-        """The sampler that BoTorch has for a model's posteriors.
-
-        Args:
-            model: The model.
-            num_samples: How many samples it draws.
-
-        Returns:
-            The sampler.
-        """
+        """The sampler that BoTorch has for a model's posteriors."""
         with torch.no_grad():
             posterior = model.posterior(self.test_X)
         return get_sampler(posterior, sample_shape=torch.Size([num_samples]), seed=0)
 
-    def optima(self, num_samples: int = 3) -> tuple[Tensor, Tensor]:
-        """Maximizers of samples of the first task over 64 points, as entropy searches want them.
-
-        Args:
-            num_samples: The number of samples.
-
-        Returns:
-            `num_samples x d`-dim inputs and `num_samples x 1`-dim outputs.
-        """
-        X, samples = self._samples(self.single, num_samples)
+    def optima(self) -> tuple[Tensor, Tensor]:
+        """Three samples' maximizers of the first task, `3 x d`-dim, and maxima, `3 x 1`-dim."""
+        X, samples = self._samples(self.single)
         best = samples[..., 0].argmax(-1)
-        return X[best], samples[torch.arange(num_samples), best]
+        return X[best], samples[torch.arange(len(best)), best]
 
-    def pareto_optima(self, num_samples: int = 3, num_points: int = 3) -> tuple[Tensor, Tensor]:
-        """Pareto optimal points of samples of all tasks over 64 points.
-
-        Args:
-            num_samples: The number of samples.
-            num_points: The number of points of each sample, spread along its front.
-
-        Returns:
-            `num_samples x num_points x d`-dim inputs and `num_samples x num_points x T`-dim
-            outputs.
-        """
-        X, samples = self._samples(self.model, num_samples)
+    def pareto_optima(self) -> tuple[Tensor, Tensor]:
+        """Three samples' Pareto optima, three along each front: `3 x 3 x d` and `3 x 3 x T`-dim."""
+        X, samples = self._samples(self.model)
         sets, fronts = [], []
         for sample in samples:
             front = is_non_dominated(sample).nonzero().squeeze(-1)
             chosen = front[sample[front, 0].argsort()]
-            chosen = chosen[torch.linspace(0, len(front) - 1, num_points).long()]
+            chosen = chosen[torch.linspace(0, len(front) - 1, 3).long()]
             sets.append(X[chosen])
             fronts.append(sample[chosen])
         return torch.stack(sets), torch.stack(fronts)
 
-    def _samples(self, model: Model, num_samples: int) -> tuple[Tensor, Tensor]:
+    def _samples(self, model: Model) -> tuple[Tensor, Tensor]:
+        """64 points and three samples of a model there."""
         X = uniform(64, NUM_INPUTS, seed=3)
         with torch.no_grad():
-            return X, self.sampler(model, num_samples)(model.posterior(X))
+            return X, self.sampler(model, num_samples=3)(model.posterior(X))
 
 
 def uniform(*shape: int, seed: int) -> Tensor:
-    """Numbers in double precision, uniform in the unit interval.
-
-    Args:
-        shape: The shape of the tensor.
-        seed: The seed.
-
-    Returns:
-        The tensor.
-    """
+    """A tensor of numbers in double precision, uniform in the unit interval."""
     generator = torch.Generator().manual_seed(seed)
     return torch.rand(shape, generator=generator, dtype=torch.double)
 
 
 @contextmanager
 def own_random_state(seed: int = 0) -> Iterator[None]:
-    """Seed the global random generators of PyTorch, NumPy and Python while inside.
-
-    Their states are restored afterwards.
-
-    Args:
-        seed: The seed.
-    """
+    """Seed the global random generators of PyTorch, NumPy and Python, and restore them after."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     numpy_state, python_state = np.random.get_state(), random.getstate()  # noqa: NPY002
     try:

@@ -72,10 +72,9 @@ def run_checks(
 ) -> list[CheckResult]:
     """Run checks on a surrogate and say how each went.
 
-    The checks that leave a model as it is share one.
-
     Args:
-        factory: Makes the models, see `SurrogateFactory`.
+        factory: Makes the models, see `SurrogateFactory`. Checks that leave a model as it is share
+            one.
         expected_failures: Reasons by the names of the checks that the surrogate does not pass.
         names: The checks to run; all if omitted.
         callback: Called with each result as soon as it is there.
@@ -110,8 +109,8 @@ def check_surrogate(
 
     Args:
         factory: Makes the models, see `SurrogateFactory`.
-        expected_failures: Reasons by the names of the checks that the surrogate does not pass.
-            They have to fail: one that passes is an error too, so that the list stays true.
+        expected_failures: As in `run_checks`. A check named here has to fail: one that passes is an
+            error too, so that the list stays true.
 
     Raises:
         AssertionError: If a check fails that is not named, or passes that is.
@@ -128,10 +127,8 @@ def check_surrogate(
     unexpected = [result for result in results if not result.is_as_expected]
     if unexpected:
         lines = [f"  {result.name}: {result.outcome}. {result.reason}" for result in unexpected]
-        raise AssertionError(
-            f"{len(unexpected)} of {len(results)} checks went other than expected:\n"
-            + "\n".join(lines)
-        )
+        counts = f"{len(unexpected)} of {len(results)}"
+        raise AssertionError("\n".join([f"{counts} checks went other than expected:", *lines]))
 
 
 def _run(check: Check, subject: Subject, expected: str | None) -> CheckResult:
@@ -146,7 +143,6 @@ def _run(check: Check, subject: Subject, expected: str | None) -> CheckResult:
 
 
 def _one_line(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    if not isinstance(error, AssertionError):
-        text = f"{type(error).__name__}: {text}"
+    kind = "" if isinstance(error, AssertionError) else f"{type(error).__name__}: "
+    text = kind + " ".join(str(error).split())
     return text if len(text) <= MAX_REASON else f"{text[: MAX_REASON - 1]}…"

@@ -1,5 +1,8 @@
 """Ranges of the base functions, against independent searches of the functions themselves."""
 
+import math
+
+import numpy as np
 import pytest
 import torch
 from botorch.test_functions.synthetic import Ackley, Griewank, Rastrigin
@@ -12,6 +15,7 @@ from botorch_cll.test_functions.ranges import (
     rastrigin_range,
     schwefel_range,
 )
+from botorch_cll.test_functions.univariate import minimize_univariate
 
 CASES = {
     "ackley": (Ackley, ackley_range),
@@ -60,6 +64,51 @@ def test_ranges_hold_what_a_search_finds(function, known, dim):
 def test_certificates_are_tight(function, known, dim):
     r = known(dim)
     assert 0 <= r.gap <= 1e-5 * r.high
+
+
+TAU = 2.0 * math.pi
+
+
+def test_ackley_maximum_is_certified_in_every_dimension():
+    """The tangent plane at the maximizer of one coordinate is nowhere above the maximum."""
+    known, width = ackley_range(1), 32.768
+    peak = minimize_univariate(
+        lambda x: 20.0 * np.exp(-0.2 * x) + np.exp(np.cos(TAU * x)),
+        lambda x: -4.0 * np.exp(-0.2 * x) - TAU * np.sin(TAU * x) * np.exp(np.cos(TAU * x)),
+        # |cos t - sin² t| <= 5/4 bounds the second derivative of exp(cos t).
+        0.8 + 1.25 * math.e * TAU**2,
+        0.0,
+        width,
+        1e-12,
+    )
+    assert known.argmax[0] == pytest.approx(peak.x, abs=1e-6)
+    assert known.high == pytest.approx(20.0 + math.e - peak.value, abs=1e-12)
+    slope_u = 2.0 * math.exp(-0.2 * peak.x) / peak.x
+    slope_v = -math.exp(math.cos(TAU * peak.x))
+    plane = minimize_univariate(
+        lambda x: -slope_u * x * x - slope_v * np.cos(TAU * x),
+        lambda x: -2.0 * slope_u * x + TAU * slope_v * np.sin(TAU * x),
+        2.0 * abs(slope_u) + TAU**2 * abs(slope_v),
+        0.0,
+        width,
+        1e-12,
+    )
+    at_peak = slope_u * peak.x**2 + slope_v * math.cos(TAU * peak.x)
+    assert max(0.0, -plane.value - at_peak) + plane.gap <= known.gap + 1e-13
+
+
+def test_rastrigin_maximum_is_certified():
+    known = rastrigin_range(1)
+    peak = minimize_univariate(
+        lambda x: 10.0 * np.cos(TAU * x) - x * x,
+        lambda x: -10.0 * TAU * np.sin(TAU * x) - 2.0 * x,
+        10.0 * TAU**2 + 2.0,
+        0.0,
+        5.12,
+        known.gap,
+    )
+    assert known.argmax[0] == pytest.approx(peak.x, abs=1e-6)
+    assert known.high == pytest.approx(10.0 - peak.value, abs=1e-12)
 
 
 @pytest.mark.parametrize("dim", [1, 2])

@@ -2,6 +2,7 @@
 
 import copy
 import warnings
+from functools import partial
 
 import pytest
 import torch
@@ -26,6 +27,11 @@ def rbf(train_X, train_Y, model_class=RegularizedMultiTaskRBFModel, **options):
     return fit_rbf_ensemble(model_class(train_X, train_Y, **options))
 
 
+def of(model_class):
+    """The factory of a class of models."""
+    return partial(rbf, model_class=model_class)
+
+
 def broken_rbf(posterior):
     """The factory of a model with its own `posterior(self, original, X, **options)`."""
 
@@ -33,10 +39,7 @@ def broken_rbf(posterior):
         def posterior(self, X, *args, **options):
             return posterior(self, super().posterior, X, *args, **options)
 
-    def factory(train_X, train_Y, **options):
-        return rbf(train_X, train_Y, Broken, **options)
-
-    return factory
+    return of(Broken)
 
 
 # -- the posterior ---------------------------------------------------------------------------------
@@ -57,8 +60,7 @@ class WideDistribution(MemberPosterior):
 
 class FreshSamples(MemberPosterior):
     def rsample_from_base_samples(self, sample_shape, base_samples):
-        fresh = torch.randn_like(base_samples)
-        return super().rsample_from_base_samples(sample_shape, fresh)
+        return super().rsample_from_base_samples(sample_shape, torch.randn_like(base_samples))
 
 
 class NarrowSamples(MemberPosterior):
@@ -66,37 +68,28 @@ class NarrowSamples(MemberPosterior):
         return super().rsample_from_base_samples(sample_shape, 0.5 * base_samples)
 
 
-def replaced(posterior_class):
+def changed(posterior_class=MemberPosterior, values=lambda values, X: values, noise=lambda it: it):
+    """Posteriors of another class, or with other values or noise."""
+
     def posterior(self, original, X, *args, **options):
         found = original(X, *args, **options)
-        return posterior_class(found.values, found.noise)
+        changed_noise = None if found.noise is None else noise(found.noise)
+        return posterior_class(values(found.values, X), changed_noise)
 
     return posterior
 
 
-def depends_on_batch(self, original, X, *args, **options):
-    found = original(X, *args, **options)
-    return MemberPosterior(found.values + 0.1 * X.mean(), found.noise)
+def without(option):
+    """Posteriors that ignore an option."""
+
+    def posterior(self, original, X, *args, **options):
+        options.pop(option, None)
+        return original(X, *args, **options)
+
+    return posterior
 
 
-def ignores_noise(self, original, X, *args, observation_noise=False, **options):
-    return original(X, *args, **options)
-
-
-def doubles_noise(self, original, X, *args, **options):
-    found = original(X, *args, **options)
-    return MemberPosterior(found.values, None if found.noise is None else 2.0 * found.noise)
-
-
-def detaches(self, original, X, *args, **options):
-    found = original(X, *args, **options)
-    return MemberPosterior(found.values.detach() + 0.0 * found.values, found.noise)
-
-
-def always_double(self, original, X, *args, **options):
-    found = original(X, *args, **options)
-    noise = None if found.noise is None else found.noise.double()
-    return MemberPosterior(found.values.double(), noise)
+depends_on_batch = changed(values=lambda values, X: values + 0.1 * X.mean())
 
 
 def broadcasts_width(self, original, X, *args, **options):
@@ -107,10 +100,6 @@ def forgets_offset(self, original, X, *args, posterior_transform=None, **options
     if isinstance(posterior_transform, ScalarizedPosteriorTransform):
         posterior_transform = ScalarizedPosteriorTransform(posterior_transform.weights)
     return original(X, *args, posterior_transform=posterior_transform, **options)
-
-
-def ignores_output_indices(self, original, X, *args, output_indices=None, **options):
-    return original(X, *args, **options)
 
 
 def flat_variance(self, original, X, *args, posterior_transform=None, **options):
@@ -124,71 +113,54 @@ def flat_variance(self, original, X, *args, posterior_transform=None, **options)
 
 
 SHAPES = {"shapes", "shapes_with_observation_noise", "shapes_of_one_and_three_outputs"}
-POSTERIORS = {
+
+
+class Sorted(RegularizedMultiTaskRBFModel):
+    """Ignores the order of the outputs in a subset."""
+
+    def subset_output(self, idcs):
+        return super().subset_output(sorted(idcs))
+
+
+BROKEN_POSTERIORS = {
     "negative variance": (
-        replaced(NegativeVariance),
+        changed(NegativeVariance),
         {*SHAPES, "covariance_agrees_with_variance", "single_precision", "device"},
     ),
     "covariance of another posterior": (
-        replaced(WideDistribution),
+        changed(WideDistribution),
         {"covariance_agrees_with_variance"},
     ),
-    "depends on the batch": (
-        depends_on_batch,
-        {"batches_are_independent"},
-    ),
+    "depends on the batch": (depends_on_batch, {"batches_are_independent"}),
     "ignores noise": (
-        ignores_noise,
+        without("observation_noise"),
         {"observation_noise_adds_variance", "observation_noise_tensor_is_added"},
     ),
-    "doubles noise": (doubles_noise, {"observation_noise_tensor_is_added"}),
+    "doubles noise": (
+        changed(noise=lambda noise: 2.0 * noise),
+        {"observation_noise_tensor_is_added"},
+    ),
     "no gradient": (
-        detaches,
+        changed(values=lambda values, X: values.detach() + 0.0 * values),
         {"gradients_reach_inputs", "gradient_of_mean", "gradient_of_variance"},
     ),
-    "always double": (always_double, {"single_precision"}),
+    "always double": (
+        changed(values=lambda values, X: values.double(), noise=torch.Tensor.double),
+        {"single_precision"},
+    ),
     "takes more columns": (broadcasts_width, {"wrong_width_is_refused"}),
 }
-
-
-@pytest.mark.parametrize(("posterior", "expected"), POSTERIORS.values(), ids=POSTERIORS.keys())
-def test_broken_posteriors(posterior, expected) -> None:
-    assert failures(broken_rbf(posterior), "posterior") == expected
-
-
-OUTPUTS_AND_SAMPLES = {
+BROKEN_OUTPUTS_AND_SAMPLES = {
     "forgets the offset": (forgets_offset, {"scalarization_is_exact"}),
-    "ignores output_indices": (ignores_output_indices, {"output_indices"}),
-    "fresh samples": (replaced(FreshSamples), {"same_base_samples_give_same_samples"}),
-    "narrow samples": (
-        replaced(NarrowSamples),
-        {"samples_have_moments", "samples_have_covariance"},
-    ),
+    "ignores output_indices": (without("output_indices"), {"output_indices"}),
+    "fresh samples": (changed(FreshSamples), {"same_base_samples_give_same_samples"}),
+    "narrow samples": (changed(NarrowSamples), {"samples_have_moments", "samples_have_covariance"}),
     # The scale of a combination of outputs is then another one too.
     "equally sure everywhere": (
         flat_variance,
         {"uncertainty_grows_away_from_data", "scalarization_is_exact"},
     ),
 }
-
-
-@pytest.mark.parametrize(
-    ("posterior", "expected"), OUTPUTS_AND_SAMPLES.values(), ids=OUTPUTS_AND_SAMPLES.keys()
-)
-def test_broken_outputs_and_samples(posterior, expected) -> None:
-    found = failures(broken_rbf(posterior), "outputs", "samples")
-    assert found == expected
-
-
-def test_subset_in_another_order() -> None:
-    class Sorted(RegularizedMultiTaskRBFModel):
-        def subset_output(self, idcs):
-            return super().subset_output(sorted(idcs))
-
-    def factory(X, Y, **options):
-        return rbf(X, Y, Sorted, **options)
-
-    assert failures(factory, "outputs") == {"subset_output"}
 
 
 # -- data and state --------------------------------------------------------------------------------
@@ -212,9 +184,7 @@ def keeps_a_reference(train_X, train_Y, **options):
 
 
 def knows_the_first_row(train_X, train_Y, **options):
-    model = rbf(train_X, train_Y + 0.2 * train_Y[:1].nan_to_num(), **options)
-    assert isinstance(model, RegularizedMultiTaskRBFModel)
-    return model
+    return rbf(train_X, train_Y + 0.2 * train_Y[:1].nan_to_num(), **options)
 
 
 def ignores_known_noise(train_X, train_Y, train_Yvar=None, **options):
@@ -225,7 +195,7 @@ def fills_gaps(train_X, train_Y, **options):
     return rbf(train_X, train_Y.nan_to_num(), **options)
 
 
-DATA = {
+BROKEN_FITS = {
     "changes the targets": (changes_targets, {"training_data_are_not_modified"}),
     "keeps a reference": (keeps_a_reference, {"training_data_are_not_aliased"}),
     "knows the first row": (
@@ -247,24 +217,14 @@ DATA = {
 }
 
 
-@pytest.mark.parametrize(("factory", "expected"), DATA.values(), ids=DATA.keys())
-def test_broken_fits(factory, expected) -> None:
-    assert failures(factory, "data") == expected
+def rbf_after(action, *arguments):
+    """A factory that does something else first."""
 
+    def factory(train_X, train_Y, **options):
+        action(*arguments)
+        return rbf(train_X, train_Y, **options)
 
-def seeds_the_world(train_X, train_Y, **options):
-    torch.manual_seed(0)
-    return rbf(train_X, train_Y, **options)
-
-
-def silences_warnings(train_X, train_Y, **options):
-    warnings.filterwarnings("ignore", message="nobody needs to know")
-    return rbf(train_X, train_Y, **options)
-
-
-def changes_dtype(train_X, train_Y, **options):
-    torch.set_default_dtype(torch.double)
-    return rbf(train_X, train_Y, **options)
+    return factory
 
 
 def ignores_seed(train_X, train_Y, seed=0):
@@ -295,31 +255,26 @@ class Moody(RegularizedMultiTaskRBFModel):
     """Predicts something else in training mode."""
 
     def posterior(self, X, *args, **options):
-        shift = 0.1 * self.training
+        shift = 0.1 * self.training  # before the posterior ends the training mode
         found = super().posterior(X, *args, **options)
         return MemberPosterior(found.values + shift, found.noise)
 
 
-STATE = {
-    "seeds the world": (seeds_the_world, {"global_random_state_is_unchanged"}),
-    "silences warnings": (silences_warnings, {"global_settings_are_unchanged"}),
-    "changes the default dtype": (changes_dtype, {"global_settings_are_unchanged"}),
-    "ignores its seed": (
-        ignores_seed,
-        {"same_seed_same_bits", "global_random_state_is_unchanged"},
+BROKEN_STATE = {
+    "seeds the world": (rbf_after(torch.manual_seed, 0), {"global_random_state_is_unchanged"}),
+    "silences warnings": (
+        rbf_after(warnings.filterwarnings, "ignore", "nobody needs to know"),
+        {"global_settings_are_unchanged"},
     ),
-    "forgets a part of the state": (
-        lambda X, Y, **o: rbf(X, Y, Forgetful, **o),
-        {"state_dict_holds_all_there_is"},
+    "changes the default dtype": (
+        rbf_after(torch.set_default_dtype, torch.double),
+        {"global_settings_are_unchanged"},
     ),
-    "shares its parameters with copies": (lambda X, Y, **o: rbf(X, Y, Shallow, **o), {"deepcopy"}),
-    "depends on its mode": (lambda X, Y, **o: rbf(X, Y, Moody, **o), {"mode_does_not_matter"}),
+    "ignores its seed": (ignores_seed, {"same_seed_same_bits", "global_random_state_is_unchanged"}),
+    "forgets a part of the state": (of(Forgetful), {"state_dict_holds_all_there_is"}),
+    "shares its parameters with copies": (of(Shallow), {"deepcopy"}),
+    "depends on its mode": (of(Moody), {"mode_does_not_matter"}),
 }
-
-
-@pytest.mark.parametrize(("factory", "expected"), STATE.values(), ids=STATE.keys())
-def test_broken_state(factory, expected) -> None:
-    assert failures(factory, "state") == expected
 
 
 # -- fantasies and acquisition functions -----------------------------------------------------------
@@ -356,27 +311,38 @@ class Flat(SingleTaskGP):
         return super().fantasize(X.detach(), sampler, **options)
 
 
-FANTASIES = {
+BROKEN_FANTASIES = {
     "nothing broken": (SingleTaskGP, set()),
     "learns elsewhere": (
         Elsewhere,
-        {
-            "conditioning_shrinks_variance",
-            "conditioning_moves_the_mean",
-        },
+        {"conditioning_shrinks_variance", "conditioning_moves_the_mean"},
     ),
     "is changed": (Changed, {"conditioning_keeps_the_original"}),
     "learns the opposite": (
         Contrary,
         {"conditioning_moves_the_mean", "fantasies_keep_the_mean_on_average"},
     ),
-    "no gradient": (Flat, {"gradient_through_fantasies"}),
+    "no gradient in fantasies": (Flat, {"gradient_through_fantasies"}),
+}
+
+# What is broken: the groups of checks that look at it, the model's factory, and what fails.
+MUTANTS = {
+    name: (groups, wrap(broken), expected)
+    for groups, wrap, table in (
+        (("posterior",), broken_rbf, BROKEN_POSTERIORS),
+        (("outputs", "samples"), broken_rbf, BROKEN_OUTPUTS_AND_SAMPLES),
+        (("outputs",), of, {"subset in another order": (Sorted, {"subset_output"})}),
+        (("data",), lambda factory: factory, BROKEN_FITS),
+        (("state",), lambda factory: factory, BROKEN_STATE),
+        (("fantasies",), lambda model: lambda X, Y: model(X, Y), BROKEN_FANTASIES),
+    )
+    for name, (broken, expected) in table.items()
 }
 
 
-@pytest.mark.parametrize(("factory", "expected"), FANTASIES.values(), ids=FANTASIES.keys())
-def test_broken_fantasies(factory, expected) -> None:
-    assert failures(lambda X, Y: factory(X, Y), "fantasies") == expected
+@pytest.mark.parametrize(("groups", "factory", "expected"), MUTANTS.values(), ids=MUTANTS.keys())
+def test_mutants_fail_the_checks_of_what_is_broken(groups, factory, expected) -> None:
+    assert failures(factory, *groups) == expected
 
 
 def test_acquisition_functions_notice_a_posterior_that_depends_on_the_batch() -> None:

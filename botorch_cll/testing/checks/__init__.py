@@ -1,17 +1,25 @@
-"""The checks, by subject. Importing this package completes the list of them."""
+"""The checks, by subject, and the order in which they are run."""
 
-from botorch_cll.testing.checks import (  # noqa: I001  (the order in which they are run)
-    posterior as posterior,
-    outputs as outputs,
-    samples as samples,
-    transforms as transforms,
-    data as data,
-    state as state,
-    fantasies as fantasies,
-    single_output as single_output,
-    multi_output as multi_output,
-    objectives as objectives,
+from botorch_cll.testing.checks import (
+    data,
+    fantasies,
+    multi_output,
+    objectives,
+    outputs,
+    posterior,
+    samples,
+    single_output,
+    state,
+    transforms,
 )
-from botorch_cll.testing.registry import CHECKS
+from botorch_cll.testing.checks.acquisition import add_acquisitions
+from botorch_cll.testing.registry import CHECKS, add_functions
 
 __all__ = ["CHECKS"]
+
+for module in (posterior, outputs, samples, transforms, data, state, fantasies):
+    add_functions(module)
+add_acquisitions("one output", single_output.ONE_OUTPUT)
+add_acquisitions("several outputs", multi_output.SEVERAL_OUTPUTS)
+add_acquisitions("objectives", objectives.OBJECTIVES)
+add_acquisitions("risk measures", objectives.RISK_MEASURES)

@@ -5,17 +5,50 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from operator import attrgetter
+from typing import Any
 
 import torch
 from botorch.acquisition.acquisition import AcquisitionFunction, OneShotAcquisitionFunction
+from botorch.acquisition.multi_objective.utils import compute_sample_box_decomposition
 from botorch.acquisition.multi_step_lookahead import qMultiStepLookahead
+from botorch.acquisition.utils import project_to_target_fidelity
 from botorch.exceptions.errors import UnsupportedError
+from botorch.models.model import Model
 from botorch.optim import optimize_acqf
+from botorch.utils.multi_objective.box_decompositions import NondominatedPartitioning
 from torch import Tensor
 
-from botorch_cll.testing.asserts import assert_close
+from botorch_cll.testing.asserts import assert_close, assert_shape
 from botorch_cll.testing.registry import add_check
 from botorch_cll.testing.subject import NUM_INPUTS, Subject, uniform
+
+DEMAND = "Values and gradients are finite and independent of the batch, `optimize_acqf` runs."
+
+MC_SIZES = (1, 2)
+"""The sizes that Monte Carlo acquisition functions are evaluated at."""
+
+TARGET_FIDELITY = {1: 1.0}
+"""In multi-fidelity acquisition functions the last input is the fidelity."""
+
+to_target_fidelity = partial(
+    project_to_target_fidelity, target_fidelities=TARGET_FIDELITY, d=NUM_INPUTS
+)
+
+ARGUMENTS: dict[str, Callable[[Subject, Model], object]] = {
+    "best_f": lambda s, model: s.best_f,
+    "hypercell_bounds": lambda s, model: compute_sample_box_decomposition(s.pareto_optima()[1]),
+    "optimal_inputs": lambda s, model: s.optima()[0],
+    "optimal_outputs": lambda s, model: s.optima()[1],
+    "pareto_fronts": lambda s, model: s.pareto_optima()[1],
+    "pareto_sets": lambda s, model: s.pareto_optima()[0],
+    "partitioning": lambda s, model: NondominatedPartitioning(s.ref_point, s.Y),
+    "ref_point": lambda s, model: s.ref_point,
+    "sampler": lambda s, model: s.sampler(model),
+    "X_baseline": lambda s, model: s.X,
+    "X_pending": lambda s, model: s.test_X[:2],
+}
+"""What a subject and a model of it give, by BoTorch's names for the arguments."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +56,8 @@ class Acquisition:
     """How a check makes and uses an acquisition function.
 
     Attributes:
-        build: Makes it on the models of a subject.
+        name: The name of the check.
+        build: Makes the acquisition function on the models of a subject.
         sizes: The numbers `q` of points to evaluate jointly.
         width: The number of columns of its inputs.
         num_values: The number of values per t-batch if that is not a single one; no scalar
@@ -31,6 +65,7 @@ class Acquisition:
         has_gradient: Whether BoTorch promises a gradient.
     """
 
+    name: str
     build: Callable[[Subject], AcquisitionFunction]
     sizes: tuple[int, ...] = (1,)
     width: int = NUM_INPUTS
@@ -38,30 +73,47 @@ class Acquisition:
     has_gradient: bool = True
 
 
-def add_acquisitions(acquisitions: dict[str, Acquisition], group: str) -> None:
-    """Add one check per acquisition function, under its class name.
+def of(
+    function: type[AcquisitionFunction],
+    *arguments: str,
+    model: Callable[[Subject], Model] = attrgetter("single"),
+    name: str = "",
+    sizes: tuple[int, ...] = (),
+    num_values: int | None = None,
+    has_gradient: bool = True,
+    **options: Any,
+) -> Acquisition:
+    """An acquisition function of a subject's `model`, given `ARGUMENTS` by name and `options`.
 
-    Args:
-        acquisitions: The acquisition functions by name.
-        group: The group of the checks.
+    Its name is that of its objective's class or else of its own. Its sizes are `MC_SIZES` if it
+    samples and 1 if it does not.
     """
-    demand = "Values and gradients are finite and independent of the batch, `optimize_acqf` runs."
-    for name, acquisition in acquisitions.items():
-        add_check(name, group, demand, partial(check_acquisition, acquisition=acquisition))
+
+    def build(s: Subject) -> AcquisitionFunction:
+        chosen = model(s)
+        return function(chosen, **{key: ARGUMENTS[key](s, chosen) for key in arguments}, **options)
+
+    sizes = sizes or (MC_SIZES if "sampler" in arguments else (1,))
+    name = name or (type(options["objective"]) if "objective" in options else function).__name__
+    return Acquisition(name, build, sizes, num_values=num_values, has_gradient=has_gradient)
+
+
+of_all = partial(of, model=attrgetter("model"))
+"""The same, of the model of all tasks."""
+
+
+def add_acquisitions(group: str, acquisitions: list[Acquisition]) -> None:
+    """Add one check per acquisition function."""
+    for acquisition in acquisitions:
+        check = partial(check_acquisition, acquisition=acquisition)
+        add_check(acquisition.name, group, DEMAND, check)
 
 
 def check_acquisition(subject: Subject, acquisition: Acquisition) -> str | None:
     """An acquisition function can be evaluated, differentiated and optimized.
 
-    It is tried on the model of all tasks and subsets of its outputs; where that fails, on models
-    fitted to one task each.
-
-    Args:
-        subject: The surrogate.
-        acquisition: The acquisition function.
-
-    Returns:
-        A note where only the second way works.
+    It is tried on the model of all tasks and subsets of its outputs. Where that fails, it is tried
+    on models fitted to one task each, and a note that says so is returned.
     """
     try:
         use_acquisition(subject, acquisition)
@@ -76,12 +128,7 @@ def check_acquisition(subject: Subject, acquisition: Acquisition) -> str | None:
 
 
 def use_acquisition(subject: Subject, acquisition: Acquisition) -> None:
-    """Evaluate, differentiate and optimize an acquisition function.
-
-    Args:
-        subject: The surrogate.
-        acquisition: The acquisition function.
-    """
+    """Evaluate, differentiate and optimize an acquisition function."""
     for q in acquisition.sizes:
         function = acquisition.build(subject)
         check_values(function, q, acquisition)
@@ -90,13 +137,7 @@ def use_acquisition(subject: Subject, acquisition: Acquisition) -> None:
 
 
 def check_values(function: AcquisitionFunction, q: int, acquisition: Acquisition) -> None:
-    """Values are finite, have the right shape and gradients, and do not depend on the batch.
-
-    Args:
-        function: The acquisition function.
-        q: The number of points to evaluate jointly.
-        acquisition: What is expected of it.
-    """
+    """Values at `q` points are finite, have the right shape and gradients, whatever the batch."""
     rows = q
     if isinstance(function, OneShotAcquisitionFunction):
         rows = function.get_augmented_q_batch_size(q)
@@ -104,7 +145,7 @@ def check_values(function: AcquisitionFunction, q: int, acquisition: Acquisition
     X = torch.cat([X, X[:1]]).requires_grad_(acquisition.has_gradient)
     values = function(X)
     shape = (5,) if acquisition.num_values is None else (5, acquisition.num_values)
-    assert values.shape == shape, f"Expected values of shape {shape}, got {tuple(values.shape)}."
+    assert_shape(values, shape, "values")
     found = values.detach()
     assert_close(found[4], found[0], f"the value (q={q}) of a repeated point", 1e-3, 1e-6)
     alone = function(X[1:2]).detach()[0]
@@ -120,14 +161,7 @@ def check_values(function: AcquisitionFunction, q: int, acquisition: Acquisition
 def check_optimization(
     function: AcquisitionFunction, q: int, bounds: Tensor, acquisition: Acquisition
 ) -> None:
-    """`optimize_acqf` returns candidates within the bounds and a finite value.
-
-    Args:
-        function: The acquisition function.
-        q: The number of candidates.
-        bounds: A `2 x d`-dim tensor of lower and upper bounds.
-        acquisition: What is expected of it.
-    """
+    """`optimize_acqf` returns candidates within `2 x d`-dim bounds and a finite value."""
     options = {"maxiter": 2, "seed": 0, "with_grad": acquisition.has_gradient}
     num_points = q
     if isinstance(function, OneShotAcquisitionFunction):
@@ -138,33 +172,13 @@ def check_optimization(
     candidates, value = optimize_acqf(
         function, bounds, q=num_points, num_restarts=2, raw_samples=16, options=options
     )
-    expected = (q, bounds.shape[-1])
-    assert candidates.shape == expected, (
-        f"Expected candidates of shape {expected}, got {tuple(candidates.shape)}."
-    )
+    assert_shape(candidates, (q, bounds.shape[-1]), "candidates")
     inside = (candidates >= bounds[0]) & (candidates <= bounds[1])
     assert bool(inside.all()), f"Expected candidates within the bounds, got {candidates.tolist()}."
     assert bool(value.isfinite().all()), f"Expected a finite value (q={q}), got {value.tolist()}."
 
 
 EXCLUDED = {
-    # Abstract bases and building blocks.
-    "AcquisitionFunction": "an abstract base",
-    "AnalyticAcquisitionFunction": "an abstract base",
-    "DecoupledAcquisitionFunction": "an abstract base",
-    "FullyBayesianAcquisitionFunction": "an abstract base",
-    "LogImprovementMCAcquisitionFunction": "an abstract base",
-    "LowerBoundMultiObjectiveEntropySearch": "an abstract base",
-    "MCAcquisitionFunction": "an abstract base",
-    "MCAcquisitionObjective": "an abstract base",
-    "MCMultiOutputObjective": "an abstract base",
-    "MaxValueBase": "an abstract base",
-    "MultiModelAcquisitionFunction": "an abstract base",
-    "MultiObjectiveAnalyticAcquisitionFunction": "an abstract base",
-    "MultiObjectiveMCAcquisitionFunction": "an abstract base",
-    "MultiOutputAcquisitionFunction": "an abstract base",
-    "OneShotAcquisitionFunction": "an abstract base",
-    "SampleReducingMCAcquisitionFunction": "an abstract base",
     # Acquisition functions for one class of models.
     "LogNoisyExpectedImprovement": "takes instances of SingleTaskGP with known noise only",
     "NoisyExpectedImprovement": "takes instances of SingleTaskGP with known noise only",
@@ -181,4 +195,4 @@ EXCLUDED = {
     "get_default_partitioning_alpha": "a function of a number",
     "prune_inferior_points_multi_objective": "what prune_baseline=True calls",
 }
-"""Public names of `botorch.acquisition` without a check of their own, each with the reason."""
+"""Names in `botorch.acquisition` of what is not abstract and has no check, with the reasons."""

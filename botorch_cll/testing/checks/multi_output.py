@@ -1,129 +1,69 @@
-"""Acquisition functions for several outputs, and risk measures."""
+"""Acquisition functions for several outputs."""
 
 from __future__ import annotations
 
+from operator import attrgetter
+from typing import Any
+
 from botorch.acquisition.acquisition import AcquisitionFunction
 from botorch.acquisition.analytic import LogExpectedImprovement
-from botorch.acquisition.multi_objective.analytic import ExpectedHypervolumeImprovement
-from botorch.acquisition.multi_objective.hypervolume_knowledge_gradient import (
-    qHypervolumeKnowledgeGradient,
-    qMultiFidelityHypervolumeKnowledgeGradient,
-)
-from botorch.acquisition.multi_objective.joint_entropy_search import (
-    qLowerBoundMultiObjectiveJointEntropySearch,
-)
-from botorch.acquisition.multi_objective.logei import (
-    qLogExpectedHypervolumeImprovement,
-    qLogNoisyExpectedHypervolumeImprovement,
-)
-from botorch.acquisition.multi_objective.max_value_entropy_search import (
-    qLowerBoundMultiObjectiveMaxValueEntropySearch,
-)
-from botorch.acquisition.multi_objective.monte_carlo import (
-    qExpectedHypervolumeImprovement,
-    qNoisyExpectedHypervolumeImprovement,
-)
-from botorch.acquisition.multi_objective.multi_fidelity import MOMF
-from botorch.acquisition.multi_objective.parego import qLogNParEGO
-from botorch.acquisition.multi_objective.predictive_entropy_search import (
-    qMultiObjectivePredictiveEntropySearch,
-)
-from botorch.acquisition.multi_objective.utils import compute_sample_box_decomposition
+from botorch.acquisition.multi_objective import analytic, logei, monte_carlo, multi_fidelity, parego
+from botorch.acquisition.multi_objective import hypervolume_knowledge_gradient as knowledge
+from botorch.acquisition.multi_objective import joint_entropy_search as joint_entropy
+from botorch.acquisition.multi_objective import max_value_entropy_search as max_value
+from botorch.acquisition.multi_objective import predictive_entropy_search as predictive
 from botorch.acquisition.multioutput_acquisition import (
     MultiOutputAcquisitionFunctionWrapper,
     MultiOutputPosteriorMean,
 )
-from botorch.utils.multi_objective.box_decompositions import NondominatedPartitioning
 
-from botorch_cll.testing.checks.acquisition import Acquisition, add_acquisitions
-from botorch_cll.testing.checks.single_output import (
+from botorch_cll.testing.checks.acquisition import (
     MC_SIZES,
     TARGET_FIDELITY,
+    Acquisition,
+    of,
+    of_all,
     to_target_fidelity,
 )
 from botorch_cll.testing.subject import Subject
 
-
-def _partitioning(s: Subject) -> NondominatedPartitioning:
-    return NondominatedPartitioning(ref_point=s.ref_point, Y=s.Y)
-
-
-def _hypervolume(function: type[AcquisitionFunction]) -> Acquisition:
-    return Acquisition(
-        lambda s: function(s.model, s.ref_point, _partitioning(s), sampler=s.sampler(s.model)),
-        MC_SIZES,
-    )
+EXPECTED = ("ref_point", "partitioning", "sampler")
+NOISY = ("ref_point", "X_baseline", "sampler")
+OPTIMA = ("pareto_sets", "pareto_fronts", "hypercell_bounds")
+# One fantasy: with more BoTorch 0.18 mixes the fantasies of different elements of a t-batch,
+# whatever the model.
+ONE_FANTASY: dict[str, Any] = {"model": attrgetter("pair"), "num_fantasies": 1, "num_pareto": 3}
 
 
-def _noisy_hypervolume(function: type[AcquisitionFunction]) -> Acquisition:
-    return Acquisition(
-        lambda s: function(
-            s.model, s.ref_point, s.X, sampler=s.sampler(s.model), prune_baseline=True
-        ),
-        MC_SIZES,
-    )
+def _improvements(s: Subject) -> AcquisitionFunction:
+    pairs = zip(s.pair.models, s.Y.T, strict=True)
+    functions = [LogExpectedImprovement(model, best_f=Y.max()) for model, Y in pairs]
+    return MultiOutputAcquisitionFunctionWrapper(functions)
 
 
-def _joint_entropy(s: Subject) -> AcquisitionFunction:
-    sets, fronts = s.pareto_optima()
-    boxes = compute_sample_box_decomposition(fronts)
-    return qLowerBoundMultiObjectiveJointEntropySearch(s.model, sets, fronts, boxes)
-
-
-def _max_value_entropy(s: Subject) -> AcquisitionFunction:
-    boxes = compute_sample_box_decomposition(s.pareto_optima()[1])
-    return qLowerBoundMultiObjectiveMaxValueEntropySearch(s.model, boxes)
-
-
-# Hypervolume knowledge gradients have one fantasy: with more BoTorch 0.18 mixes the fantasies of
-# different elements of a t-batch, whatever the model.
-MULTI_OBJECTIVE = {
-    "ExpectedHypervolumeImprovement": Acquisition(
-        lambda s: ExpectedHypervolumeImprovement(s.model, s.ref_point.tolist(), _partitioning(s))
+SEVERAL_OUTPUTS = [
+    of_all(analytic.ExpectedHypervolumeImprovement, "ref_point", "partitioning"),
+    of_all(monte_carlo.qExpectedHypervolumeImprovement, *EXPECTED),
+    of_all(logei.qLogExpectedHypervolumeImprovement, *EXPECTED),
+    of_all(monte_carlo.qNoisyExpectedHypervolumeImprovement, *NOISY, prune_baseline=True),
+    of_all(logei.qLogNoisyExpectedHypervolumeImprovement, *NOISY, prune_baseline=True),
+    of_all(parego.qLogNParEGO, "X_baseline", "sampler"),
+    of_all(multi_fidelity.MOMF, *EXPECTED),
+    of(knowledge.qHypervolumeKnowledgeGradient, "ref_point", **ONE_FANTASY),
+    of(
+        knowledge.qMultiFidelityHypervolumeKnowledgeGradient,
+        "ref_point",
+        target_fidelities=TARGET_FIDELITY,
+        project=to_target_fidelity,
+        **ONE_FANTASY,
     ),
-    "qExpectedHypervolumeImprovement": _hypervolume(qExpectedHypervolumeImprovement),
-    "qLogExpectedHypervolumeImprovement": _hypervolume(qLogExpectedHypervolumeImprovement),
-    "qNoisyExpectedHypervolumeImprovement": _noisy_hypervolume(
-        qNoisyExpectedHypervolumeImprovement
+    of_all(joint_entropy.qLowerBoundMultiObjectiveJointEntropySearch, *OPTIMA, sizes=MC_SIZES),
+    of_all(
+        max_value.qLowerBoundMultiObjectiveMaxValueEntropySearch,
+        "hypercell_bounds",
+        sizes=MC_SIZES,
     ),
-    "qLogNoisyExpectedHypervolumeImprovement": _noisy_hypervolume(
-        qLogNoisyExpectedHypervolumeImprovement
-    ),
-    "qLogNParEGO": Acquisition(
-        lambda s: qLogNParEGO(s.model, s.X, sampler=s.sampler(s.model)), MC_SIZES
-    ),
-    "MOMF": _hypervolume(MOMF),
-    "qHypervolumeKnowledgeGradient": Acquisition(
-        lambda s: qHypervolumeKnowledgeGradient(s.pair, s.ref_point, num_fantasies=1, num_pareto=3)
-    ),
-    "qMultiFidelityHypervolumeKnowledgeGradient": Acquisition(
-        lambda s: qMultiFidelityHypervolumeKnowledgeGradient(
-            s.pair,
-            s.ref_point,
-            target_fidelities=TARGET_FIDELITY,
-            num_fantasies=1,
-            num_pareto=3,
-            project=to_target_fidelity,
-        )
-    ),
-    "qLowerBoundMultiObjectiveJointEntropySearch": Acquisition(_joint_entropy, MC_SIZES),
-    "qLowerBoundMultiObjectiveMaxValueEntropySearch": Acquisition(_max_value_entropy, MC_SIZES),
-    "qMultiObjectivePredictiveEntropySearch": Acquisition(
-        lambda s: qMultiObjectivePredictiveEntropySearch(s.model, s.pareto_optima()[0]),
-        has_gradient=False,
-    ),
-    "MultiOutputPosteriorMean": Acquisition(
-        lambda s: MultiOutputPosteriorMean(s.model), num_values=2
-    ),
-    "MultiOutputAcquisitionFunctionWrapper": Acquisition(
-        lambda s: MultiOutputAcquisitionFunctionWrapper(
-            [
-                LogExpectedImprovement(model, best_f=Y.max())
-                for model, Y in zip(s.pair.models, s.Y.T, strict=True)
-            ]
-        ),
-        num_values=2,
-    ),
-}
-
-add_acquisitions(MULTI_OBJECTIVE, "several outputs")
+    of_all(predictive.qMultiObjectivePredictiveEntropySearch, "pareto_sets", has_gradient=False),
+    of_all(MultiOutputPosteriorMean, num_values=2),
+    Acquisition("MultiOutputAcquisitionFunctionWrapper", _improvements, num_values=2),
+]

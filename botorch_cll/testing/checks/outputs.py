@@ -6,54 +6,43 @@ import torch
 from botorch.acquisition.objective import ScalarizedPosteriorTransform
 from botorch.sampling.normal import SobolQMCNormalSampler
 
-from botorch_cll.testing.asserts import (
-    assert_close,
-    assert_sound,
-    joint_covariance,
-    moments,
-)
-from botorch_cll.testing.registry import check
+from botorch_cll.testing.asserts import assert_close, assert_sound, joint_covariance
 from botorch_cll.testing.subject import NUM_TASKS, Subject
 
 
-@check
 def num_outputs(s: Subject) -> None:
     """`num_outputs` is the number of tasks."""
     found = s.model.num_outputs
     assert found == NUM_TASKS, f"Expected num_outputs of {NUM_TASKS}, got {found}."
 
 
-@check
 def batch_shape(s: Subject) -> None:
     """`batch_shape` is empty for a model of one data set."""
     found = s.model.batch_shape
     assert found == torch.Size(), f"Expected an empty batch_shape, got {tuple(found)}."
 
 
-@check
 def output_indices(s: Subject) -> None:
     """`output_indices` chooses outputs and their order."""
-    everything = moments(s.model, s.test_X)
+    everything = s.moments()
     for indices in ([1], [1, 0]):
-        some = moments(s.model, s.test_X, output_indices=indices)
+        some = s.moments(output_indices=indices)
         assert_close(some, everything[..., indices], f"moments of outputs {indices}", 1e-4, 1e-6)
 
 
-@check
 def subset_output(s: Subject) -> None:
     """`subset_output` gives a model of some outputs with the same moments."""
-    everything = moments(s.model, s.test_X, observation_noise=True)
+    everything = s.moments(observation_noise=True)
     for indices in ([1], [1, 0]):
         subset = s.model.subset_output(indices)
         assert subset.num_outputs == len(indices), (
             f"Expected {len(indices)} outputs in the subset, got {subset.num_outputs}."
         )
-        some = moments(subset, s.test_X, observation_noise=True)
+        some = s.moments(subset, observation_noise=True)
         assert_close(some, everything[..., indices], f"moments of outputs {indices}", 1e-4, 1e-6)
     assert s.model.num_outputs == NUM_TASKS, "Expected the model itself to keep its outputs."
 
 
-@check
 def subset_output_can_be_conditioned(s: Subject) -> None:
     """A subset of the outputs can be fantasized as the whole can."""
     subset = s.model.subset_output([0])
@@ -62,13 +51,12 @@ def subset_output_can_be_conditioned(s: Subject) -> None:
     assert_sound(fantasies.posterior(s.test_X), torch.Size([3, len(s.test_X), 1]))
 
 
-@check
 def scalarization_is_exact(s: Subject) -> None:
     """`ScalarizedPosteriorTransform` gives mean `w^T mu + c` and variance `w^T Sigma w`."""
     weights, offset = torch.tensor([0.7, -1.3], dtype=torch.double), 0.4
     transform = ScalarizedPosteriorTransform(weights, offset=offset)
     X = s.test_X.unsqueeze(-2)
-    found = moments(s.model, X, posterior_transform=transform).squeeze(-1)
+    found = s.moments(X=X, posterior_transform=transform).squeeze(-1)
     plain = s.model.posterior(X)
     covariance = joint_covariance(plain)[..., 0, :, 0, :].detach()
     expected = [plain.mean.detach() @ weights + offset, (weights @ covariance @ weights)[:, None]]

@@ -5,41 +5,33 @@ from __future__ import annotations
 from functools import partial
 
 import torch
+from botorch.posteriors.posterior import Posterior
 from torch import Tensor
 
-from botorch_cll.testing.asserts import (
-    assert_close,
-    assert_refused,
-    assert_sound,
-    joint_covariance,
-    moments,
-)
-from botorch_cll.testing.registry import check
+from botorch_cll.testing.asserts import assert_close, assert_refused, assert_sound, joint_covariance
 from botorch_cll.testing.subject import NUM_INPUTS, NUM_TASKS, Subject, uniform
 
 BATCHES = ((3, 2), (4, 3, 2), (2, 4, 3, 2))
 """Shapes of inputs of two, three and four dimensions."""
 
 
-@check
+def _assert_shapes(s: Subject, **options: bool) -> None:
+    for shape in BATCHES:
+        posterior = s.model.posterior(uniform(*shape, seed=1), **options)
+        expected = torch.Size([*shape[:-1], NUM_TASKS])
+        assert_sound(posterior, expected, f"the posterior at X of shape {shape}")
+
+
 def shapes(s: Subject) -> None:
     """Inputs of 2, 3 and 4 dimensions give moments of shape `batch_shape x q x m`."""
-    for shape in BATCHES:
-        posterior = s.model.posterior(uniform(*shape, seed=1))
-        expected = torch.Size([*shape[:-1], NUM_TASKS])
-        assert_sound(posterior, expected, f"the posterior at X of shape {shape}")
+    _assert_shapes(s)
 
 
-@check
 def shapes_with_observation_noise(s: Subject) -> None:
     """The same shapes with observation noise."""
-    for shape in BATCHES:
-        posterior = s.model.posterior(uniform(*shape, seed=1), observation_noise=True)
-        expected = torch.Size([*shape[:-1], NUM_TASKS])
-        assert_sound(posterior, expected, f"the posterior at X of shape {shape}")
+    _assert_shapes(s, observation_noise=True)
 
 
-@check
 def shapes_of_one_and_three_outputs(s: Subject) -> None:
     """Models of one and of three tasks have one and three outputs."""
     for m in (1, 3):
@@ -49,66 +41,58 @@ def shapes_of_one_and_three_outputs(s: Subject) -> None:
             assert_sound(posterior, torch.Size([*shape[:-1], m]), f"the posterior of {m} tasks")
 
 
-@check
+def _covariance_matrix(posterior: Posterior) -> Tensor:
+    """The `batch_shape x qm x qm`-dim covariance of all points and outputs."""
+    return joint_covariance(posterior).detach().flatten(-4, -3).flatten(-2, -1)
+
+
 def covariance_is_symmetric_and_positive(s: Subject) -> None:
     """The joint covariance of points and outputs is symmetric and positive semi-definite."""
-    covariance = joint_covariance(s.model.posterior(s.test_X.view(1, *s.test_X.shape))).detach()
-    matrix = covariance.flatten(-4, -3).flatten(-2, -1)
+    matrix = _covariance_matrix(s.model.posterior(s.test_X.unsqueeze(0)))
     scale = matrix.diagonal(dim1=-2, dim2=-1).mean().item()
     assert_close(matrix.mT, matrix, "a transposed covariance", rtol=1e-6, atol=1e-8 * scale)
     smallest = torch.linalg.eigvalsh(matrix).min().item()
     assert smallest >= -1e-6 * scale, f"Expected eigenvalues of at least 0, got {smallest:g}."
 
 
-@check
 def covariance_agrees_with_variance(s: Subject) -> None:
     """The diagonal of the joint covariance is the variance, for every point and output."""
-    posterior = s.model.posterior(s.test_X.view(1, *s.test_X.shape))
-    covariance = joint_covariance(posterior).detach()
-    q, m = covariance.shape[-2:]
-    diagonal = covariance.reshape(1, q * m, q * m).diagonal(dim1=-2, dim2=-1).view(1, q, m)
+    posterior = s.model.posterior(s.test_X.unsqueeze(0))
     variance = posterior.variance.detach()
+    diagonal = _covariance_matrix(posterior).diagonal(dim1=-2, dim2=-1).view_as(variance)
     scale = variance.mean().item()
     assert_close(diagonal, variance, "the covariance's diagonal", rtol=1e-3, atol=1e-5 * scale)
 
 
-@check
 def joint_agrees_with_marginals(s: Subject) -> None:
     """Points considered jointly have the moments they have one at a time."""
-    joint = moments(s.model, s.test_X)
-    alone = moments(s.model, s.test_X.unsqueeze(-2)).squeeze(-2)
-    assert_close(joint, alone, "joint moments", rtol=1e-4, atol=1e-6)
+    alone = s.moments(X=s.test_X.unsqueeze(-2)).squeeze(-2)
+    assert_close(s.moments(), alone, "joint moments", rtol=1e-4, atol=1e-6)
 
 
-@check
 def batches_are_independent(s: Subject) -> None:
     """The posterior at a point is the same whatever else is in its t-batch."""
     X = torch.cat([s.test_X, s.test_X[:1]]).unsqueeze(-2)
-    together = moments(s.model, X)
+    together = s.moments(X=X)
     assert_close(together[:, -1], together[:, 0], "moments of a repeated point", 1e-4, 1e-6)
     for i in (0, 3):
-        alone = moments(s.model, X[i : i + 1])[:, 0]
+        alone = s.moments(X=X[i : i + 1])[:, 0]
         assert_close(alone, together[:, i], "moments of a point alone", rtol=1e-4, atol=1e-6)
 
 
-@check
 def posterior_is_deterministic(s: Subject) -> None:
     """Asked again, the posterior has the same moments."""
-    first = moments(s.model, s.test_X)
-    moments(s.model, uniform(3, NUM_INPUTS, seed=7))
-    assert_close(moments(s.model, s.test_X), first, "moments asked again", rtol=1e-7, atol=1e-9)
+    first = s.moments()
+    s.moments(X=uniform(3, NUM_INPUTS, seed=7))
+    assert_close(s.moments(), first, "moments asked again", rtol=1e-7, atol=1e-9)
 
 
-@check
 def gradients_reach_inputs(s: Subject) -> None:
     """Mean, variance and samples require a gradient where the inputs do, and have one."""
     X = s.test_X.unsqueeze(-2).clone().requires_grad_()
     posterior = s.model.posterior(X)
-    values = {
-        "mean": posterior.mean,
-        "variance": posterior.variance,
-        "samples": posterior.rsample(torch.Size([2])),
-    }
+    samples = posterior.rsample(torch.Size([2]))
+    values = {"mean": posterior.mean, "variance": posterior.variance, "samples": samples}
     for name, value in values.items():
         assert value.requires_grad, f"Expected a {name} that requires a gradient."
         (gradient,) = torch.autograd.grad(value.sum(), X, retain_graph=True)
@@ -125,19 +109,16 @@ def _check_gradient(s: Subject, which: str) -> None:
     torch.autograd.gradcheck(function, (X,), eps=1e-5, atol=1e-4, rtol=1e-2, nondet_tol=1e-8)
 
 
-@check
 def gradient_of_mean(s: Subject) -> None:
     """The gradient of the mean in the inputs agrees with finite differences."""
     _check_gradient(s, "mean")
 
 
-@check
 def gradient_of_variance(s: Subject) -> None:
     """The gradient of the variance in the inputs agrees with finite differences."""
     _check_gradient(s, "variance")
 
 
-@check
 def single_precision(s: Subject) -> None:
     """A model of float32 data has a float32 posterior."""
     posterior = s.fit(s.X.float(), s.Y.float()).posterior(s.test_X.float())
@@ -147,7 +128,6 @@ def single_precision(s: Subject) -> None:
         assert dtype == torch.float32, f"Expected a {name} of dtype torch.float32, got {dtype}."
 
 
-@check
 def device(s: Subject) -> None:
     """The posterior is on the device of the data, on every kind of device there is."""
     for name in ["cpu"] + ["cuda"] * torch.cuda.is_available():
@@ -157,36 +137,31 @@ def device(s: Subject) -> None:
         assert found == name, f"Expected a posterior on {name}, got one on {found}."
 
 
-@check
 def wrong_width_is_refused(s: Subject) -> None:
     """Inputs with too many or too few columns raise an error."""
     for width in (NUM_INPUTS - 1, NUM_INPUTS + 2):
-        X = uniform(4, width, seed=1)
-        what = f"X of {width} columns where {NUM_INPUTS} were fitted"
-        assert_refused(partial(moments, s.model, X), what)
+        call = partial(s.moments, s.model, uniform(4, width, seed=1))
+        assert_refused(call, f"X of {width} columns where {NUM_INPUTS} were fitted")
 
 
-@check
 def wrong_dtype_is_refused(s: Subject) -> None:
     """Float32 inputs to a model of float64 data raise an error."""
-    assert_refused(partial(moments, s.model, s.test_X.float()), "float32 inputs to a float64 model")
+    call = partial(s.moments, s.model, s.test_X.float())
+    assert_refused(call, "float32 inputs to a float64 model")
 
 
-@check
 def observation_noise_adds_variance(s: Subject) -> None:
     """`observation_noise=True` leaves the mean as it is and adds to the variance of noisy data."""
-    latent = moments(s.model, s.test_X)
-    noisy = moments(s.model, s.test_X, observation_noise=True)
+    latent, noisy = s.moments(), s.moments(observation_noise=True)
     assert_close(noisy[0], latent[0], "the mean with noise", rtol=1e-4, atol=1e-6)
     added = (noisy[1] - latent[1]).min().item()
     assert added > 0, f"Expected noise to add variance, got {added:g}."
 
 
-@check
 def observation_noise_tensor_is_added(s: Subject) -> None:
     """A tensor as `observation_noise` is added to the variance, entry by entry."""
     model = s.fit(outcome_transform=None)
-    latent = moments(model, s.test_X)[1]
+    latent = s.moments(model)[1]
     noise = 0.1 + uniform(*latent.shape, seed=8)
-    noisy = moments(model, s.test_X, observation_noise=noise)[1]
+    noisy = s.moments(model, observation_noise=noise)[1]
     assert_close(noisy - latent, noise, "the variance added", rtol=1e-4, atol=1e-6)
