@@ -41,12 +41,10 @@ __all__ = [
     "save_model",
 ]
 
-_PACKAGES = ("fit", "models", "optim")
-
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        for package in _PACKAGES:
+        for package in ("fit", "models", "optim"):
             module = import_module(f"{__name__}.{package}")
             if name in module.__all__:
                 return getattr(module, name)
