@@ -19,6 +19,8 @@ from support.ax_loops import (
     tasks,
 )
 
+pytestmark = pytest.mark.usefixtures("rough_gps")
+
 EVERY_SURROGATE = pytest.mark.parametrize("surrogate", SURROGATES)
 NUM_TRIALS = 5
 ORIGIN = {"x0": 2.0, "x1": -1.0}

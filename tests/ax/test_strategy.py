@@ -5,7 +5,7 @@ from botorch.exceptions.errors import UnsupportedError
 
 from botorch_cll.ax import make_generation_strategy
 
-from support.ax_loops import SURROGATES, make_client, run, tasks
+from support.ax_loops import SURROGATES, make_client, tasks
 
 
 @pytest.mark.parametrize(
@@ -28,6 +28,7 @@ def test_what_has_no_meaning_is_refused(settings, message):
         make_generation_strategy(**settings)
 
 
+@pytest.mark.usefixtures("rough_gps")
 @pytest.mark.parametrize("surrogate", SURROGATES)
 def test_the_seed_decides(surrogate):
     first, same, other = (
