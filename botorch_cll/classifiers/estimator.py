@@ -62,7 +62,10 @@ class MultiTaskClassifier(ClassifierMixin, BaseEstimator):
         """
         images, labels = _to_images(X), _to_labels(y, len(X))
         self.classes_, codes = np.unique(labels, return_inverse=True)
-        generator = torch.Generator().manual_seed(_to_seed(self.random_state))
+        seed = self.random_state
+        if not isinstance(seed, int | np.integer):
+            seed = check_random_state(seed).randint(np.iinfo(np.int32).max)
+        generator = torch.Generator().manual_seed(int(seed))
         _, channels, height, width = images.shape
         network_class = MultiLeNetCS if self.cross_stitch else MultiLeNet
         self.network_ = network_class(
@@ -136,10 +139,3 @@ def _to_labels(y: np.ndarray, n: int, num_tasks: int | None = None) -> np.ndarra
             f"Expected a label for each picture and task, got {missing} that are NaN or None."
         )
     return labels
-
-
-def _to_seed(random_state: int | np.random.RandomState | None) -> int:
-    """The seed itself, or one drawn, as scikit-learn's estimators do."""
-    if isinstance(random_state, int | np.integer):
-        return int(random_state)
-    return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))

@@ -1,4 +1,4 @@
-"""Gradient training of networks that classify one picture for several tasks."""
+"""Gradient training of networks from `n x c x h x w` pictures to `n x T x C` class scores."""
 
 from __future__ import annotations
 
@@ -16,12 +16,11 @@ from botorch_cll.nn import cross_stitch_parameters
 
 
 class PictureDataset(Protocol):
-    """Pictures with one label per task, such as `MultiImages` or `TensorDataset`."""
+    """`n x c x h x w` pictures and `n x T` labels by rows: a `MultiImages` or `TensorDataset`."""
 
     def __len__(self) -> int: ...
 
-    def __getitem__(self, rows: Tensor, /) -> tuple[Tensor, ...]:
-        """`n x c x h x w` pictures and `n x T` labels of `n` rows."""
+    def __getitem__(self, rows: Tensor, /) -> tuple[Tensor, ...]: ...
 
 
 @dataclass(frozen=True)
@@ -112,10 +111,7 @@ def _train_epoch(
 
 
 def measure_accuracy(network: nn.Module, data: PictureDataset) -> Tensor:
-    """Each task's share of pictures whose label has the highest score, a `T`-dim tensor on the CPU.
-
-    The network is as in `fit_classifier`.
-    """
+    """Each task's share of pictures whose label has the highest score, `T`-dim, on the CPU."""
     network.eval()
     like = next(network.parameters())
     correct = torch.zeros((), device=like.device)
