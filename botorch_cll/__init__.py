@@ -1,7 +1,6 @@
 """Multi-task RBF networks with correlation learning layers as surrogates for BoTorch and Ax.
 
-The names that most loops need are here as well as in their packages. They are imported when they
-are first used, so that `import botorch_cll` is quick.
+The names that most loops need are here too, imported at first use: `import botorch_cll` is quick.
 """
 
 from importlib import import_module
