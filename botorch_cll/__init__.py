@@ -1,7 +1,6 @@
 """Multi-task RBF networks with correlation learning layers as surrogates for BoTorch and Ax.
 
-The names that most loops need are here as well as in their packages. They are imported when they
-are first used, so that `import botorch_cll` is quick.
+The names that most loops need are here too, imported at first use: `import botorch_cll` is quick.
 """
 
 from importlib import import_module
@@ -41,12 +40,10 @@ __all__ = [
     "save_model",
 ]
 
-_PACKAGES = ("fit", "models", "optim")
-
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        for package in _PACKAGES:
+        for package in ("fit", "models", "optim"):
             module = import_module(f"{__name__}.{package}")
             if name in module.__all__:
                 return getattr(module, name)

@@ -15,12 +15,6 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
     """Write a file under another name beside it and rename it once it is safely on disk.
 
     Where the body raises or the process dies, a file that was at `path` before is unchanged.
-
-    Args:
-        path: The file; its folder has to exist.
-
-    Yields:
-        The file to write to.
     """
     unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
@@ -42,11 +36,6 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Write a text file so that at every moment it is there with all of its content or not at all.
-
-    Args:
-        path: The file; its folder has to exist.
-        text: The content, written as UTF-8.
-    """
+    """Write a text file as UTF-8, by `atomic_write`."""
     with atomic_write(path) as file:
         file.write(text.encode())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from inspect import signature
 from math import prod
 from typing import Any
@@ -77,7 +76,10 @@ class SwarmAcquisition(Acquisition):
         botorch_acqf_options: dict[str, Any],
         model: Model,
     ) -> AcquisitionFunction:
-        X, Y = self._relevant_observations()
+        X, Y = self.surrogate.observations
+        if self._subset_idcs is not None:
+            # Objectives and constraints, in the order of the model's outputs.
+            Y = Y[:, self._subset_idcs]
         feasible = feasible_rows(
             X,
             Y,
@@ -97,11 +99,6 @@ class SwarmAcquisition(Acquisition):
         return super()._construct_botorch_acquisition(
             botorch_acqf_class=acqf_class, botorch_acqf_options=options, model=model
         )
-
-    def _relevant_observations(self) -> tuple[Tensor, Tensor]:
-        """Inputs and the outcomes of objectives and constraints, in the order of the model's."""
-        X, Y = self.surrogate.observations
-        return X, Y if self._subset_idcs is None else Y[:, self._subset_idcs]
 
     def _suited_class(
         self, given: type[AcquisitionFunction], any_feasible: bool
@@ -127,18 +124,9 @@ class SwarmAcquisition(Acquisition):
         candidate_set: Tensor | None = None,
         sampling_strategy: SamplingStrategy | None = None,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Choose candidates.
+        """Choose candidates; arguments are those of Ax's `Acquisition`.
 
-        Args:
-            n: The number of candidates.
-            search_space_digest: What Ax knows of the parameters.
-            inequality_constraints: As in `optimize_acqf`.
-            equality_constraints: As in `optimize_acqf`.
-            fixed_features: As in `optimize_acqf`.
-            rounding_func: What makes candidates admissible to Ax.
-            optimizer_options: `num_restarts`, `raw_samples` and `options` of `optimize_acqf_pso`.
-            candidate_set: As in Ax's `Acquisition`.
-            sampling_strategy: As in Ax's `Acquisition`.
+        `optimizer_options` are `num_restarts`, `raw_samples` and `options` of `optimize_acqf_pso`.
 
         Returns:
             A `n x d`-dim tensor of candidates, their acquisition values and their `n` weights.
@@ -147,12 +135,9 @@ class SwarmAcquisition(Acquisition):
             CandidateGenerationError: If no admissible candidate was found.
         """
         special = candidate_set is not None or sampling_strategy is not None
-        if (
-            special
-            or equality_constraints
-            or not self._suits_a_swarm(search_space_digest, fixed_features)
-        ):
-            with self._isolated_random_state():
+        special = special or bool(equality_constraints)
+        if special or not self._suits_a_swarm(search_space_digest, fixed_features):
+            with isolated_random_state(self._seed, self._known_points.device):
                 return super().optimize(
                     n=n,
                     search_space_digest=search_space_digest,
@@ -165,19 +150,30 @@ class SwarmAcquisition(Acquisition):
                     candidate_set=candidate_set,
                     sampling_strategy=sampling_strategy,
                 )
-        bounds = self._tensor(search_space_digest.bounds).T
+        bounds = torch.tensor(search_space_digest.bounds, dtype=self.dtype, device=self.device).T
         for feature, value in (fixed_features or {}).items():
             # A task between two tasks has no meaning, not even in passing.
             bounds[:, feature] = value
         rounding = Rounding(search_space_digest, fixed_features)
+        given = dict(optimizer_options or {})
         arguments = {
-            "q": n,
+            "acq_function": self.acqf,
             "bounds": bounds,
+            "q": n,
             "inequality_constraints": inequality_constraints,
             "fixed_features": fixed_features,
-            **self._swarm_options(optimizer_options, ROUNDED_SEARCH if rounding else SEARCH),
+            **(ROUNDED_SEARCH if rounding else SEARCH),
+            **given,
+            "options": {"seed": self._seed, **given.get("options", {})},
         }
-        candidates, values = self._search(rounding, arguments)
+        # Away from known points unless there is nothing else: Ax knows what to do with those.
+        candidates, values = optimize_acqf_pso(
+            **arguments,
+            sequential=n > 1,
+            post_processing_func=rounding if rounding else None,
+            X_avoid=self._known_points,
+        )
+        assert values is not None
         if rounding and n == 1 and len(rounding.rounded_features) < len(bounds.T):
             candidates, values = self._climb(candidates, values, rounding, arguments)
         if not inequality_constraints and not rounding:
@@ -195,28 +191,16 @@ class SwarmAcquisition(Acquisition):
         return candidates, values, torch.ones(n, dtype=self.dtype)
 
     def evaluate(self, X: Tensor) -> Tensor:
-        """Evaluate the acquisition function.
-
-        Args:
-            X: A `batch_shape x q x d`-dim tensor of points.
-
-        Returns:
-            A `batch_shape`-dim tensor; the same numbers each time.
-        """
-        with self._isolated_random_state():
+        """The acquisition values of a `batch_shape x q x d`-dim tensor; the same each time."""
+        with isolated_random_state(self._seed, self._known_points.device):
             return super().evaluate(X)
 
     @property
     def _seed(self) -> int:
         """A seed that follows from the user's and the data, so that each trial has its own."""
-        return int(self.options.get("seed", 0)) + len(self._known_points())
+        return int(self.options.get("seed", 0)) + len(self._known_points)
 
-    def _isolated_random_state(self) -> AbstractContextManager[None]:
-        return isolated_random_state(self._seed, self._known_points().device)
-
-    def _tensor(self, values: Any) -> Tensor:
-        return torch.tensor(values, dtype=self.dtype, device=self.device)
-
+    @property
     def _known_points(self) -> Tensor:
         X, _ = self.surrogate.observations
         return X if self.X_pending is None else torch.cat([X, self.X_pending.to(X)])
@@ -232,56 +216,28 @@ class SwarmAcquisition(Acquisition):
         choices = [len(digest.discrete_choices[i]) for i in free & set(digest.discrete_choices)]
         return len(choices) < len(free) or prod(choices) > MAX_CHOICES_ENUMERATE
 
-    def _swarm_options(
-        self, optimizer_options: dict[str, Any] | None, default: dict[str, int]
-    ) -> dict[str, Any]:
-        given = dict(optimizer_options or {})
-        return {
-            **default,
-            **given,
-            "options": {"seed": self._seed, **given.get("options", {})},
-        }
-
-    def _search(self, rounding: Rounding, arguments: dict[str, Any]) -> tuple[Tensor, Tensor]:
-        """Run the swarms, away from known points unless there is nothing else.
-
-        Ax knows what to do with points that it has had already.
-        """
-        candidates, values = optimize_acqf_pso(
-            **arguments,
-            acq_function=self.acqf,
-            sequential=arguments["q"] > 1,
-            post_processing_func=rounding if rounding else None,
-            X_avoid=self._known_points(),
-        )
-        assert values is not None
-        return candidates, values
-
     def _climb(
         self, candidates: Tensor, values: Tensor, rounding: Rounding, arguments: dict[str, Any]
     ) -> tuple[Tensor, Tensor]:
         """Go on from a rounded candidate by gradients, in what is not rounded."""
         rounded = {i: float(candidates[0, i]) for i in rounding.rounded_features}
-        higher, value = optimize_acqf_pso(
-            acq_function=self.acqf,
-            batch_initial_conditions=candidates.unsqueeze(0),
-            **{
-                **arguments,
-                "num_restarts": 1,
-                "raw_samples": None,
-                "fixed_features": {**(arguments["fixed_features"] or {}), **rounded},
-            },
-        )
+        arguments = arguments | {
+            "num_restarts": 1,
+            "raw_samples": None,
+            "batch_initial_conditions": candidates.unsqueeze(0),
+            "fixed_features": {**(arguments["fixed_features"] or {}), **rounded},
+        }
+        higher, value = optimize_acqf_pso(**arguments)
         assert value is not None
-        is_new = KnownPoints(self._known_points(), arguments["bounds"]).are_new(higher)
+        is_new = KnownPoints(self._known_points, arguments["bounds"]).are_new(higher)
         return (higher, value) if bool(is_new & (value > values)) else (candidates, values)
 
 
 def _on_grid(X: Tensor, bounds: Tensor) -> Tensor:
     """Points on a grid finer than anyone needs.
 
-    Ax's JSON storage keeps ten decimals of an observation. What that changes in a candidate after
-    loading is far below the resolution of the grid.
+    Ax's storage keeps ten decimals of an observation, which after loading changes candidates by far
+    less than the resolution of the grid.
     """
     lower, upper = bounds
     step = (upper - lower) * GRID

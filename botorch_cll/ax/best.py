@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import isclose
 
-from ax.adapter.base import Adapter
 from ax.adapter.torch import TorchAdapter
 from ax.api.client import Client
 from ax.core.experiment import Experiment
-from ax.core.optimization_config import OptimizationConfig
 from ax.core.types import TModelPredictArm, TParameterization
 from ax.service.utils.best_point import get_best_by_raw_objective_with_trial_index
 
@@ -22,7 +20,7 @@ class BestArm:
 
     Attributes:
         parameters: Its parameters.
-        values: Mean and standard error of each metric: observed or predicted ones.
+        values: Observed or predicted mean and standard error by metric.
         trial_index: The first trial that has it.
         arm_name: Its name.
     """
@@ -68,40 +66,24 @@ def best_by_task(client: Client) -> dict[str, TaskOptimum]:
     configs = task_configs(experiment)
     # Fitted anew, so that the observations of all completed trials count.
     adapter = client._generation_strategy.fit(experiment) if experiment.trials else None
-    return {
-        task: TaskOptimum(
-            observed=_best_observed(experiment, config),
-            predicted=_best_predicted(experiment, adapter, config),
+    optima = {}
+    for task, config in configs.items():
+        raw = get_best_by_raw_objective_with_trial_index(experiment, optimization_config=config)
+        model = None
+        if isinstance(adapter, TorchAdapter):
+            model = adapter.model_best_point(optimization_config=config)
+        optima[task] = TaskOptimum(
+            observed=raw and _arm(experiment, *raw[1:]),
+            predicted=model and _arm(experiment, model[0].parameters, model[1]),
         )
-        for task, config in configs.items()
-    }
-
-
-def _best_observed(experiment: Experiment, config: OptimizationConfig) -> BestArm | None:
-    found = get_best_by_raw_objective_with_trial_index(experiment, optimization_config=config)
-    if found is None:
-        return None
-    _, parameters, values = found
-    return _arm(experiment, parameters, values)
-
-
-def _best_predicted(
-    experiment: Experiment, adapter: Adapter | None, config: OptimizationConfig
-) -> BestArm | None:
-    if not isinstance(adapter, TorchAdapter):
-        return None
-    found = adapter.model_best_point(optimization_config=config)
-    if found is None:
-        return None
-    arm, predictions = found
-    assert predictions is not None
-    return _arm(experiment, arm.parameters, predictions)
+    return optima
 
 
 def _arm(
-    experiment: Experiment, parameters: TParameterization, values: TModelPredictArm
+    experiment: Experiment, parameters: TParameterization, values: TModelPredictArm | None
 ) -> BestArm | None:
     """The arm with these parameters, which may have been through transforms and back."""
+    assert values is not None
     means, covariances = values
     assert covariances is not None
     for trial_index, trial in experiment.trials.items():
@@ -121,11 +103,8 @@ def _arm(
 
 def _agree(first: TParameterization, second: TParameterization) -> bool:
     return first.keys() == second.keys() and all(
-        value == other
-        or (
-            isinstance(value, float)
-            and isinstance(other, float)
-            and isclose(value, other, rel_tol=1e-9, abs_tol=1e-12)
-        )
+        isclose(value, other, rel_tol=1e-9, abs_tol=1e-12)
+        if isinstance(value, float) and isinstance(other, float)
+        else value == other
         for value, other in ((first[name], second[name]) for name in first)
     )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from botorch.exceptions.errors import UnsupportedError
@@ -16,17 +17,11 @@ Key = tuple[int, tuple[float, ...], int]
 def merge_datasets(datasets: Sequence[SupervisedDataset]) -> SupervisedDataset:
     """Join the data sets of several metrics, so that one model can learn from all of them.
 
-    Observations of different metrics share a row if trial and inputs agree; where an arm was
-    observed several times in a trial, the k-th observations of the metrics do. What was not
-    observed is NaN. Rows are in an order that does not depend on that of the metrics.
-
-    Args:
-        datasets: One data set of `n_i x d`-dim inputs and `n_i x 1`-dim outcomes for each of `m`
-            metrics; or the only one, of any kind.
-
-    Returns:
-        A data set of `n x d`-dim inputs, `n x m`-dim outcomes and, if any variance is known,
-        `n x m`-dim variances.
+    Of `n_i x d`-dim inputs and `n_i x 1`-dim outcomes for each of `m` metrics it makes `n x d`-dim
+    inputs, `n x m`-dim outcomes and, if any variance is known, `n x m`-dim variances; a single data
+    set, of any kind, stays as it is. Observations of different metrics share a row if trial and
+    inputs agree; where an arm was observed several times in a trial, the k-th observations do. What
+    was not observed is NaN. Rows are in an order that does not depend on that of the metrics.
 
     Raises:
         UnsupportedError: If there is no data set, or there are several that are not of one metric
@@ -76,13 +71,9 @@ def same_data(first: SupervisedDataset, second: SupervisedDataset) -> bool:
     """Whether two data sets hold the same values, NaN in the same places included."""
     if isinstance(first, MultiTaskDataset) or isinstance(second, MultiTaskDataset):
         return bool(first == second)
-    return (
-        first.outcome_names == second.outcome_names
-        and first.feature_names == second.feature_names
-        and torch.equal(first.X, second.X)
-        and _same_values(first.Y, second.Y)
-        and _same_values(first.Yvar, second.Yvar)
-    )
+    names, other_names = ((d.feature_names, d.outcome_names) for d in (first, second))
+    pairs = ((first.X, second.X), (first.Y, second.Y), (first.Yvar, second.Yvar))
+    return names == other_names and all(_same_values(*pair) for pair in pairs)
 
 
 def _same_values(first: Tensor | None, second: Tensor | None) -> bool:
@@ -95,14 +86,8 @@ def _same_values(first: Tensor | None, second: Tensor | None) -> bool:
 
 def _keys(dataset: SupervisedDataset) -> list[Key]:
     """Trial, inputs and number of the observation of each row."""
-    if dataset.group_indices is None:
-        trials = [0] * len(dataset.X)
-    else:
-        trials = dataset.group_indices.tolist()
-    seen: dict[tuple[int, tuple[float, ...]], int] = defaultdict(int)
-    keys = []
-    for trial, x in zip(trials, dataset.X.tolist(), strict=True):
-        point = (int(trial), tuple(x))
-        keys.append((*point, seen[point]))
-        seen[point] += 1
-    return keys
+    group = dataset.group_indices
+    trials = [0] * len(dataset.X) if group is None else group.tolist()
+    count: dict[tuple[int, tuple[float, ...]], Iterator[int]] = defaultdict(itertools.count)
+    points = [(int(trial), tuple(x)) for trial, x in zip(trials, dataset.X.tolist(), strict=True)]
+    return [(*point, next(count[point])) for point in points]

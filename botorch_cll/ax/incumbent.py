@@ -6,18 +6,16 @@ import torch
 from botorch.models.model import Model
 from torch import Tensor
 
-Constraints = tuple[Tensor, Tensor]
-
 
 def feasible_rows(
     X: Tensor,
     Y: Tensor,
     X_observed: Tensor | None,
-    outcome_constraints: Constraints | None,
-    objective_weights: Tensor | None = None,
-    thresholds: Tensor | None = None,
+    outcome_constraints: tuple[Tensor, Tensor] | None,
+    objective_weights: Tensor,
+    thresholds: Tensor | None,
 ) -> Tensor:
-    """Which rows have everything observed and violate nothing.
+    """Which rows have everything observed and violate nothing, a `n`-dim boolean tensor.
 
     Args:
         X: A `n x d`-dim tensor of inputs.
@@ -28,9 +26,6 @@ def feasible_rows(
         objective_weights: A `k' x m`-dim tensor of the objectives' weights.
         thresholds: A `k'`-dim tensor of values that the objectives have to reach, NaN for those
             without a threshold.
-
-    Returns:
-        A `n`-dim boolean tensor.
     """
     feasible = ~Y.isnan().any(dim=-1)
     if X_observed is not None:
@@ -38,25 +33,17 @@ def feasible_rows(
     if outcome_constraints is not None:
         A, b = outcome_constraints
         feasible &= (Y @ A.mT <= b.mT).all(dim=-1)
-    if objective_weights is not None and thresholds is not None:
+    if thresholds is not None:
         reached = (Y @ objective_weights.mT >= thresholds) | thresholds.isnan()
         feasible &= reached.all(dim=-1)
     return feasible
 
 
 def best_value(model: Model, X: Tensor, Y: Tensor, feasible: Tensor, weights: Tensor) -> Tensor:
-    """The best value of a scalarised objective so far.
+    """The best observed value of the objective with the `m` weights among the feasible rows.
 
-    Args:
-        model: A model of the `m` outcomes.
-        X: A `n x d`-dim tensor of inputs.
-        Y: A `n x m`-dim tensor of outcomes, NaN if not observed.
-        feasible: A `n`-dim boolean tensor of the rows that count.
-        weights: A `m`-dim tensor of weights; larger sums are better.
-
-    Returns:
-        The best observed value, a scalar. Where no row counts, since the metrics of the objective
-        were never observed together, the best value of the model's mean at the inputs.
+    Where there are none, since its metrics were never observed together, the best value of the
+    model's mean at the inputs. Shapes are those of `feasible_rows`.
     """
     if bool(feasible.any()):
         return (Y[feasible] @ weights).max()

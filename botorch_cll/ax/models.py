@@ -38,19 +38,13 @@ MODEL_CLASSES: dict[str, type[Model]] = {
 }
 """The surrogates of `make_generation_strategy`."""
 
-TASK_PARAMETER_MODEL_CLASSES: dict[str, type[Model]] = MODEL_CLASSES | {
-    "multi_task_gp": MultiTaskGP
-}
+TASK_PARAMETER_MODEL_CLASSES = {**MODEL_CLASSES, "multi_task_gp": MultiTaskGP}
 """The surrogates where the values of a parameter are the tasks: data in the long format."""
 
 
 @submodel_input_constructor.register(RBFEnsembleModel)  # type: ignore[untyped-decorator]
 def _ensemble_inputs(
-    botorch_model_class: type[RBFEnsembleModel],
-    model_config: ModelConfig,
-    dataset: SupervisedDataset,
-    search_space_digest: SearchSpaceDigest,
-    surrogate: Surrogate,
+    botorch_model_class: type[Model], search_space_digest: SearchSpaceDigest, **given: Any
 ) -> dict[str, Any]:
     """The arguments of one of our models, in the long format where there is a task parameter.
 
@@ -58,11 +52,7 @@ def _ensemble_inputs(
     task would pass for an ordinary input.
     """
     inputs = _submodel_input_constructor_base(
-        botorch_model_class=botorch_model_class,
-        model_config=model_config,
-        dataset=dataset,
-        search_space_digest=search_space_digest,
-        surrogate=surrogate,
+        botorch_model_class, search_space_digest=search_space_digest, **given
     )
     for task_feature in search_space_digest.task_features:
         inputs |= {

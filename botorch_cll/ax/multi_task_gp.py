@@ -71,14 +71,7 @@ class JointMultiTaskGP(MultiTaskGP):
         )
 
     def subset_output(self, idcs: list[int]) -> Self:
-        """The model of some of the outputs; it shares its parameters with this one.
-
-        Args:
-            idcs: Indices of outputs.
-
-        Returns:
-            A model whose outputs are those of `idcs`, in that order.
-        """
+        """The model of the outputs `idcs`, in that order; it shares the parameters of this one."""
         subset = copy.copy(self)
         subset._output_tasks = [self._output_tasks[i] for i in idcs]
         subset._num_outputs = len(idcs)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ax.core.data import Data
 from ax.core.experiment import Experiment
 from ax.core.generator_run import GeneratorRun
 from ax.core.objective import Objective
-from ax.core.observation import ObservationFeatures
 from ax.core.optimization_config import OptimizationConfig
 from ax.exceptions.core import UserInputError
 
@@ -19,15 +17,10 @@ TASK = "task"
 
 
 def task_configs(experiment: Experiment) -> dict[str, OptimizationConfig]:
-    """What it means to optimize each task of an experiment alone.
+    """What it means to optimize each task alone: by metric, in the order of the objectives.
 
-    Args:
-        experiment: An experiment with one objective per task, such as `"-loss_a, -loss_b"`.
-
-    Returns:
-        By name of the metric, in the order of the objectives, an optimization config of that metric
-        under the experiment's outcome constraints. Thresholds of the objectives have no meaning for
-        one task alone.
+    The experiment's outcome constraints hold for each. Thresholds of the objectives have no meaning
+    for one task alone.
 
     Raises:
         UserInputError: If the experiment has no objectives, or one that is a weighted sum.
@@ -70,28 +63,8 @@ class PerTaskNode(SurrogateNode):
     Arguments are those of Ax's `GenerationNode`.
     """
 
-    def gen(
-        self,
-        *,
-        experiment: Experiment,
-        pending_observations: dict[str, list[ObservationFeatures]] | None,
-        skip_fit: bool = False,
-        data: Data | None = None,
-        n: int | None = None,
-        **gs_gen_kwargs: Any,
-    ) -> GeneratorRun | None:
-        """Generate candidates for the task whose turn it is.
-
-        Args:
-            experiment: The experiment.
-            pending_observations: As in Ax's `GenerationNode`.
-            skip_fit: As in Ax's `GenerationNode`.
-            data: As in Ax's `GenerationNode`.
-            n: As in Ax's `GenerationNode`.
-            gs_gen_kwargs: As in Ax's `GenerationNode`.
-
-        Returns:
-            The generator run.
+    def gen(self, *, experiment: Experiment, **options: Any) -> GeneratorRun | None:
+        """Generate candidates for the task whose turn it is, as Ax's `GenerationNode` does.
 
         Raises:
             UserInputError: If the experiment does not have one objective per task.
@@ -100,15 +73,7 @@ class PerTaskNode(SurrogateNode):
         runs = self.generation_strategy._generator_runs
         turn = sum(run._generation_node_name == self.name for run in runs) % len(configs)
         task = list(configs)[turn]
-        run = super().gen(
-            experiment=experiment,
-            pending_observations=pending_observations,
-            skip_fit=skip_fit,
-            data=data,
-            n=n,
-            optimization_config=configs[task],
-            **gs_gen_kwargs,
-        )
+        run = super().gen(experiment=experiment, optimization_config=configs[task], **options)
         if run is not None:
             run._gen_metadata = {**(run.gen_metadata or {}), TASK: task}
         return run

@@ -47,14 +47,7 @@ class Rounding:
         return sorted([*self._choices, *(i for group in self._one_hot for i in group)])
 
     def __call__(self, X: Tensor) -> Tensor:
-        """Round.
-
-        Args:
-            X: A `batch_shape x d`-dim tensor of points.
-
-        Returns:
-            A tensor of the same shape.
-        """
+        """Round a `batch_shape x d`-dim tensor of points."""
         X = X.clone()
         for i, choices in self._choices.items():
             values = X.new_tensor(choices)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 from ax.api.client import Client
 from ax.storage.botorch_modular_registry import register_acquisition, register_model
@@ -13,7 +14,6 @@ from ax.storage.json_store.registry import CORE_DECODER_REGISTRY, CORE_ENCODER_R
 
 from botorch_cll.ax.acquisition import SwarmAcquisition
 from botorch_cll.ax.models import MODEL_CLASSES
-from botorch_cll.ax.nodes import node_to_dict
 from botorch_cll.ax.per_task import PerTaskNode
 from botorch_cll.ax.surrogate import JointSurrogate
 from botorch_cll.ax.surrogate_node import SurrogateNode
@@ -26,12 +26,23 @@ def register() -> None:
     for model_class in MODEL_CLASSES.values():
         register_model(model_class)
     register_acquisition(SwarmAcquisition)
-    CORE_ENCODER_REGISTRY[JointSurrogate] = surrogate_to_dict
-    nodes = (PerTaskNode, SurrogateNode, TargetTaskNode)
-    for node in nodes:
-        CORE_ENCODER_REGISTRY[node] = node_to_dict
-    for stored in (JointSurrogate, *nodes):
+    for stored in (JointSurrogate, PerTaskNode, SurrogateNode, TargetTaskNode):
+        encode = surrogate_to_dict if stored is JointSurrogate else _node_to_dict
+        CORE_ENCODER_REGISTRY[stored] = encode
         CORE_DECODER_REGISTRY[stored.__name__] = stored
+
+
+def _node_to_dict(node: SurrogateNode) -> dict[str, Any]:
+    """A node as the arguments it is made of, under the name of its class."""
+    return {
+        "__type": type(node).__name__,
+        "name": node.name,
+        "generator_specs": node.generator_specs,
+        "transition_criteria": node.transition_criteria,
+        "should_deduplicate": node.should_deduplicate,
+        "previous_node_name": node._previous_node_name,
+        "suggested_experiment_status": node.suggested_experiment_status,
+    }
 
 
 def save_client(client: Client, path: str | PathLike[str]) -> None:

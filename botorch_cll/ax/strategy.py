@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from inspect import signature
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import ax.adapter.transfer_learning.adapter  # noqa: F401, registers Generators.BOTL
 from ax.adapter.registry import Cont_X_trans, Generators, MBM_X_trans
@@ -35,19 +36,12 @@ from botorch_cll.ax.target_task import TargetTaskNode
 SurrogateName = Literal["multi_rbf", "rmla", "single_rbf", "multi_task_gp"]
 AcquisitionName = Literal["log_ei", "log_nei"]
 
-ACQUISITIONS = ("log_ei", "log_nei")
+ACQUISITIONS = get_args(AcquisitionName)
 
 MIN_SOBOL = 3
 """The fewest first trials: a model needs two observations, and a fold of them is one less."""
 
-TASK_PARAMETER_TRANSFORMS = [
-    *MBM_X_trans,
-    Derelativize,
-    StratifiedStandardizeY,
-    TaskChoiceToIntTaskChoice,
-]
-
-_OPTIMIZER_OPTIONS = ["num_restarts", "options", "raw_samples"]
+_OPTIMIZER_OPTIONS = {"num_restarts", "options", "raw_samples"}
 
 # What follows from the data or the search space, or is an argument of its own.
 _NO_OPTIONS = {
@@ -132,7 +126,7 @@ def make_generation_strategy(
         **_model_kwargs(surrogate, model_class, model_options or {}, seed),
         "acquisition_class": SwarmAcquisition,
         "acquisition_options": {
-            "criterion": "log_ei" if acquisition == "log_ei" else None,
+            "criterion": acquisition if acquisition == "log_ei" else None,
             "seed": seed,
         },
         # The acquisition asks itself whether anything is feasible yet.
@@ -143,7 +137,8 @@ def make_generation_strategy(
     gen_kwargs = {"model_gen_options": {"optimizer_kwargs": dict(optimizer_options or {})}}
     fixed = {}
     if target_task is not None:
-        generator_kwargs["transforms"] = TASK_PARAMETER_TRANSFORMS
+        transforms = [Derelativize, StratifiedStandardizeY, TaskChoiceToIntTaskChoice]
+        generator_kwargs["transforms"] = [*MBM_X_trans, *transforms]
         fixed = {"fixed_features": ObservationFeatures(parameters=dict(target_task))}
     spec = GeneratorSpec(
         generator_enum=Generators.BOTL if auxiliary_sources else Generators.BOTORCH_MODULAR,
@@ -157,9 +152,8 @@ def make_generation_strategy(
         should_deduplicate=True,
         suggested_experiment_status=ExperimentStatus.OPTIMIZATION,
     )
-    suffix = " per task" if per_task else ""
     return GenerationStrategy(
-        name=f"Sobol+{surrogate}{suffix}",
+        name=f"Sobol+{surrogate}{' per task' if per_task else ''}",
         nodes=[_sobol_node(num_sobol, seed, surrogate, fixed), node],
     )
 
@@ -168,9 +162,7 @@ def _model_kwargs(
     name: str, model_class: type[Model], options: Mapping[str, Any], seed: int
 ) -> dict[str, Any]:
     """The arguments of Ax's generator that say what the model is and how it is cross-validated."""
-    _check_names(
-        "model_options", options, sorted(set(signature(model_class).parameters) - _NO_OPTIONS)
-    )
+    _check_names("model_options", options, {*signature(model_class).parameters} - _NO_OPTIONS)
     is_gp = issubclass(model_class, MultiTaskGP)
     config = ModelConfig(
         botorch_model_class=model_class,
@@ -183,10 +175,10 @@ def _model_kwargs(
     return {"surrogate": surrogate, **folds}
 
 
-def _check_names(argument: str, options: Mapping[str, Any], known: list[str]) -> None:
-    unknown = sorted(set(options) - set(known))
+def _check_names(argument: str, options: Mapping[str, Any], known: set[str]) -> None:
+    unknown = sorted({*options} - known)
     if unknown:
-        raise UnsupportedError(f"Expected {argument} among {known}, got {unknown}.")
+        raise UnsupportedError(f"Expected {argument} among {sorted(known)}, got {unknown}.")
 
 
 def _sobol_node(
@@ -194,32 +186,25 @@ def _sobol_node(
 ) -> GenerationNode:
     """The first trials, and more of them if asked for before enough are completed."""
     has_task_parameter = bool(gen_kwargs)
+    generator_kwargs: dict[str, Any] = {"seed": seed}
+    if has_task_parameter:
+        generator_kwargs["transforms"] = [TaskChoiceToIntTaskChoice, *Cont_X_trans]
+    spec = GeneratorSpec(
+        generator_enum=Generators.SOBOL,
+        generator_kwargs=generator_kwargs,
+        generator_gen_kwargs=gen_kwargs,
+    )
     # Attached trials may be of other tasks than the target.
     count_all = not has_task_parameter
-    transforms = {"transforms": [TaskChoiceToIntTaskChoice, *Cont_X_trans]}
+    until = partial(MinTrials, transition_to=next_node, use_all_trials_in_exp=count_all)
+    ended, enough = [TrialStatus.FAILED, TrialStatus.ABANDONED], max(MIN_SOBOL, num_sobol // 2)
     node_class = TargetTaskNode if has_task_parameter else GenerationNode
     return node_class(
         name="Sobol",
-        generator_specs=[
-            GeneratorSpec(
-                generator_enum=Generators.SOBOL,
-                generator_kwargs={"seed": seed, **(transforms if has_task_parameter else {})},
-                generator_gen_kwargs=gen_kwargs,
-            )
-        ],
+        generator_specs=[spec],
         transition_criteria=[
-            MinTrials(
-                threshold=num_sobol,
-                transition_to=next_node,
-                use_all_trials_in_exp=count_all,
-                not_in_statuses=[TrialStatus.FAILED, TrialStatus.ABANDONED],
-            ),
-            MinTrials(
-                threshold=max(MIN_SOBOL, num_sobol // 2),
-                transition_to=next_node,
-                use_all_trials_in_exp=count_all,
-                only_in_statuses=[TrialStatus.COMPLETED],
-            ),
+            until(threshold=num_sobol, not_in_statuses=ended),
+            until(threshold=enough, only_in_statuses=[TrialStatus.COMPLETED]),
         ],
         should_deduplicate=True,
         suggested_experiment_status=ExperimentStatus.INITIALIZATION,

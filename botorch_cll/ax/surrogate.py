@@ -47,16 +47,10 @@ class JointSurrogate(Surrogate):
         refit: bool = True,
         repeat_model_selection_if_dataset_changed: bool = True,
     ) -> None:
-        """Fit the model to the data of all metrics.
+        """Fit the model to the data sets of all metrics. Arguments are those of Ax's `Surrogate`.
 
-        Args:
-            datasets: One data set per metric.
-            search_space_digest: What Ax knows of the parameters.
-            candidate_metadata: As in Ax's `Surrogate`.
-            state_dict: The hyper-parameters of a GP; not used for ensembles, whose state is what
-                they know of the data.
-            refit: Whether to fit the hyper-parameters of a GP; ensembles are always fitted.
-            repeat_model_selection_if_dataset_changed: As in Ax's `Surrogate`.
+        `state_dict` and `refit` are for the hyper-parameters of a GP. Ensembles are always fitted:
+        their state is what they know of the data.
 
         Raises:
             UnsupportedError: If the data sets cannot be joined, see `merge_datasets`.

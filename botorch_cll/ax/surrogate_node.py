@@ -4,28 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from ax.core.data import Data
 from ax.core.experiment import Experiment
 from ax.core.generator_run import GeneratorRun
 from ax.core.observation import ObservationFeatures
 from ax.core.trial_status import TrialStatus
-
-from botorch_cll.ax.nodes import StoredNode
+from ax.generation_strategy.generation_node import GenerationNode
+from ax.storage.json_store.decoder import object_from_json
 
 Pending = dict[str, list[ObservationFeatures]]
 
 
 def tried_without_value(experiment: Experiment) -> Pending:
-    """The arms of an experiment that have no value of a metric.
+    """By metric, each arm in the search space of which no trial has a finite value of it, once.
 
     Ax's own list of pending observations lacks those of failed trials and those whose value is NaN.
-
-    Args:
-        experiment: The experiment.
-
-    Returns:
-        By name of the metric, the features of the arms in the search space of which no trial has a
-        finite value, each arm once. Stale trials, which nobody has run, are left out.
+    Stale trials, which nobody has run, are left out.
     """
     data = experiment.lookup_data().df
     known = data[data["mean"].notna()].groupby("metric_name")["arm_name"].agg(set).to_dict()
@@ -42,7 +35,7 @@ def tried_without_value(experiment: Experiment) -> Pending:
     }
 
 
-class SurrogateNode(StoredNode):
+class SurrogateNode(GenerationNode):
     """A generation node that takes every point without a value for a pending one.
 
     A surrogate learns nothing from a trial that has failed or was completed with NaN. The same data
@@ -53,28 +46,9 @@ class SurrogateNode(StoredNode):
     """
 
     def gen(
-        self,
-        *,
-        experiment: Experiment,
-        pending_observations: Pending | None,
-        skip_fit: bool = False,
-        data: Data | None = None,
-        n: int | None = None,
-        **gs_gen_kwargs: Any,
+        self, *, experiment: Experiment, pending_observations: Pending | None, **options: Any
     ) -> GeneratorRun | None:
-        """Generate candidates.
-
-        Args:
-            experiment: The experiment.
-            pending_observations: As in Ax's `GenerationNode`; points without a value are added.
-            skip_fit: As in Ax's `GenerationNode`.
-            data: As in Ax's `GenerationNode`.
-            n: As in Ax's `GenerationNode`.
-            gs_gen_kwargs: As in Ax's `GenerationNode`.
-
-        Returns:
-            The generator run.
-        """
+        """Generate candidates; arguments and result are those of Ax's `GenerationNode`."""
         pending = {metric: [*points] for metric, points in (pending_observations or {}).items()}
         for metric, points in tried_without_value(experiment).items():
             listed = pending.setdefault(metric, [])
@@ -83,8 +57,18 @@ class SurrogateNode(StoredNode):
         return super().gen(
             experiment=experiment,
             pending_observations=pending if any(pending.values()) else None,
-            skip_fit=skip_fit,
-            data=data,
-            n=n,
-            **gs_gen_kwargs,
+            **options,
         )
+
+    @classmethod
+    def deserialize_init_args(
+        cls,
+        args: dict[str, Any],
+        decoder_registry: Any = None,
+        class_decoder_registry: Any = None,
+    ) -> dict[str, Any]:
+        """Decode what Ax's storage has of a node of ours; see Ax's `SerializationMixin`."""
+        return {
+            name: object_from_json(value, decoder_registry, class_decoder_registry)
+            for name, value in args.items()
+        }

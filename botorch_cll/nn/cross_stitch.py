@@ -34,14 +34,7 @@ class CrossStitchUnit(nn.Module):
         self.weight = nn.Parameter(weight.fill_diagonal_(own))
 
     def forward(self, activations: Tensor) -> Tensor:
-        """The mixed activations.
-
-        Args:
-            activations: A `T x n x h`-dim tensor, the activations of each task's network.
-
-        Returns:
-            A `T x n x h`-dim tensor.
-        """
+        """Mix the `T x n x h` activations of the tasks' networks."""
         return torch.tensordot(self.weight, activations, dims=1)
 
 

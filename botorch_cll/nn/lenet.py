@@ -26,13 +26,6 @@ class LeNetTrunk(nn.Module):
     The convolutions have 10 kernels of 9 x 9 and 20 of 5 x 5, the LeNet that is customary for
     Multi-MNIST. Pooling first changes nothing and leaves the ReLU a quarter of the values. The
     weights are in the channels-last format, in which pooling is several times faster on a CPU.
-
-    Args:
-        input_shape: Channels, height and width of the pictures.
-        generator: The source of the first weights.
-
-    Raises:
-        ValueError: If the pictures are smaller than 20 x 20.
     """
 
     def __init__(self, input_shape: tuple[int, int, int], generator: torch.Generator) -> None:
@@ -52,17 +45,7 @@ class LeNetTrunk(nn.Module):
             convolution.to(memory_format=torch.channels_last)
 
     def forward(self, images: Tensor) -> Tensor:
-        """The features of pictures.
-
-        Args:
-            images: A `n x c x h x w`-dim tensor of pictures, values of about unit scale.
-
-        Returns:
-            A `n x num_features`-dim tensor.
-
-        Raises:
-            ValueError: If the pictures do not have the shape the network was made for.
-        """
+        """Map `n x c x h x w` pictures to `n x num_features` features."""
         if images.shape[1:] != self.input_shape:
             raise ValueError(
                 f"Expected pictures of shape {self.input_shape}, got {tuple(images.shape[1:])}."
@@ -73,14 +56,7 @@ class LeNetTrunk(nn.Module):
 
 
 class TaskLinear(nn.Module):
-    """One linear map per task.
-
-    Args:
-        num_tasks: The number `T` of tasks.
-        in_features: The number of inputs of each map.
-        out_features: The number of outputs of each map.
-        generator: The source of the first weights.
-    """
+    """One linear map per task."""
 
     def __init__(
         self, num_tasks: int, in_features: int, out_features: int, generator: torch.Generator
@@ -96,16 +72,7 @@ class TaskLinear(nn.Module):
 
 
 class TaskLayers(nn.Module):
-    """Three fully connected layers per task, ReLU between them.
-
-    Args:
-        num_tasks: The number `T` of tasks.
-        num_features: The number of features that each task reads.
-        hidden: The widths of the two hidden layers.
-        num_classes: The number `C` of classes of each task.
-        cross_stitch: Whether a `CrossStitchUnit` follows each hidden layer.
-        generator: The source of the first weights.
-    """
+    """Three fully connected layers per task, ReLU and maybe a `CrossStitchUnit` between them."""
 
     def __init__(
         self,
@@ -134,15 +101,8 @@ class TaskLayers(nn.Module):
 class SingleLeNet(nn.Module):
     """One LeNet per task, side by side, with nothing in common.
 
-    Gradients of a sum of the tasks' losses are those of training each network alone.
-
-    Args:
-        num_tasks: The number `T` of tasks.
-        num_classes: The number `C` of classes of each task.
-        input_shape: Channels, height and width of the pictures.
-        hidden: The widths of the hidden fully connected layers, LeNet-5's by default (LeCun et
-            al. 1998); the paper does not state its own.
-        generator: The source of the first weights.
+    Gradients of a sum of the tasks' losses are those of training each network alone. Arguments and
+    errors are those of `MultiLeNet`.
     """
 
     def __init__(
@@ -157,9 +117,8 @@ class SingleLeNet(nn.Module):
         super().__init__()
         trunks = [LeNetTrunk(input_shape, generator) for _ in range(num_tasks)]
         self.trunks = nn.ModuleList(trunks)
-        self.layers = TaskLayers(
-            num_tasks, trunks[0].num_features, hidden, num_classes, False, generator
-        )
+        num_features = trunks[0].num_features
+        self.layers = TaskLayers(num_tasks, num_features, hidden, num_classes, False, generator)
 
     def forward(self, images: Tensor) -> Tensor:
         """Map `n x c x h x w` pictures to `n x T x C` class scores."""
@@ -186,6 +145,9 @@ class MultiLeNet(nn.Module):
             is one linear layer, `None` no layer.
         activation: The activation of the correlation learning layer.
         generator: The source of the first weights.
+
+    Raises:
+        ValueError: If pictures are smaller than 20 x 20, or of another shape than `input_shape`.
     """
 
     cross_stitch: ClassVar[bool] = False
@@ -213,7 +175,7 @@ class MultiLeNet(nn.Module):
             )
 
     def forward(self, images: Tensor) -> Tensor:
-        """Map `n x c x h x w` pictures to `n x T x C` class scores."""
+        """Map `n x c x h x w` pictures, of about unit scale, to `n x T x C` class scores."""
         features = self.trunk(images)
         num_tasks = len(self.layers.last.weight)
         scores = self.layers(features.expand(num_tasks, *features.shape)).movedim(0, 1)

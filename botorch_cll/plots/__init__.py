@@ -1,7 +1,8 @@
 """Pictures of surrogates and of optimization runs; they need the extra `plots`.
 
 Every function draws on the `axes` that it is given, or on those of a new figure that belongs to no
-global state, and returns them. `axes.figure.savefig(...)` writes the picture.
+global state, and returns them; `labels` name what it draws. `axes.figure.savefig(...)` writes the
+picture.
 """
 
 from botorch_cll.plots.best import best_so_far, plot_best_so_far

@@ -18,13 +18,8 @@ if TYPE_CHECKING:
 def best_so_far(Y: Tensor, maximize: bool = True) -> Tensor:
     """The best value of each task among the first 1, 2, ..., n evaluations.
 
-    Args:
-        Y: A `n x T`-dim tensor of observations in the order they were made, NaN where a task was
-            not observed.
-        maximize: Whether larger is better.
-
-    Returns:
-        A `n x T`-dim tensor, NaN until a task is first observed.
+    `Y` is a `n x T`-dim tensor of observations in the order they were made, NaN where a task was
+    not observed. So is the result, NaN until a task is first observed.
 
     Raises:
         BotorchTensorDimensionError: If `Y` is not two-dimensional.
@@ -45,24 +40,14 @@ def plot_best_so_far(
     labels: Sequence[str] | None = None,
     axes: Axes | None = None,
 ) -> Axes:
-    """Draw the best value found so far of each task.
-
-    Args:
-        Y: A `n x T`-dim tensor of observations in the order they were made, NaN where a task was
-            not observed.
-        maximize: Whether larger is better.
-        labels: What to call the tasks.
-        axes: Where to draw; a new figure if omitted.
-
-    Returns:
-        The axes with a line of steps for each task, the first evaluation at 1.
+    """Draw `best_so_far` as a line of steps for each task, the first evaluation at 1.
 
     Raises:
         BotorchTensorDimensionError: If `Y` is not two-dimensional.
         InputDataError: If there are more or fewer labels than tasks.
     """
     best = best_so_far(Y, maximize).detach().cpu()
-    names = check_labels(labels, best.shape[-1], "task")
+    names = check_labels(labels, range(best.shape[-1]), "task")
     axes = axes_or_new(axes)
     for column, name in zip(best.T, names, strict=True):
         axes.plot(range(1, len(best) + 1), column, drawstyle="steps-post", label=name)

@@ -24,14 +24,9 @@ def interval_coverage(
 ) -> Tensor:
     """The shares of values within central intervals of Gaussian predictions.
 
-    Args:
-        mean: A `n x T`-dim tensor of predictive means.
-        variance: A `n x T`-dim tensor of predictive variances, observation noise included.
-        Y: A `n x T`-dim tensor of values, NaN where there is none.
-        levels: The probabilities of the intervals.
-
-    Returns:
-        A `len(levels) x T`-dim tensor; equal to the levels for a calibrated model.
+    `mean`, `variance` (observation noise included) and the values `Y` (NaN where there is none) are
+    `n x T`-dim tensors. The shares are a `len(levels) x T`-dim tensor and equal to the levels, the
+    probabilities of the intervals, for a calibrated model.
 
     Raises:
         BotorchTensorDimensionError: If the shapes differ.
@@ -49,9 +44,8 @@ def interval_coverage(
     for level in levels:
         if not 0.0 < level < 1.0:
             raise InputDataError(f"Expected levels between 0 and 1, got {level}.")
-    z = (Y - mean) / variance.sqrt()
     # The smallest central interval with a value in it, as a share of the distribution.
-    smallest = torch.special.erf(z.abs() / math.sqrt(2.0))
+    smallest = torch.special.erf((Y - mean).abs() / variance.sqrt() / math.sqrt(2.0))
     within = [(smallest <= level).to(Y).where(~Y.isnan(), torch.nan).nanmean(0) for level in levels]
     return torch.stack(within)
 
@@ -63,18 +57,10 @@ def plot_calibration(
     styles: Mapping[str, Mapping[str, Any]] | None = None,
     axes: Axes | None = None,
 ) -> Axes:
-    """Draw calibration curves: the share of values within an interval over its probability.
+    """Draw the diagonal and calibration curves: the share of values within an interval, in percent.
 
     On the diagonal a model is calibrated, below it is too sure of itself, above not sure enough.
-
-    Args:
-        shares: The shares by the name of their curve, each a sequence as long as `levels`.
-        levels: The probabilities of the intervals.
-        styles: Options of matplotlib's lines by the name of the curve.
-        axes: Where to draw; a new figure if omitted.
-
-    Returns:
-        The axes with the diagonal and a line for each curve, in percent.
+    `shares` and `styles` (options of matplotlib's lines) are by the name of the curve.
 
     Raises:
         InputDataError: If a curve has more or fewer shares than there are levels.

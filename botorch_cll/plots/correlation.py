@@ -20,14 +20,9 @@ if TYPE_CHECKING:
 def correlation_weights(model: RBFEnsembleModel) -> Tensor:
     """The linear map that the correlation layer makes of the tasks' outputs, mean of the members.
 
-    A layer adds `B p` to the preliminary outputs `p`; this is the identity plus the mean of `B`.
-
-    Args:
-        model: A fitted model with a linear correlation layer.
-
-    Returns:
-        A `T x T`-dim tensor: entry `(t, s)` is what final output `t` takes of preliminary output
-        `s`, both in the scale of the transformed outcomes (standardized, by default).
+    A layer adds `B p` to the preliminary outputs `p`; this is the identity plus the mean of `B`, a
+    `T x T`-dim tensor: entry `(t, s)` is what final output `t` takes of preliminary output `s`,
+    both in the scale of the transformed outcomes (standardized, by default).
 
     Raises:
         ModelFittingError: If the model has not been fitted.
@@ -48,38 +43,23 @@ def correlation_weights(model: RBFEnsembleModel) -> Tensor:
 
 
 def plot_correlation(
-    model: RBFEnsembleModel,
-    *,
-    labels: Sequence[str] | None = None,
-    axes: Axes | None = None,
+    model: RBFEnsembleModel, *, labels: Sequence[str] | None = None, axes: Axes | None = None
 ) -> Axes:
-    """Draw the matrix of `correlation_weights`.
-
-    Args:
-        model: A fitted model with a linear correlation layer.
-        labels: What to call the tasks.
-        axes: Where to draw; a new figure if omitted.
-
-    Returns:
-        The axes with a row per final output and a column per preliminary output, each entry in
-            numbers.
+    """Draw the matrix of `correlation_weights`, which also says what is raised, with its numbers.
 
     Raises:
-        ModelFittingError: If the model has not been fitted.
-        UnsupportedError: If it has no correlation layer, or one that is not linear.
         InputDataError: If there are more or fewer labels than tasks.
     """
     weights = correlation_weights(model).cpu()
-    names = check_labels(labels, len(weights), "task")
+    names = check_labels(labels, range(len(weights)), "task")
     axes = axes_or_new(axes)
     largest = max(1.0, float(weights.abs().max()))
     axes.imshow(weights.numpy(), cmap="RdBu_r", vmin=-largest, vmax=largest)
     for row, values in enumerate(weights.tolist()):
         for column, value in enumerate(values):
             color = "white" if abs(value) > 0.6 * largest else "black"
-            axes.text(
-                column, row, f"{round(value, 2) + 0.0:.2f}", ha="center", va="center", color=color
-            )
+            text = f"{round(value, 2) + 0.0:.2f}"
+            axes.text(column, row, text, ha="center", va="center", color=color)
     axes.set_xticks(range(len(names)), names)
     axes.set_yticks(range(len(names)), names)
     axes.set(xlabel="preliminary output", ylabel="final output")

@@ -11,25 +11,17 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_PANEL = (5.0, 3.6)
-
 
 def make_figure(
     num_rows: int = 1,
     num_columns: int = 1,
-    size: tuple[float, float] = _PANEL,
+    size: tuple[float, float] = (5.0, 3.6),
     share_x: bool = True,
 ) -> tuple[Figure, Any]:
     """An empty figure that belongs to no global state of matplotlib.
 
-    Args:
-        num_rows: The number of rows of panels.
-        num_columns: The number of columns of panels.
-        size: Width and height of a panel in inches.
-        share_x: Whether the panels share their horizontal axis.
-
-    Returns:
-        The figure and a `num_rows x num_columns` array of axes.
+    `size` is width and height of a panel in inches, `share_x` whether the panels share their
+    horizontal axis. Next to the figure a `num_rows x num_columns` array of its axes is returned.
 
     Raises:
         ModuleNotFoundError: If matplotlib is not installed.
@@ -54,22 +46,10 @@ def axes_or_new(axes: Axes | None) -> Axes:
     return make_figure()[1][0, 0] if axes is None else axes
 
 
-def check_labels(labels: Sequence[str] | None, num: int, default: str) -> list[str]:
-    """The labels that were given, or numbered ones.
-
-    Args:
-        labels: The labels.
-        num: How many there have to be.
-        default: What the number follows.
-
-    Returns:
-        The labels.
-
-    Raises:
-        InputDataError: If there are more or fewer than `num`.
-    """
+def check_labels(labels: Sequence[str] | None, numbers: Sequence[int], default: str) -> list[str]:
+    """The labels that were given, as many as numbers, or `default` followed by each number."""
     if labels is None:
-        return [f"{default} {number}" for number in range(num)]
-    if len(labels) != num:
-        raise InputDataError(f"Expected {num} labels, got {len(labels)}: {list(labels)}.")
+        return [f"{default} {number}" for number in numbers]
+    if len(labels) != len(numbers):
+        raise InputDataError(f"Expected {len(numbers)} labels, got {len(labels)}: {list(labels)}.")
     return list(labels)

@@ -31,7 +31,7 @@ def plot_surrogate(
     labels: Sequence[str] | None = None,
     axes: Axes | None = None,
 ) -> Axes:
-    """Draw a model's mean and central interval of each task along one input.
+    """Draw a line and a band along one input: a model's mean and central interval of each task.
 
     Args:
         model: Any fitted BoTorch model with `m` outputs.
@@ -46,9 +46,6 @@ def plot_surrogate(
         num_points: The number of points to draw.
         labels: What to call the outputs drawn.
         axes: Where to draw; a new figure if omitted.
-
-    Returns:
-        The axes with a line, a band and, given `X` and `Y`, points for each output.
 
     Raises:
         BotorchTensorDimensionError: If a shape is not as above.
@@ -69,9 +66,7 @@ def plot_surrogate(
     if (X is None) != (Y is None) or (X is not None and Y is not None and len(X) != len(Y)):
         raise BotorchTensorDimensionError("Expected X and Y with equally many rows, or neither.")
     chosen = list(range(model.num_outputs)) if outputs is None else list(outputs)
-    names = check_labels(labels, len(chosen), "task")
-    if labels is None:
-        names = [f"task {output}" for output in chosen]
+    names = check_labels(labels, chosen, "task")
     grid = at.repeat(num_points, 1)
     low, high = bounds[:, dimension]
     grid[:, dimension] = low + (high - low) * torch.linspace(0.0, 1.0, num_points).to(bounds)
@@ -82,17 +77,12 @@ def plot_surrogate(
     half = std * float(torch.special.ndtri(torch.tensor(0.5 * (1.0 + level), dtype=torch.double)))
     x = grid[:, dimension].cpu()
     axes = axes_or_new(axes)
-    for output, name in zip(chosen, names, strict=True):
-        (line,) = axes.plot(x, mean[:, output], label=name)
-        axes.fill_between(
-            x,
-            mean[:, output] - half[:, output],
-            mean[:, output] + half[:, output],
-            color=line.get_color(),
-            alpha=0.2,
-            linewidth=0,
-        )
+    lower, upper = mean - half, mean + half
+    for i, name in zip(chosen, names, strict=True):
+        (line,) = axes.plot(x, mean[:, i], label=name)
+        color = line.get_color()
+        axes.fill_between(x, lower[:, i], upper[:, i], color=color, alpha=0.2, linewidth=0)
         if X is not None and Y is not None:
-            axes.plot(X[:, dimension].cpu(), Y[:, output].cpu(), ".", color=line.get_color(), ms=7)
+            axes.plot(X[:, dimension].cpu(), Y[:, i].cpu(), ".", color=color, ms=7)
     axes.set_xlabel(f"x[{dimension % d}]")
     return axes

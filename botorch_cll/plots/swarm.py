@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 class SwarmRecord(NamedTuple):
-    """What swarms came to, iteration by iteration; row 0 is before the first one.
+    """What swarms came to: two `(num_iterations + 1) x num_swarms`-dim tensors, row 0 before any.
 
     Attributes:
-        values: A `(num_iterations + 1) x num_swarms`-dim tensor of the best fitness so far.
-        diameters: A `(num_iterations + 1) x num_swarms`-dim tensor: the widest side of the box
-            around the particles' best points, as a share of the search box.
+        values: The best fitness so far.
+        diameters: The widest side of the box around the best points of the particles, as a share of
+            the search box.
     """
 
     values: Tensor
@@ -30,14 +30,7 @@ class SwarmRecord(NamedTuple):
 
 
 def record_swarm(swarm: ParticleSwarm, num_iterations: int) -> SwarmRecord:
-    """Advance swarms and keep a record.
-
-    Args:
-        swarm: The swarms. They are where they have got to afterwards.
-        num_iterations: How many iterations to make.
-
-    Returns:
-        The record.
+    """Advance swarms, which are where they have got to afterwards, and keep a record.
 
     Raises:
         InputDataError: If the number of iterations is negative.
@@ -48,40 +41,28 @@ def record_swarm(swarm: ParticleSwarm, num_iterations: int) -> SwarmRecord:
     for iteration in range(num_iterations + 1):
         if iteration > 0:
             swarm.step()
-        points = swarm.best_X
-        extent = (points.amax(-3) - points.amin(-3)) / swarm.span
+        extent = (swarm.best_X.amax(-3) - swarm.best_X.amin(-3)) / swarm.span
         values.append(swarm.best().values.detach().flatten())
         diameters.append(extent.detach().amax((-2, -1)).flatten())
     return SwarmRecord(torch.stack(values), torch.stack(diameters))
 
 
 def plot_swarm(
-    record: SwarmRecord,
-    *,
-    labels: Sequence[str] | None = None,
-    axes: Axes | None = None,
+    record: SwarmRecord, *, labels: Sequence[str] | None = None, axes: Axes | None = None
 ) -> Axes:
     """Draw the best fitness of each swarm, and beside it how far its particles are apart.
 
-    Args:
-        record: The record.
-        labels: What to call the swarms.
-        axes: Where to draw; a new figure if omitted.
-
-    Returns:
-        The axes with a line for each swarm. The dotted lines, on a logarithmic scale on the right,
-        are the diameters.
+    The dotted lines, on a logarithmic scale on the right, are the diameters.
 
     Raises:
         InputDataError: If there are more or fewer labels than swarms.
     """
-    names = check_labels(labels, record.values.shape[-1], "swarm")
+    names = check_labels(labels, range(record.values.shape[-1]), "swarm")
     axes = axes_or_new(axes)
     right = axes.twinx()
     right.set_yscale("log")
-    for values, diameters, name in zip(
-        record.values.T.cpu(), record.diameters.T.cpu(), names, strict=True
-    ):
+    curves = record.values.T.cpu(), record.diameters.T.cpu()
+    for values, diameters, name in zip(*curves, names, strict=True):
         (line,) = axes.plot(range(len(values)), values, label=name)
         right.plot(range(len(values)), diameters, ":", color=line.get_color())
     axes.set(xlabel="iteration", ylabel="best value")

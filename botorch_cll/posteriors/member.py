@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 
 import torch
 from botorch.exceptions.errors import BotorchTensorDimensionError
@@ -53,22 +54,12 @@ class MemberPosterior(GPyTorchPosterior):
         self._mean = values.mean(dim=-3)
         self.noise = None if noise is None else noise.expand_as(self._mean)
         self._is_mt = values.shape[-1] > 1
-        self._distribution: MultivariateNormal | None = None
+        self._device, self._dtype = values.device, values.dtype
 
     @property
     def num_members(self) -> int:
         """The number `S` of ensemble members."""
         return self.values.shape[-3]
-
-    @property
-    def device(self) -> torch.device:
-        """The device of the member values."""
-        return self.values.device
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """The dtype of the member values."""
-        return self.values.dtype
 
     @property
     def batch_shape(self) -> torch.Size:
@@ -95,40 +86,27 @@ class MemberPosterior(GPyTorchPosterior):
         variance = self.deviations.square().sum(dim=-3)
         return variance if self.noise is None else variance + self.noise
 
-    @property
+    @cached_property
     def distribution(self) -> MultivariateNormal:
         """The Gaussian with the ensemble's mean and covariance, built when first asked for.
 
         A jitter of 1e-6 times each output's mean variance is on its diagonal: `S` members span at
         most `S - 1` directions.
         """
-        if self._distribution is None:
-            root = self.deviations.movedim(-3, -1)
-            diagonal = root.square().sum(-1).mean(dim=-2, keepdim=True) * _RELATIVE_JITTER
-            diagonal = diagonal if self.noise is None else diagonal + self.noise
-            diagonal = diagonal.expand_as(self._mean)
-            diagonal = torch.where(diagonal > 0, diagonal, min_variance.value(self.dtype))
-            if self._is_mt:
-                covariance = RootLinearOperator(root.flatten(-3, -2)) + DiagLinearOperator(
-                    diagonal.flatten(-2)
-                )
-                self._distribution = MultitaskMultivariateNormal(self._mean, covariance)
-            else:
-                covariance = RootLinearOperator(root.squeeze(-2)) + DiagLinearOperator(
-                    diagonal.squeeze(-1)
-                )
-                self._distribution = MultivariateNormal(self._mean.squeeze(-1), covariance)
-        return self._distribution
+        root = self.deviations.movedim(-3, -1)
+        diagonal = root.square().sum(-1).mean(dim=-2, keepdim=True) * _RELATIVE_JITTER
+        diagonal = diagonal if self.noise is None else diagonal + self.noise
+        diagonal = diagonal.expand_as(self._mean)
+        diagonal = torch.where(diagonal > 0, diagonal, min_variance.value(self.dtype)).flatten(-2)
+        covariance = RootLinearOperator(root.flatten(-3, -2)) + DiagLinearOperator(diagonal)
+        if self._is_mt:
+            return MultitaskMultivariateNormal(self._mean, covariance)
+        return MultivariateNormal(self._mean.squeeze(-1), covariance)
 
     def quantile(self, value: Tensor) -> Tensor:
         """Quantiles of the marginal Gaussians; with one member its values.
 
-        Args:
-            value: A tensor of probabilities.
-
-        Returns:
-            A `batch_shape x q x m`-dim tensor, with a leading dimension for more than one
-            probability.
+        A `batch_shape x q x m`-dim tensor, with a leading dimension for more than one probability.
         """
         z = torch.special.ndtri(value.to(self._mean))
         if value.numel() > 1:
@@ -138,11 +116,7 @@ class MemberPosterior(GPyTorchPosterior):
     def density(self, value: Tensor) -> Tensor:
         """Densities of the marginal Gaussians; with one member infinite at its values, else zero.
 
-        Args:
-            value: A tensor of values.
-
-        Returns:
-            A `batch_shape x q x m`-dim tensor, with a leading dimension for more than one value.
+        A `batch_shape x q x m`-dim tensor, with a leading dimension for more than one value.
         """
         if value.numel() > 1:
             value = value.reshape(-1, *[1] * self._mean.ndim)
@@ -196,11 +170,7 @@ class MemberPosterior(GPyTorchPosterior):
     def rsample(self, sample_shape: torch.Size | None = None) -> Tensor:
         """Samples with fresh base samples from PyTorch's global generator, as BoTorch's do.
 
-        Args:
-            sample_shape: The shape of the samples to draw, `[1]` if omitted.
-
-        Returns:
-            A `sample_shape x batch_shape x q x m`-dim tensor.
+        A `sample_shape x batch_shape x q x m`-dim tensor; `sample_shape` is `[1]` if omitted.
         """
         sample_shape = torch.Size([1]) if sample_shape is None else sample_shape
         base_samples = torch.randn(
@@ -217,9 +187,8 @@ class TransformedMemberPosterior(MemberPosterior):
     values that the targets can have.
 
     Args:
-        values: A `batch_shape x S x q x m`-dim tensor of the members' values, in the scale of the
-            targets.
-        noise: The variance of the observation noise in the same scale, or `None`.
+        values: As in `MemberPosterior`.
+        noise: As in `MemberPosterior`.
         latent: The posterior on the scale that was modelled.
         untransform: What brings its samples to the scale of the targets.
     """
@@ -241,16 +210,5 @@ class TransformedMemberPosterior(MemberPosterior):
         return self.latent.base_sample_shape
 
     def rsample_from_base_samples(self, sample_shape: torch.Size, base_samples: Tensor) -> Tensor:
-        """Samples on the scale of the targets; see `MemberPosterior`.
-
-        Args:
-            sample_shape: The shape of the samples to draw.
-            base_samples: A `sample_shape x base_sample_shape`-dim tensor of `N(0, 1)` numbers.
-
-        Returns:
-            A `sample_shape x batch_shape x q x m`-dim tensor.
-
-        Raises:
-            BotorchTensorDimensionError: If the shape of `base_samples` is another one.
-        """
+        """Samples on the scale of the targets; shapes and errors as in `MemberPosterior`."""
         return self.untransform(self.latent.rsample_from_base_samples(sample_shape, base_samples))

@@ -32,13 +32,7 @@ class MemberSampler(MCSampler):
         super().__init__(sample_shape, seed=seed)
 
     def forward(self, posterior: MemberPosterior) -> Tensor:
-        """Draw the samples.
-
-        Args:
-            posterior: The posterior of an ensemble.
-
-        Returns:
-            A `sample_shape x batch_shape x q x m`-dim tensor.
+        """Draw the samples, a `sample_shape x batch_shape x q x m`-dim tensor.
 
         Raises:
             UnsupportedError: If the posterior is not a `MemberPosterior`.

@@ -14,11 +14,7 @@ from botorch.optim import optimize_acqf
 
 from botorch_cll.ax import SwarmAcquisition
 
-from support.ax_loops import make_client, run, tasks
-
-
-def only(*names):
-    return lambda parameters: {name: tasks(parameters)[name] for name in names}
+from support.ax_loops import make_client, only, run
 
 
 def acquisition(client) -> SwarmAcquisition:

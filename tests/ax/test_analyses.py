@@ -1,19 +1,18 @@
 """What Ax shows of an experiment: analysis cards, cross-validation, best points."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
 from ax.adapter.cross_validation import cross_validate
 from ax.core.analysis_card import ErrorAnalysisCard
+from ax.utils.sensitivity.sobol_measures import ax_parameter_sens
 
 from botorch_cll.ax import models
 from botorch_cll.fit import fit_rbf_ensemble
 
-from support.ax_loops import make_client, real_parameters, run, tasks
-
-
-def only(*names):
-    return lambda parameters: {name: tasks(parameters)[name] for name in names}
+from support.ax_loops import make_client, only, real_parameters, run, tasks
 
 
 @pytest.fixture
@@ -27,6 +26,13 @@ def fits(monkeypatch):
 
     monkeypatch.setattr(models, "fit_rbf_ensemble", fit)
     return fitted
+
+
+@pytest.fixture(autouse=True)
+def few_points(monkeypatch):
+    """Sensitivities by few points: at as many as Ax takes, a GP needs 20 seconds for them."""
+    few = partial(ax_parameter_sens, num_mc_samples=100)
+    monkeypatch.setattr("ax.analysis.plotly.sensitivity.ax_parameter_sens", few)
 
 
 @pytest.mark.parametrize(
@@ -49,10 +55,7 @@ def test_no_card_is_an_error(surrogate, objective, constraints, per_task):
         per_task=per_task,
         model_options={},
     )
-    if surrogate == "multi_task_gp":
-        run(client, only("a"), 6)
-    else:
-        run(client, only("a", "b"), 10)
+    run(client, only("a") if surrogate == "multi_task_gp" else only("a", "b"), 6)
     cards = [card for top in client.compute_analyses(display=False) for card in top.flatten()]
     errors = [card.blob for card in cards if isinstance(card, ErrorAnalysisCard)]
     assert not errors, errors[0]
@@ -69,21 +72,21 @@ def test_no_card_is_an_error(surrogate, objective, constraints, per_task):
 
 def test_each_fold_is_fitted_once(fits):
     client = make_client("-a")
-    run(client, only("a", "b"), 8)
+    run(client, only("a", "b"), 6)
     client._generation_strategy.fit(client._experiment)
     fits.clear()
     first = client.get_best_parameterization()
-    assert len(fits) == 8
-    assert all(len(model.train_X) == 7 for model in fits)
+    assert len(fits) == 6
+    assert all(len(model.train_X) == 5 for model in fits)
     # By their text: an observation's unknown error is NaN, which equals nothing.
     assert str(client.get_best_parameterization()) == str(first)
     client.compute_analyses(display=False)
-    assert len(fits) == 8
+    assert len(fits) == 6
     client.attach_trial({"x0": 1.0, "x1": 1.0})
-    client.complete_trial(8, raw_data={"a": 5.0, "b": 3.0})
+    client.complete_trial(6, raw_data={"a": 5.0, "b": 3.0})
     client.get_next_trials(max_trials=1)
     client.get_best_parameterization()
-    assert len(fits) == 8 + 1 + 9
+    assert len(fits) == 6 + 1 + 7
 
 
 def test_cross_validation_is_honest():
@@ -105,7 +108,7 @@ def test_cross_validation_is_honest():
 
 
 def test_predictions_are_in_natural_units():
-    client = make_client("-a", optimizer_options={}, model_options={}, num_sobol=12)
+    client = make_client("-a", model_options={}, num_sobol=24)
     run(client, tasks, 24)
     client._generation_strategy.fit(client._experiment)
     (prediction,) = client.predict([{"x0": 4.0, "x1": 2.0}])

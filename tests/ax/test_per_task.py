@@ -7,7 +7,7 @@ from botorch_cll.ax import best_by_task, models
 from botorch_cll.ax.per_task import task_configs
 from botorch_cll.fit import fit_rbf_ensemble
 
-from support.ax_loops import make_client, run, tasks
+from support.ax_loops import FEW_SWARMS, make_client, run, tasks
 
 
 def task_of(client):
@@ -31,11 +31,11 @@ def test_one_trial_per_task_from_one_fit(monkeypatch):
 
 def test_the_optima_of_all_tasks_are_found():
     client = make_client(
-        "-a, -b, -c", per_task=True, num_sobol=8, model_options={}, optimizer_options={}
+        "-a, -b, -c", per_task=True, num_sobol=8, model_options={}, optimizer_options=FEW_SWARMS
     )
     run(client, tasks, 8)
-    run(client, tasks, 29, at_once=3)
-    assert task_of(client)[8:] == ["a", "b", "c"] * 7
+    run(client, tasks, 20, at_once=3)
+    assert task_of(client)[8:] == ["a", "b", "c"] * 4
     optima = best_by_task(client)
     assert list(optima) == ["a", "b", "c"]
     values = client.summarize().set_index("trial_index")

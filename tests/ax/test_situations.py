@@ -8,15 +8,22 @@ from ax.api.configs import ChoiceParameterConfig, RangeParameterConfig
 
 from botorch_cll.ax.surrogate_node import tried_without_value
 
-from support.ax_loops import SURROGATES, make_client, nodes, real_parameters, run, tasks
+from support.ax_loops import (
+    FEW_SWARMS,
+    SURROGATES,
+    make_client,
+    nodes,
+    only,
+    real_parameters,
+    run,
+    tasks,
+)
+
+pytestmark = pytest.mark.usefixtures("rough_gps")
 
 EVERY_SURROGATE = pytest.mark.parametrize("surrogate", SURROGATES)
-NUM_TRIALS = 6
+NUM_TRIALS = 5
 ORIGIN = {"x0": 2.0, "x1": -1.0}
-
-
-def only(*names):
-    return lambda parameters: {name: tasks(parameters)[name] for name in names}
 
 
 def check_all_from_model(client: Client) -> None:
@@ -66,7 +73,9 @@ def test_five_objectives():
 
 def test_a_constraint_is_learned():
     # The optimum of a, (2, -1), is not feasible: b is 25 there.
-    client = make_client("-a", constraints=["b <= 9"], optimizer_options={}, model_options={})
+    client = make_client(
+        "-a", constraints=["b <= 9"], optimizer_options=FEW_SWARMS, model_options={}
+    )
     run(client, only("a", "b"), 16)
     parameters, values, _, _ = client.get_best_parameterization(use_model_predictions=False)
     assert values["b"][0] <= 9
@@ -76,7 +85,7 @@ def test_a_constraint_is_learned():
 
 def test_parameter_constraints_hold():
     constraint = ["x0 + x1 <= 0.0"]
-    client = make_client("-b", parameter_constraints=constraint, optimizer_options={})
+    client = make_client("-b", parameter_constraints=constraint, optimizer_options=FEW_SWARMS)
     run(client, only("b"), 9)
     check_all_from_model(client)
     for trial in client._experiment.trials.values():
@@ -161,10 +170,10 @@ def test_a_mixed_optimum_is_found():
         "-loss",
         parameters=[MIXED[name] for name in names],
         num_sobol=8,
-        optimizer_options={},
+        optimizer_options=FEW_SWARMS,
         model_options={},
     )
-    run(client, mixed_loss, 26)
+    run(client, mixed_loss, 18)
     parameters, *_ = client.get_best_parameterization(use_model_predictions=False)
     assert mixed_loss(parameters)["loss"] < 1.0
 

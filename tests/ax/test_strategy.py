@@ -5,7 +5,7 @@ from botorch.exceptions.errors import UnsupportedError
 
 from botorch_cll.ax import make_generation_strategy
 
-from support.ax_loops import SURROGATES, make_client, run, tasks
+from support.ax_loops import SURROGATES, make_client, tasks
 
 
 @pytest.mark.parametrize(
@@ -28,16 +28,20 @@ def test_what_has_no_meaning_is_refused(settings, message):
         make_generation_strategy(**settings)
 
 
+@pytest.mark.usefixtures("rough_gps")
 @pytest.mark.parametrize("surrogate", SURROGATES)
 def test_the_seed_decides(surrogate):
-    def candidates(seed):
-        client = make_client("-a", surrogate=surrogate, seed=seed)
-        run(client, tasks, 4)
-        return [*client.summarize()["x0"], *client.get_next_trials(max_trials=1)[4].values()]
-
-    first = candidates(3)
-    assert candidates(3) == first
-    assert candidates(4) != first
+    first, same, other = (
+        make_client("-a", surrogate=surrogate, seed=seed, num_sobol=3) for seed in (3, 3, 4)
+    )
+    for client in (first, same, other):
+        for x, y in ((-4.0, 3.0), (1.0, -2.0), (7.0, 8.0), (3.0, 1.0)):
+            index = client.attach_trial({"x0": x, "x1": y})
+            client.complete_trial(index, raw_data=tasks({"x0": x, "x1": y}))
+    # Of the same data.
+    candidates = [client.get_next_trials(max_trials=1) for client in (first, same, other)]
+    assert candidates[0] == candidates[1]
+    assert candidates[0] != candidates[2]
 
 
 def test_the_design_goes_on_until_enough_is_known():

@@ -18,6 +18,8 @@ from botorch_cll.models.ensemble import RBFEnsembleModel
 
 from support.ax_loops import SURROGATES, make_client, nodes, run, strategy
 
+pytestmark = pytest.mark.usefixtures("rough_gps")
+
 REAL = [
     RangeParameter(name=f"x{i}", parameter_type=ParameterType.FLOAT, lower=-5.0, upper=10.0)
     for i in range(2)

@@ -13,6 +13,8 @@ SURROGATES = ("multi_rbf", "rmla", "single_rbf", "multi_task_gp")
 # Small models and swarms: what is tested is not how good the candidates are.
 FAST_MODEL = {"num_restarts": 8, "num_centers": 10}
 FAST_SWARM = {"num_restarts": 2, "raw_samples": 32, "options": {"maxiter": 3, "polish_maxiter": 5}}
+# Where it is, with models as users have them.
+FEW_SWARMS = {"num_restarts": 2, "raw_samples": 32}
 
 Evaluate = Callable[[Mapping[str, Any]], dict[str, Any]]
 
@@ -57,6 +59,11 @@ def tasks(parameters: Mapping[str, Any]) -> dict[str, float]:
         "b": round((x - 5.0) ** 2 + (y - 3.0) ** 2, 6),
         "c": round((x + 1.0) ** 2 + (y - 8.0) ** 2, 6),
     }
+
+
+def only(*names: str) -> Evaluate:
+    """Some of the tasks."""
+    return lambda parameters: {name: tasks(parameters)[name] for name in names}
 
 
 def run(client: Client, evaluate: Evaluate, num_trials: int, at_once: int = 1) -> None:
