@@ -1,14 +1,16 @@
-"""What makes a candidate admissible: linear and nonlinear constraints, fixed features."""
+"""Linear and nonlinear constraints."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from botorch.exceptions.errors import InputDataError, UnsupportedError
+from botorch.exceptions.errors import InputDataError
 from botorch.optim.parameter_constraints import get_constraint_tolerance
 from torch import Tensor
+
+from botorch_cll.optim.settings import PROPOSAL
 
 LinearConstraint = tuple[Tensor, Tensor, float]
 NonlinearConstraint = tuple[Callable[[Tensor], Any], bool]
@@ -73,14 +75,9 @@ class ConstraintViolation:
         return bool(self._linear or self._nonlinear)
 
     def __call__(self, X: Tensor) -> Tensor:
-        """Return the violation of each candidate.
+        """Map `batch_shape x q x d`-dim candidates to `batch_shape` violations.
 
-        Args:
-            X: A `batch_shape x q x d`-dim tensor of candidates.
-
-        Returns:
-            A `batch_shape`-dim tensor, zero where feasible, infinite where a nonlinear constraint
-            is NaN.
+        They are zero where a candidate is feasible, infinite where a nonlinear constraint is NaN.
         """
         total = X.new_zeros(X.shape[:-2])
         for intra_point, (weights, offsets) in self._linear.items():
@@ -100,8 +97,6 @@ class ConstraintViolation:
 class _PointwiseConstraint:
     """A callable of one point, applied to many."""
 
-    _probe_size = 4
-
     def __init__(self, constraint: Callable[[Tensor], Any]) -> None:
         self._constraint = constraint
         self._mapped: Callable[[Tensor], Tensor] | None = None
@@ -111,7 +106,7 @@ class _PointwiseConstraint:
         """Return a `b`-dim tensor of values for `b x *point_shape`-dim points."""
         if not self._probed:
             self._probed = True
-            self._mapped = self._try_vmap(points[: self._probe_size])
+            self._mapped = self._try_vmap(points[: PROPOSAL.constraint_probes])
         return self._loop(points) if self._mapped is None else self._mapped(points)
 
     def _loop(self, points: Tensor) -> Tensor:
@@ -134,86 +129,6 @@ class _PointwiseConstraint:
         except Exception:
             return None
         return mapped if agrees else None
-
-
-class FixedFeatures:
-    """Features set to given values in every candidate.
-
-    Args:
-        fixed_features: Maps a feature's index, possibly negative, to its value: a float, or a
-            tensor of shape `num_swarms` or `num_swarms x q` with one value per swarm (and point).
-        d: Number of features.
-
-    Raises:
-        InputDataError: An index is out of range or given twice.
-    """
-
-    def __init__(self, fixed_features: Mapping[int, float | Tensor] | None, d: int) -> None:
-        self._d = d
-        self.values: dict[int, float | Tensor] = {}
-        for index, value in (fixed_features or {}).items():
-            if not -d <= index < d:
-                raise InputDataError(
-                    f"Expected the indices of `fixed_features` in [{-d}, {d - 1}], got {index}."
-                )
-            if index % d in self.values:
-                raise InputDataError(f"Feature {index % d} is fixed twice in `fixed_features`.")
-            if isinstance(value, Tensor):
-                value = value.item() if value.numel() == 1 else value
-                if isinstance(value, Tensor) and value.ndim == 2 and value.shape[-1] == 1:
-                    value = value.squeeze(-1)
-            self.values[index % d] = value
-        self.scalars = {k: v for k, v in self.values.items() if not isinstance(v, Tensor)}
-        self.has_tensors = len(self.scalars) < len(self.values)
-
-    def select(self, swarms: slice | Tensor) -> FixedFeatures:
-        """Return the fixed features of some of the swarms, given by a slice or their indices."""
-        values = {k: v[swarms] if isinstance(v, Tensor) else v for k, v in self.values.items()}
-        return FixedFeatures(values, self._d)
-
-    def check(self, num_swarms: int, q: int) -> None:
-        """Raise `InputDataError` unless there is one value per swarm (and point)."""
-        for index, value in self.values.items():
-            if not isinstance(value, Tensor):
-                continue
-            expected = (num_swarms,) if value.ndim == 1 else (num_swarms, q)
-            if value.shape != expected:
-                raise InputDataError(
-                    f"Expected `fixed_features[{index}]` of shape `num_swarms` or `num_swarms x q`,"
-                    f" here {expected}, got {tuple(value.shape)}."
-                )
-
-    def __call__(self, X: Tensor) -> Tensor:
-        """Return `X`, `num_swarms x num_particles x q x d`-dim, with the features fixed."""
-        if not self.values:
-            return X
-        self.check(X.shape[0], X.shape[-2])
-        X = X.clone()
-        for index, value in self.values.items():
-            if isinstance(value, Tensor):
-                value = value.to(X).view(X.shape[0], 1, -1)
-            X[..., index] = value
-        return X
-
-
-def refuse_inter_point_constraints(
-    inequality_constraints: Sequence[LinearConstraint] | None,
-    nonlinear_inequality_constraints: Sequence[NonlinearConstraint] | None,
-) -> None:
-    """Raise `UnsupportedError` if a constraint spans the points of a candidate.
-
-    Such constraints have no meaning where the points are chosen one after the other.
-    """
-    kinds = {
-        "linear": [indices.ndim > 1 for indices, _, _ in inequality_constraints or ()],
-        "nonlinear": [not intra for _, intra in nonlinear_inequality_constraints or ()],
-    }
-    for kind, inter_point in kinds.items():
-        if any(inter_point):
-            raise UnsupportedError(
-                "Inter-point constraints are not supported with `sequential=True`, but "
-                f"{kind} inequality constraint {inter_point.index(True)} is inter-point."
-            )
 
 
 def check_constraint_tuples(

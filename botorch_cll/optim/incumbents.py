@@ -15,10 +15,8 @@ from botorch.utils.sampling import draw_sobol_samples
 from torch import Tensor
 
 from botorch_cll.models.ensemble import RBFEnsembleModel
-
-_NUM_UNIT_POINTS = 64
-_ROUNDING = 1e-6
-_ROWS_AT_A_TIME = 10_000
+from botorch_cll.optim.checks import check_bounds
+from botorch_cll.optim.settings import PROPOSAL
 
 
 class BestByTask(NamedTuple):
@@ -90,7 +88,7 @@ def expected_best_by_task(model: Model, X: Tensor, Y: Tensor, maximize: bool = T
     """
     X, Y = _as_wide(model, X, Y)
     with torch.no_grad():
-        mean = torch.cat([model.posterior(rows).mean for rows in X.split(_ROWS_AT_A_TIME)])
+        mean = torch.cat([model.posterior(rows).mean for rows in X.split(PROPOSAL.rows_at_a_time)])
     if Y.shape != mean.shape:
         raise BotorchTensorDimensionError(
             f"Expected Y of shape {tuple(mean.shape)} for X of shape {tuple(X.shape)}, got "
@@ -121,36 +119,27 @@ def task_units(model: Model, bounds: Tensor) -> Tensor:
         A `T`-dim tensor: the standard deviations of the means at Sobol points, 1 where a mean is
         the same everywhere, up to rounding.
     """
-    X = draw_sobol_samples(bounds, n=_NUM_UNIT_POINTS, q=1, seed=0).squeeze(-2)
+    X = draw_sobol_samples(bounds, n=PROPOSAL.unit_points, q=1, seed=0).squeeze(-2)
     with torch.no_grad():
         posterior = model.posterior(X)
         spread, deviation = posterior.mean.std(0), posterior.variance.mean(0).sqrt()
-    return torch.where(spread > _ROUNDING * deviation, spread, 1.0)
+    return torch.where(spread > PROPOSAL.rounding * deviation, spread, 1.0)
 
 
 def check_model_and_incumbents(
     model: Model, bounds: Tensor, best_f: Tensor | None, maximize: bool
 ) -> Tensor:
-    """Refuse bounds and incumbents that do not suit a model of `T` outputs.
-
-    Args:
-        model: The model.
-        bounds: A `2 x d`-dim tensor of lower and upper bounds.
-        best_f: A `T`-dim tensor of incumbents; for one of our models those of
-            `expected_best_by_task` at its training data if omitted.
-        maximize: Whether larger is better.
-
-    Returns:
-        The incumbents, of the dtype of the bounds.
+    """Refuse bounds and incumbents that do not suit a model; return the incumbents, or its own.
 
     Raises:
-        InputDataError: If the bounds are of another dtype than the model, to which an acquisition
-            function would cast itself and the model in it, or `best_f` is no tensor.
+        InputDataError: If the bounds are no box, or of another dtype than the model, to which an
+            acquisition function would cast itself and the model in it, or `best_f` is no tensor.
         UnsupportedError: If `best_f` is needed and not given: for a model that is not of this
             package, or one that was conditioned on further observations.
         BotorchTensorDimensionError: If `best_f` does not have one entry per output, or the bounds
             not one column per input.
     """
+    check_bounds(bounds)
     if isinstance(model, RBFEnsembleModel):
         d = model.tasks.without_task(model.train_X).shape[-1]
         if bounds.shape[-1] != d:

@@ -24,6 +24,7 @@ from botorch_cll.optim.incumbents import (
     task_units,
 )
 from botorch_cll.optim.per_task import optimize_acqf_per_task
+from botorch_cll.optim.settings import PROPOSAL
 
 Fit = Callable[[Tensor, Tensor, int], Model | None]
 """Maps points (`n x d`), values (`n x T`, larger is better) and a seed to a fitted model."""
@@ -31,8 +32,6 @@ Fit = Callable[[Tensor, Tensor, int], Model | None]
 Propose = Callable[[Model | None, Tensor, Tensor, Tensor, int], Tensor]
 """Maps a model, bounds, the model's data (`n x d` and `n x T`, larger is better) and a seed to
 `k x d` candidates, best first."""
-
-_SAME_POINT = 1e-6
 
 
 class LoopResult(NamedTuple):
@@ -206,6 +205,6 @@ def _check_values(source: str, values: Tensor, points: Tensor, num_tasks: int | 
 
 def _distinct(points: Tensor, bounds: Tensor) -> Tensor:
     """The points without those that coincide with an earlier one."""
-    unit = (points - bounds[0]) / (bounds[1] - bounds[0]).clamp_min(_SAME_POINT)
-    same = (unit.unsqueeze(0) - unit.unsqueeze(1)).abs().amax(-1) < _SAME_POINT
+    unit = (points - bounds[0]) / (bounds[1] - bounds[0]).clamp_min(PROPOSAL.coincide)
+    same = (unit.unsqueeze(0) - unit.unsqueeze(1)).abs().amax(-1) < PROPOSAL.coincide
     return points[~same.tril(diagonal=-1).any(-1)]

@@ -9,6 +9,7 @@ from typing import Any
 from botorch.exceptions.errors import InputDataError, UnsupportedError
 from botorch.optim.optimize import INIT_OPTION_KEYS
 
+from botorch_cll.optim.settings import PROPOSAL
 from botorch_cll.optim.swarm import SwarmOptions
 
 # Besides INIT_OPTION_KEYS, what BoTorch's generators of initial conditions read.
@@ -24,27 +25,19 @@ INITIALIZATION_KEYS = frozenset(INIT_OPTION_KEYS - {"seed", "batch_limit"}) | {
 }
 SWARM_KEYS = frozenset(f.name for f in fields(SwarmOptions))
 
-# A polished swarm only has to find the right hill: climbing it is cheaper with gradients.
-MAXITER_BEFORE_POLISH = 4
-MAXITER_BEFORE_POLISH_JOINT = 20
-MIN_PARTICLES_PER_SWARM = 6
-MIN_PARTICLES = 64
-
 
 @dataclass(frozen=True, kw_only=True)
 class SearchOptions:
-    """All options of one swarm search, apart from how its swarms move.
+    """All options of one swarm search; what they mean is said in `optimize_acqf_pso`.
 
     Attributes:
         num_particles: Number of particles per swarm. `None`: see `particles_per_swarm`.
         seed: Seed of all random numbers.
         batch_limit: Largest number of swarms per call of the acquisition function, `None` for all.
-            Saves memory; the result is the same.
-        spread: Standard deviation, as a fraction of the box, of the particles around a given
-            initial condition.
+        spread: Standard deviation of the particles around a given initial condition, as a fraction
+            of the box.
         polish: Whether to climb from the best swarms' points by gradients. `None`: where possible.
-        num_polish: Number of swarms to polish for each candidate returned, best first. `None`: 12,
-            or `4 * q` if that is more.
+        num_polish: Number of swarms to climb from for each candidate returned. `None`: by default.
         polish_maxiter: Largest number of gradient steps.
         swarm: Options of `SwarmOptions` that were given.
         initialization: Options for BoTorch's generators of initial conditions that were given.
@@ -74,11 +67,7 @@ class SearchOptions:
 
     @classmethod
     def parse(cls, options: Mapping[str, Any] | None) -> SearchOptions:
-        """Sort a user's options into ours, the swarm's and the initialization's.
-
-        Args:
-            options: The `options` argument of `optimize_acqf_pso`. A value of `None` stands for the
-                default.
+        """Sort a user's options into ours, the swarm's and the initialization's; `None` is default.
 
         Raises:
             UnsupportedError: A key is unknown; lists the known ones.
@@ -98,14 +87,11 @@ class SearchOptions:
         )
 
     def particles_per_swarm(self, num_swarms: int, polish: bool) -> int:
-        """Return `num_particles`, by default at least 6, and 64 for all swarms together.
-
-        Twice as many, if the swarms are not going to be polished.
-        """
+        """Return `num_particles`, or how many it takes with and without gradients."""
         if self.num_particles is not None:
             return self.num_particles
-        number = max(MIN_PARTICLES_PER_SWARM, MIN_PARTICLES // num_swarms)
-        return number if polish else 2 * number
+        number = max(PROPOSAL.min_particles_per_swarm, PROPOSAL.min_particles // num_swarms)
+        return number if polish else PROPOSAL.particles_without_polish * number
 
     def swarm_options(self, maxiter: int | None = None) -> SwarmOptions:
         """Return how the swarms move, with another default number of iterations if one is given."""

@@ -2,42 +2,25 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
 from botorch.acquisition import AcquisitionFunction
 from botorch.acquisition.acquisition import OneShotAcquisitionFunction
-from botorch.exceptions.errors import (
-    BotorchTensorDimensionError,
-    InputDataError,
-    UnsupportedError,
-)
+from botorch.exceptions.errors import BotorchTensorDimensionError, UnsupportedError
 from botorch.generation.gen import TGenCandidates
 from botorch.optim.initializers import TGenInitialConditions
 from torch import Tensor
 
-from botorch_cll.optim.checks import (
-    check_bounds,
-    check_inside,
-    check_sequence,
-    check_sequential,
-)
-from botorch_cll.optim.constraints import (
-    FixedFeatures,
-    LinearConstraint,
-    NonlinearConstraint,
-    check_constraint_tuples,
-    refuse_inter_point_constraints,
-)
-from botorch_cll.optim.initializers import spread_around
-from botorch_cll.optim.joint import optimize_jointly
-from botorch_cll.optim.known_points import KnownPoints
-from botorch_cll.optim.options import SearchOptions
+from botorch_cll.optim.checks import check_inside
+from botorch_cll.optim.constraints import LinearConstraint, NonlinearConstraint
+from botorch_cll.optim.proposal import propose, run_swarms
 from botorch_cll.optim.random_state import isolated_random_state
 from botorch_cll.optim.search import SwarmSearch
+from botorch_cll.optim.sequential import acq_functions_of, propose_one_by_one
 
 
 def optimize_acqf_pso(
@@ -166,73 +149,42 @@ def optimize_acqf_pso(
     """
     if gen_candidates is not None:
         raise UnsupportedError("`gen_candidates` is not supported: the swarm takes its place.")
-    if equality_constraints:
-        raise UnsupportedError("`equality_constraints` are not supported by particle swarms.")
+    _refuse_equality_constraints(equality_constraints)
     if ic_gen_kwargs and ic_generator is None:
         raise UnsupportedError(
             f"Unexpected arguments {sorted(ic_gen_kwargs)}, and no `ic_generator` to take them."
         )
-    check_bounds(bounds)
-    for name, count in (("q", q), ("num_restarts", num_restarts)):
-        if count < 1:
-            raise InputDataError(f"Expected `{name}` to be at least 1, got {count}.")
-    check_sequence(acq_function, acq_function_sequence, q=q, sequential=sequential)
-    check_constraint_tuples(inequality_constraints, nonlinear_inequality_constraints)
-
-    parsed = SearchOptions.parse(options)
-    fixed = FixedFeatures(fixed_features, bounds.shape[-1])
-    all_fixed = len(fixed.scalars) == bounds.shape[-1]
-
-    def optimize(
-        acq_function: AcquisitionFunction,
-        q: int,
-        seed: int,
-        timeout_sec: float | None,
-        X_avoid: Tensor | None,
-    ) -> tuple[Tensor, Tensor]:
-        one_shot = isinstance(acq_function, OneShotAcquisitionFunction)
-        search = SwarmSearch(
-            acq_function=acq_function,
-            bounds=bounds,
-            q=acq_function.get_augmented_q_batch_size(q) if one_shot else q,
-            options=replace(parsed, seed=seed),
-            fixed_features=fixed,
-            inequality_constraints=inequality_constraints,
-            nonlinear_inequality_constraints=nonlinear_inequality_constraints,
-            post_processing_func=post_processing_func,
-        )
-        known = KnownPoints(bounds[:0] if X_avoid is None else X_avoid, bounds, q)
-        X, values = optimize_jointly(
-            search,
-            q=q,
-            num_restarts=num_restarts,
-            raw_samples=raw_samples,
-            batch_initial_conditions=batch_initial_conditions,
-            ic_generator=ic_generator,
-            ic_gen_kwargs=ic_gen_kwargs,
-            deadline=None if timeout_sec is None else time.monotonic() + timeout_sec,
-            return_best_only=return_best_only,
-            known=known,
-        )
-        if one_shot and not return_full_tree:
-            X = acq_function.extract_candidates(X_full=X)
-        return X, values
-
-    with isolated_random_state(parsed.seed, bounds.device):
+    acq_functions = acq_functions_of(acq_function, acq_function_sequence, q, sequential)
+    first = acq_functions[0]
+    one_shot = isinstance(first, OneShotAcquisitionFunction)
+    search = SwarmSearch.of(
+        bounds,
+        options,
+        fixed_features,
+        X_avoid,
+        acq_function=first,
+        q=q,
+        num_fantasies=first.get_augmented_q_batch_size(q) - q if one_shot else 0,
+        num_restarts=num_restarts,
+        raw_samples=raw_samples,
+        inequality_constraints=inequality_constraints,
+        nonlinear_inequality_constraints=nonlinear_inequality_constraints,
+        post_processing_func=post_processing_func,
+        batch_initial_conditions=batch_initial_conditions,
+        ic_generator=ic_generator and partial(ic_generator, **ic_gen_kwargs),
+        return_best_only=return_best_only,
+        timeout_sec=timeout_sec,
+    )
+    all_fixed = len(search.fixed_features.scalars) == bounds.shape[-1]
+    with isolated_random_state(search.options.seed, bounds.device):
         if sequential and q > 1 and not all_fixed:
-            acq_functions = acq_function_sequence or [acq_function]
-            refuse_inter_point_constraints(inequality_constraints, nonlinear_inequality_constraints)
-            check_sequential(acq_functions, batch_initial_conditions, return_best_only)
-            X, values = _optimize_sequentially(
-                optimize,
-                acq_functions,
-                q=q,
-                seed=parsed.seed,
-                timeout_sec=timeout_sec,
-                X_avoid=X_avoid,
-            )
+            X, values = propose_one_by_one(search, acq_functions, X_avoid is not None)
         else:
-            X, values = optimize(acq_function, q, parsed.seed, timeout_sec, X_avoid)
+            X, values = propose(_of_one_point(search) if all_fixed else search)
+            if return_best_only:
+                X, values = X[0], values[0]
+            if one_shot and not return_full_tree:
+                X = first.extract_candidates(X_full=X)
     return X, values if return_acq_values else None
 
 
@@ -293,8 +245,7 @@ def gen_candidates_pso(
         >>> candidate.shape
         torch.Size([1, 1])
     """
-    if equality_constraints:
-        raise UnsupportedError("`equality_constraints` are not supported by particle swarms.")
+    _refuse_equality_constraints(equality_constraints)
     if lower_bounds is None or upper_bounds is None:
         raise UnsupportedError("Particle swarms need both `lower_bounds` and `upper_bounds`.")
     if initial_conditions.ndim not in (2, 3):
@@ -302,68 +253,35 @@ def gen_candidates_pso(
             "Expected `initial_conditions` of shape `(b) x q x d`, got "
             f"{tuple(initial_conditions.shape)}."
         )
-    seeds = initial_conditions.detach().reshape(-1, *initial_conditions.shape[-2:])
+    X = initial_conditions.detach()
     bounds = torch.stack(
-        [torch.as_tensor(b).to(seeds).expand(seeds.shape[-1]) for b in (lower_bounds, upper_bounds)]
+        [torch.as_tensor(b).to(X).expand(X.shape[-1]) for b in (lower_bounds, upper_bounds)]
     )
-    check_bounds(bounds)
-    check_constraint_tuples(inequality_constraints, nonlinear_inequality_constraints)
-    parsed = SearchOptions.parse(options)
-    search = SwarmSearch(
+    search = SwarmSearch.of(
+        bounds,
+        options,
+        fixed_features,
         acq_function=acquisition_function,
-        bounds=bounds,
-        q=seeds.shape[-2],
-        options=parsed,
-        fixed_features=FixedFeatures(fixed_features, bounds.shape[-1]),
+        q=X.shape[-2],
         inequality_constraints=inequality_constraints,
         nonlinear_inequality_constraints=nonlinear_inequality_constraints,
+        timeout_sec=timeout_sec,
     )
-    check_inside(search, seeds, name="initial_conditions")
-    deadline = None if timeout_sec is None else time.monotonic() + timeout_sec
-    generator = torch.Generator(device=bounds.device).manual_seed(parsed.seed)
-    with isolated_random_state(parsed.seed, bounds.device):
-        result = search.run(
-            spread_around(search, seeds, search.num_particles(len(seeds)), generator),
-            generator=generator,
-            deadline=deadline,
-            num_groups=1,
-        )
-    return result.X.reshape(initial_conditions.shape), result.values
+    check_inside(X, bounds, search.fixed_features, "initial_conditions")
+    with isolated_random_state(search.options.seed, bounds.device):
+        result = run_swarms(replace(search, batch_initial_conditions=X), search.deadline())
+    return result.X.reshape(X.shape), result.values
 
 
-def _optimize_sequentially(
-    optimize: Callable[
-        [AcquisitionFunction, int, int, float | None, Tensor | None], tuple[Tensor, Tensor]
-    ],
-    acq_functions: Sequence[AcquisitionFunction],
-    q: int,
-    seed: int,
-    timeout_sec: float | None,
-    X_avoid: Tensor | None,
-) -> tuple[Tensor, Tensor]:
-    """Choose `q` candidates one by one, each with those before it pending.
+def _refuse_equality_constraints(constraints: Sequence[LinearConstraint] | None) -> None:
+    if constraints:
+        raise UnsupportedError("`equality_constraints` are not supported by particle swarms.")
 
-    Returns:
-        A `q x d`-dim tensor of candidates and a `q`-dim tensor of their values, each given the
-        candidates before it.
-    """
-    base_X_pending = [acq_function.X_pending for acq_function in acq_functions]
-    candidates: list[Tensor] = []
-    values: list[Tensor] = []
-    try:
-        for i in range(q):
-            acq_function = acq_functions[i % len(acq_functions)]
-            if candidates:
-                base = base_X_pending[i % len(acq_functions)]
-                pending = candidates if base is None else [base, *candidates]
-                acq_function.set_X_pending(torch.cat(pending, dim=-2))
-            share = None if timeout_sec is None else timeout_sec / q
-            candidate, value = optimize(acq_function, 1, seed + i, share, X_avoid)
-            if X_avoid is not None:
-                X_avoid = torch.cat([X_avoid, candidate])
-            candidates.append(candidate)
-            values.append(value)
-    finally:
-        for acq_function, X_pending in zip(acq_functions, base_X_pending, strict=True):
-            acq_function.set_X_pending(X_pending)
-    return torch.cat(candidates, dim=-2), torch.stack(values)
+
+def _of_one_point(search: SwarmSearch) -> SwarmSearch:
+    """The search where all features are fixed: one particle, which stays where it is."""
+    return replace(
+        search,
+        batch_initial_conditions=search.bounds[0].expand(search.num_points, -1),
+        options=replace(search.options, num_particles=1, polish=False, swarm={"maxiter": 0}),
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
 import torch
@@ -49,17 +49,9 @@ class SwarmOptions:
     patience: int = 10
 
     def __post_init__(self) -> None:
-        for name, lowest, exclusive in (
-            ("maxiter", 0, False),
-            ("inertia", 0, False),
-            ("cognitive", 0, False),
-            ("social", 0, False),
-            ("max_velocity", 0, True),
-            ("value_tolerance", 0, False),
-            ("diameter_tolerance", 0, False),
-            ("patience", 1, False),
-        ):
-            value = getattr(self, name)
+        for name, value in asdict(self).items():
+            lowest = {"patience": 1}.get(name, 0)
+            exclusive = name == "max_velocity"
             if not (value > lowest if exclusive else value >= lowest):
                 raise InputDataError(
                     f"Expected option {name!r} to be {'>' if exclusive else '>='} {lowest}, "
@@ -104,7 +96,9 @@ class ParticleSwarm:
 
     Args:
         fitness: Maps a `*swarms x particles x q x d`-dim tensor of points to a
-            `*swarms x particles`-dim tensor of values, to be maximized; never NaN.
+            `*swarms x particles`-dim tensor of values, to be maximized; never NaN. It sees all
+            swarms in one call: those of several tasks, say `tasks x swarms`, can share one forward
+            pass of a model.
         X: A `*swarms x particles x q x d`-dim tensor of initial positions inside `bounds`.
         bounds: A `2 x d`-dim tensor of lower and upper bounds.
         generator: Source of all random numbers, on the device of `X`.
@@ -125,9 +119,7 @@ class ParticleSwarm:
         ...     bounds=torch.tensor([[0.0, 0.0], [1.0, 1.0]]),
         ...     generator=generator,
         ... )
-        >>> for _ in range(50):
-        ...     swarm.step()
-        >>> bool((swarm.best().X - 0.3).abs().max() < 0.01)
+        >>> bool((swarm.run().X - 0.3).abs().max() < 0.01)
         True
     """
 
@@ -193,12 +185,29 @@ class ParticleSwarm:
             num_iterations=self.num_iterations,
         )
 
-    def has_converged(self) -> bool:
-        """Tell whether every swarm stands still and has contracted; compares with the last call.
+    def run(self, deadline: float | None = None) -> SwarmResult:
+        """Move until all swarms have converged, time is up or `options.maxiter` is reached.
+
+        Args:
+            deadline: Stop before the first step that would start after `time.monotonic()` has
+                reached this.
 
         Returns:
-            True if, in every swarm, the best violation is as before, the best value has risen by no
-            more than `value_tolerance`, and the best points span at most `diameter_tolerance`.
+            The best point each swarm has seen.
+        """
+        while self.num_iterations < self.options.maxiter:
+            if deadline is not None and time.monotonic() >= deadline:
+                break
+            self.step()
+            if self.num_iterations % self.options.patience == 0 and self.has_converged():
+                break
+        return self.best()
+
+    def has_converged(self) -> bool:
+        """Tell whether every swarm stands still and has contracted, compared with the last call.
+
+        That is, in every swarm the best violation is as before, the best value has risen by no more
+        than `value_tolerance`, and the best points span at most `diameter_tolerance`.
         """
         before, now = self._checked, self._leader
         self._checked = now
@@ -223,80 +232,8 @@ class ParticleSwarm:
         )
 
 
-def maximize_by_swarm(
-    fitness: BatchedFunction,
-    X: Tensor,
-    bounds: Tensor,
-    *,
-    generator: torch.Generator,
-    options: SwarmOptions | None = None,
-    violation: BatchedFunction | None = None,
-    repair: BatchedFunction | None = None,
-    deadline: float | None = None,
-) -> SwarmResult:
-    """Run particle swarms until all have converged, time is up or `options.maxiter` is reached.
-
-    Leading dimensions are preserved: `fitness` sees all swarms in one call, so that swarms of
-    different tasks, say `tasks x swarms` of them, can share one forward pass of a model.
-
-    Args:
-        fitness: Maps a `*swarms x particles x q x d`-dim tensor of points to a
-            `*swarms x particles`-dim tensor of values, to be maximized.
-        X: A `*swarms x particles x q x d`-dim tensor of initial positions inside `bounds`.
-        bounds: A `2 x d`-dim tensor of lower and upper bounds.
-        generator: Source of all random numbers, on the device of `X`.
-        options: Coefficients and stopping rules.
-        violation: Maps points to non-negative `*swarms x particles`-dim constraint violations.
-        repair: Maps positions to the points evaluated in their place.
-        deadline: Stop before the first iteration that would start after `time.monotonic()` has
-            reached this. The initial positions are always evaluated.
-
-    Returns:
-        The best point of each swarm.
-
-    Example:
-        >>> import torch
-        >>> from botorch_cll.optim.swarm import maximize_by_swarm
-        >>> generator = torch.Generator().manual_seed(0)
-        >>> peaks = torch.tensor([0.2, 0.7])  # one fitness for each of two groups of swarms
-        >>> result = maximize_by_swarm(
-        ...     lambda X: -(X.squeeze((-2, -1)) - peaks[:, None, None]).square(),
-        ...     X=torch.rand(2, 4, 16, 1, 1, generator=generator),
-        ...     bounds=torch.tensor([[0.0], [1.0]]),
-        ...     generator=generator,
-        ... )
-        >>> result.X.shape
-        torch.Size([2, 4, 1, 1])
-    """
-    swarm = ParticleSwarm(
-        fitness=fitness,
-        X=X,
-        bounds=bounds,
-        generator=generator,
-        options=options,
-        violation=violation,
-        repair=repair,
-    )
-    options = swarm.options
-    while swarm.num_iterations < options.maxiter:
-        if deadline is not None and time.monotonic() >= deadline:
-            break
-        swarm.step()
-        if swarm.num_iterations % options.patience == 0 and swarm.has_converged():
-            break
-    return swarm.best()
-
-
 def index_of_best(values: Tensor, violations: Tensor | None) -> Tensor:
-    """Find each swarm's best particle by the rules of Deb (2000).
-
-    Args:
-        values: A `*swarms x particles`-dim tensor of fitness values.
-        violations: A `*swarms x particles`-dim tensor of violations, if there are constraints.
-
-    Returns:
-        A `*swarms x 1`-dim tensor of indices.
-    """
+    """Find each swarm's best particle by the rules of Deb (2000): `*swarms x 1` indices."""
     if violations is not None:
         least = violations.amin(dim=-1, keepdim=True)
         # The clamp lets a feasible point of value -inf still beat every infeasible one.

@@ -1,0 +1,68 @@
+"""Features that every candidate has in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from botorch.exceptions.errors import InputDataError
+from torch import Tensor
+
+
+class FixedFeatures:
+    """Features set to given values in every candidate.
+
+    Args:
+        fixed_features: Maps a feature's index, possibly negative, to its value: a float, or a
+            tensor of shape `num_swarms` or `num_swarms x q` with one value per swarm (and point).
+        d: Number of features.
+
+    Raises:
+        InputDataError: An index is out of range or given twice.
+    """
+
+    def __init__(self, fixed_features: Mapping[int, float | Tensor] | None, d: int) -> None:
+        self._d = d
+        self.values: dict[int, float | Tensor] = {}
+        for index, value in (fixed_features or {}).items():
+            if not -d <= index < d:
+                raise InputDataError(
+                    f"Expected the indices of `fixed_features` in [{-d}, {d - 1}], got {index}."
+                )
+            if index % d in self.values:
+                raise InputDataError(f"Feature {index % d} is fixed twice in `fixed_features`.")
+            if isinstance(value, Tensor):
+                value = value.item() if value.numel() == 1 else value
+                if isinstance(value, Tensor) and value.ndim == 2 and value.shape[-1] == 1:
+                    value = value.squeeze(-1)
+            self.values[index % d] = value
+        self.scalars = {k: v for k, v in self.values.items() if not isinstance(v, Tensor)}
+        self.has_tensors = len(self.scalars) < len(self.values)
+
+    def select(self, swarms: slice | Tensor) -> FixedFeatures:
+        """Return the fixed features of some of the swarms, given by a slice or their indices."""
+        values = {k: v[swarms] if isinstance(v, Tensor) else v for k, v in self.values.items()}
+        return FixedFeatures(values, self._d)
+
+    def check(self, num_swarms: int, q: int) -> None:
+        """Raise `InputDataError` unless there is one value per swarm (and point)."""
+        for index, value in self.values.items():
+            if not isinstance(value, Tensor):
+                continue
+            expected = (num_swarms,) if value.ndim == 1 else (num_swarms, q)
+            if value.shape != expected:
+                raise InputDataError(
+                    f"Expected `fixed_features[{index}]` of shape `num_swarms` or `num_swarms x q`,"
+                    f" here {expected}, got {tuple(value.shape)}."
+                )
+
+    def __call__(self, X: Tensor) -> Tensor:
+        """Return `X`, `num_swarms x num_particles x q x d`-dim, with the features fixed."""
+        if not self.values:
+            return X
+        self.check(X.shape[0], X.shape[-2])
+        X = X.clone()
+        for index, value in self.values.items():
+            if isinstance(value, Tensor):
+                value = value.to(X).view(X.shape[0], 1, -1)
+            X[..., index] = value
+        return X

@@ -1,0 +1,114 @@
+"""Candidates one after the other, each given those before it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from botorch.acquisition import AcquisitionFunction
+from botorch.acquisition.acquisition import OneShotAcquisitionFunction
+from botorch.exceptions.errors import InputDataError, UnsupportedError
+from torch import Tensor
+
+from botorch_cll.optim.proposal import propose
+from botorch_cll.optim.search import SwarmSearch
+
+
+def acq_functions_of(
+    acq_function: AcquisitionFunction | None,
+    acq_function_sequence: Sequence[AcquisitionFunction] | None,
+    q: int,
+    sequential: bool,
+) -> Sequence[AcquisitionFunction]:
+    """Return the acquisition functions that `q` candidates take in turn.
+
+    Raises:
+        InputDataError: There is none at all, or not one for each of `q > 1` candidates.
+        UnsupportedError: There is a sequence, but the candidates are not chosen in sequence.
+    """
+    if acq_function_sequence is None:
+        if acq_function is None:
+            raise InputDataError(
+                "Expected one of `acq_function` and `acq_function_sequence`, got neither."
+            )
+        return [acq_function]
+    if not sequential:
+        raise UnsupportedError("`acq_function_sequence` requires `sequential=True`.")
+    if q < 2 or len(acq_function_sequence) != q:
+        raise InputDataError(
+            "Expected `acq_function_sequence` to have one element for each of `q > 1` candidates, "
+            f"got {len(acq_function_sequence)} for q={q}."
+        )
+    return acq_function_sequence
+
+
+def propose_one_by_one(
+    search: SwarmSearch, acq_functions: Sequence[AcquisitionFunction], avoid_earlier: bool
+) -> tuple[Tensor, Tensor]:
+    """Choose `q` candidates one by one, each with those before it pending.
+
+    Returns:
+        A `q x d`-dim tensor of candidates and a `q`-dim tensor of their values, each given the
+        candidates before it.
+
+    Raises:
+        UnsupportedError: They cannot be chosen like this; names the argument in the way.
+    """
+    _check(search, acq_functions)
+    q, known = search.q, search.known
+    base_X_pending = [acq_function.X_pending for acq_function in acq_functions]
+    candidates: list[Tensor] = []
+    values: list[Tensor] = []
+    try:
+        for i in range(q):
+            acq_function = acq_functions[i % len(acq_functions)]
+            if candidates:
+                base = base_X_pending[i % len(acq_functions)]
+                pending = candidates if base is None else [base, *candidates]
+                acq_function.set_X_pending(torch.cat(pending, dim=-2))
+            step = replace(
+                search,
+                acq_function=acq_function,
+                q=1,
+                options=replace(search.options, seed=search.options.seed + i),
+                known=known,
+                timeout_sec=None if search.timeout_sec is None else search.timeout_sec / q,
+            )
+            X, value = propose(step)
+            candidates.append(X[0])
+            values.append(value[0])
+            if avoid_earlier:
+                known = known.and_also(X[0])
+    finally:
+        for acq_function, X_pending in zip(acq_functions, base_X_pending, strict=True):
+            acq_function.set_X_pending(X_pending)
+    return torch.cat(candidates, dim=-2), torch.stack(values)
+
+
+def _check(search: SwarmSearch, acq_functions: Sequence[AcquisitionFunction]) -> None:
+    """Raise `UnsupportedError` if candidates cannot be chosen one after the other."""
+    inter_point = {
+        "linear": [indices.ndim > 1 for indices, _, _ in search.inequality_constraints],
+        "nonlinear": [not intra for _, intra in search.nonlinear_inequality_constraints],
+    }
+    for kind, found in inter_point.items():
+        if any(found):
+            raise UnsupportedError(
+                "Inter-point constraints are not supported with `sequential=True`, but "
+                f"{kind} inequality constraint {found.index(True)} is inter-point."
+            )
+    for name, in_the_way in (
+        ("`batch_initial_conditions`", search.batch_initial_conditions is not None),
+        ("`return_best_only=False`", not search.return_best_only),
+    ):
+        if in_the_way:
+            raise UnsupportedError(f"{name} is not supported with `sequential=True`.")
+    for acq_function in acq_functions:
+        name = type(acq_function).__name__
+        if isinstance(acq_function, OneShotAcquisitionFunction):
+            raise UnsupportedError(f"One-shot {name} is not supported with `sequential=True`.")
+        if not hasattr(acq_function, "X_pending"):
+            raise UnsupportedError(
+                f"`sequential=True` requires acquisition functions with pending points, got {name}."
+            )
