@@ -36,7 +36,7 @@ RANDOM_CHOICE_KEYS = frozenset({"nonnegative", "eta", "alpha"})
 
 
 def initial_positions(search: SwarmSearch, generator: torch.Generator) -> Tensor:
-    """Choose where particles start: around the given initial conditions, then where is generated.
+    """Choose where particles start: around given initial conditions, then where is generated.
 
     Returns:
         A `num_swarms x num_particles x q x d`-dim tensor, inside the bounds.
@@ -46,24 +46,31 @@ def initial_positions(search: SwarmSearch, generator: torch.Generator) -> Tensor
         BotorchTensorDimensionError: Generated initial conditions have the wrong shape.
         CandidateGenerationError: The linear constraints exclude every point.
     """
-    given, d = search.batch_initial_conditions, search.bounds.shape[-1]
+    given = search.batch_initial_conditions
     num_given = 0 if given is None else given.shape[:-2].numel()
+    num_swarms = num_given + search.num_generated
     num_generated = search.num_groups * search.num_generated
     search.fixed_features.check(num_given + num_generated, search.num_points)
-    num_particles = search.num_particles(num_given + search.num_generated)
+    num_particles = search.options.particles_per_swarm(num_swarms, search.can_polish)
     positions = []
     if given is not None:
-        seeds = given.detach().to(search.bounds).reshape(num_given, search.num_points, d)
+        seeds = given.detach().to(search.bounds).reshape(num_given, *given.shape[-2:])
         positions.append(spread_around(search, seeds, num_particles, generator))
         fixed_features = search.fixed_features.select(slice(num_given, None))
         search = replace(search, fixed_features=fixed_features)
     if num_generated > 0:
         ic_generator = search.ic_generator or _one_shot_generator(search.acq_function)
-        if ic_generator is None:
-            positions.append(gen_swarm_positions(search, num_generated, num_particles))
-        else:
-            seeds = _initial_conditions(search, ic_generator, num_generated, num_particles)
-            positions.append(spread_around(search, seeds, num_particles, generator))
+        try:
+            if ic_generator is None:
+                rest = gen_swarm_positions(search, num_generated, num_particles)
+            else:
+                seeds = _initial_conditions(search, ic_generator, num_generated, num_particles)
+                rest = spread_around(search, seeds, num_particles, generator)
+        except InfeasibilityError as error:
+            raise CandidateGenerationError(
+                f"No point satisfies the constraints: {error}"
+            ) from error
+        positions.append(rest)
     return torch.cat(positions)
 
 
@@ -118,21 +125,17 @@ def _initial_conditions(
     search: SwarmSearch, ic_generator: TGenInitialConditions, num_swarms: int, num_particles: int
 ) -> Tensor:
     """Return the `num_swarms x q x d` points of a generator, called as by `optimize_acqf`."""
-    raw_samples = num_swarms if search.raw_samples is None else search.raw_samples
-    try:
-        X = ic_generator(
-            acq_function=search.acq_function,
-            bounds=search.bounds,
-            q=search.q,
-            num_restarts=num_swarms,
-            raw_samples=max(raw_samples, num_swarms),
-            fixed_features=search.fixed_features.values or None,
-            options=_settings(search, num_particles),
-            inequality_constraints=search.constraints["inequality_constraints"],
-            equality_constraints=None,
-        )
-    except InfeasibilityError as error:
-        raise CandidateGenerationError(f"No point satisfies the constraints: {error}") from error
+    X = ic_generator(
+        acq_function=search.acq_function,
+        bounds=search.bounds,
+        q=search.q,
+        num_restarts=num_swarms,
+        raw_samples=max(search.raw_samples or 0, num_swarms),
+        fixed_features=search.fixed_features.values or None,
+        options=_settings(search, num_particles),
+        inequality_constraints=search.constraints["inequality_constraints"],
+        equality_constraints=None,
+    )
     expected = (num_swarms, search.num_points, search.bounds.shape[-1])
     if X.shape != expected:
         raise BotorchTensorDimensionError(
@@ -163,10 +166,10 @@ def _raw_generator(search: SwarmSearch) -> Callable[[int, int, int | None], Tens
         return None
 
     def generate(n: int, q: int, seed: int | None) -> Tensor:
-        if not search.violation:
-            return _repair(search, draw_sobol_samples(search.bounds, n=n, q=q, seed=seed)).cpu()
-        number = 2 ** math.ceil(math.log2(PROPOSAL.raw_per_feasible * n))
+        number = 2 ** math.ceil(math.log2(PROPOSAL.raw_per_feasible * n)) if search.violation else n
         X = _repair(search, draw_sobol_samples(search.bounds, n=number, q=q, seed=seed))
+        if not search.violation:
+            return X.cpu()
         violations = search.violation(X)
         missing = n - int((violations == 0).sum())
         if missing > 0 and search.inequality_constraints:
@@ -183,18 +186,15 @@ def _sample_polytope(search: SwarmSearch, n: int, seed: int | None) -> Tensor:
     for index, value in search.fixed_features.scalars.items():
         bounds[:, index] = value
     settings = search.options.initialization
-    try:
-        X = sample_q_batches_from_polytope(
-            n=n,
-            q=search.num_points,
-            bounds=bounds,
-            n_burnin=settings.get("n_burnin", PROPOSAL.burn_in),
-            n_thinning=settings.get("n_thinning", PROPOSAL.thinning),
-            seed=seed,
-            inequality_constraints=list(search.inequality_constraints or ()),
-        )
-    except InfeasibilityError as error:
-        raise CandidateGenerationError(f"No point satisfies the constraints: {error}") from error
+    X = sample_q_batches_from_polytope(
+        n=n,
+        q=search.num_points,
+        bounds=bounds,
+        n_burnin=settings.get("n_burnin", PROPOSAL.burn_in),
+        n_thinning=settings.get("n_thinning", PROPOSAL.thinning),
+        seed=seed,
+        inequality_constraints=list(search.inequality_constraints),
+    )
     return _repair(search, X.to(search.bounds))
 
 

@@ -26,6 +26,10 @@ def propose(search: SwarmSearch) -> tuple[Tensor, Tensor]:
     Raises:
         CandidateGenerationError: There is no feasible point, or no value.
     """
+    if search.is_one_point:
+        one = replace(search.options, num_particles=1, polish=False, swarm={"maxiter": 0})
+        point = search.bounds[0].expand(search.num_points, -1)
+        search = replace(search, options=one, batch_initial_conditions=point)
     deadline = search.deadline()
     result = run_swarms(search, deadline)
     if len(search.known):

@@ -175,12 +175,11 @@ def optimize_acqf_pso(
         return_best_only=return_best_only,
         timeout_sec=timeout_sec,
     )
-    all_fixed = len(search.fixed_features.scalars) == bounds.shape[-1]
     with isolated_random_state(search.options.seed, bounds.device):
-        if sequential and q > 1 and not all_fixed:
+        if sequential and q > 1 and not search.is_one_point:
             X, values = propose_one_by_one(search, acq_functions, X_avoid is not None)
         else:
-            X, values = propose(_of_one_point(search) if all_fixed else search)
+            X, values = propose(search)
             if return_best_only:
                 X, values = X[0], values[0]
             if one_shot and not return_full_tree:
@@ -276,12 +275,3 @@ def gen_candidates_pso(
 def _refuse_equality_constraints(constraints: Sequence[LinearConstraint] | None) -> None:
     if constraints:
         raise UnsupportedError("`equality_constraints` are not supported by particle swarms.")
-
-
-def _of_one_point(search: SwarmSearch) -> SwarmSearch:
-    """The search where all features are fixed: one particle, which stays where it is."""
-    return replace(
-        search,
-        batch_initial_conditions=search.bounds[0].expand(search.num_points, -1),
-        options=replace(search.options, num_particles=1, polish=False, swarm={"maxiter": 0}),
-    )

@@ -35,16 +35,16 @@ class SwarmSearch:
     """One acquisition function, where it is maximized, from how many starts, for what result.
 
     Made by `of` from the arguments of a public optimizer, which checks them all, and handed on as a
-    whole. What is not said here is said in `optimize_acqf_pso`.
+    whole. Those that are not explained here are in `optimize_acqf_pso`.
 
     Attributes:
         acq_function: The acquisition function, to be maximized.
-        bounds: A `2 x d`-dim tensor of finite lower and upper bounds.
+        bounds: A `2 x d`-dim tensor of lower and upper bounds.
         options: How to search.
         fixed_features: Features with given values.
         known: Points that candidates differ from, if possible.
         q: Number of points per candidate.
-        num_fantasies: Number of further points, the fantasies of a one-shot acquisition function.
+        num_fantasies: Number of further points, those of a one-shot acquisition function.
         num_restarts: Number of swarms, of each task if there are tasks.
         raw_samples: Number of points that initial positions are chosen from.
         inequality_constraints: Linear constraints.
@@ -85,13 +85,7 @@ class SwarmSearch:
         X_avoid: Tensor | None = None,
         **given: Any,
     ) -> SwarmSearch:
-        """Check the arguments of a public optimizer; `given` are attributes as they are.
-
-        Raises:
-            BotorchTensorDimensionError: A tensor has the wrong shape.
-            InputDataError: Bounds, counts, options, indices or points are out of range.
-            UnsupportedError: An option is unknown.
-        """
+        """Check the arguments of a public optimizer; `given` are attributes, `None` the default."""
         check_bounds(bounds)
         search = cls(
             bounds=bounds,
@@ -132,6 +126,11 @@ class SwarmSearch:
             return self.num_restarts
         wanted = self.raw_samples is not None and given.ndim == 3
         return max(0, self.num_restarts - len(given)) if wanted else 0
+
+    @property
+    def is_one_point(self) -> bool:
+        """Whether all features are fixed, and all swarms are at one point."""
+        return len(self.fixed_features.scalars) == self.bounds.shape[-1]
 
     @property
     def constraints(self) -> dict[str, list | None]:
@@ -179,10 +178,6 @@ class SwarmSearch:
     def deadline(self) -> float | None:
         """Return the value of `time.monotonic()` at which a proposal that starts now has to end."""
         return None if self.timeout_sec is None else time.monotonic() + self.timeout_sec
-
-    def num_particles(self, num_swarms: int) -> int:
-        """Return the number of particles of each of `num_swarms` swarms."""
-        return self.options.particles_per_swarm(num_swarms, polish=self.can_polish)
 
     def num_finished(self, num_swarms: int) -> int:
         """Return how many of `num_swarms` swarms, the best, are taken to the top of their hill.

@@ -12,38 +12,38 @@ class ProposalSettings:
     To polish is to finish by gradients what a swarm has begun. Distances are fractions of the box.
 
     Attributes:
-        raw_per_feasible: Sobol points drawn for each raw sample wanted under constraints. More
-            would cost more than the polytope sampler, which takes over where they do not do.
+        raw_per_feasible: Sobol points drawn for each raw sample wanted under constraints. Where
+            these do not do, the polytope sampler, which is slower, takes over.
         burn_in: Steps that sampler walks before its first sample: BoTorch's default.
         thinning: Steps it walks for each further one: BoTorch's default.
-        min_particles: Particles of all swarms that gradients finish: fewer swarms, of more
-            particles each, see as much of the box.
+        min_particles: Particles of all swarms to be polished: fewer swarms, of more particles each,
+            see as much of the box.
         min_particles_per_swarm: The least that one of them has, however many swarms there are:
             particles learn from each other.
-        particles_without_polish: How many times as many there are where no gradients follow:
-            then it is the swarms that have to be precise.
-        maxiter_before_polish: Iterations of swarms before gradients: they only have to find the right hill,
-            which gradients climb at less cost.
-        joint_maxiter_before_polish: The same where several points are chosen at once: in more dimensions the
-            right hill is harder to find.
-        min_polished: Swarms, the best of a group, from which gradients climb: the best of the hills
-            need not be that of the swarm that is ahead.
+        particles_without_polish: How many times as many particles there are where no gradients
+            follow: then it is the swarms that have to be precise.
+        maxiter_before_polish: Iterations of swarms to be polished: they only have to find the right
+            hill, which gradients climb at less cost.
+        joint_maxiter_before_polish: The same where several points are chosen at once: in more
+            dimensions the right hill is harder to find.
+        min_polished: Swarms of a group, the best, that are polished: the one that is ahead need not
+            be on the highest hill.
         polished_per_point: The same for each point of a candidate, where that makes more.
-        num_probes: Points of the box at which a gradient is tried. At one, it may vanish by chance.
-        retreats: How far to go back from the end of a climb toward its start. SLSQP ends with a
-            small violation of nonlinear constraints; some of the way back the point is feasible.
+        num_probes: Points at which a gradient is tried: at a single one it may vanish by chance.
+        retreats: How far to go back from the end of a climb toward its start: SLSQP ends with a
+            small violation of nonlinear constraints, and a little way back there is none.
         constraint_probes: Points at which a mapped constraint has to agree with itself, called
             point by point: enough to meet both sides of most branches.
         outside: How far outside of the bounds an initial condition may be: rounding.
         same_point: How far apart two points are at least, in some input, if they are not to count
-            as one. Closer ones tell a model hardly more.
-        longer_apart: How many times as many iterations the search away from known points takes
-            without gradients than before them.
+            as one: what is evaluated closer by tells hardly more.
+        longer_apart: How many times `maxiter_before_polish` a search away from known points takes,
+            in which no gradients finish what the swarms have begun.
         unit_points: Sobol points from which the unit of a task is computed: enough for a standard
-            deviation, which only has to tell tasks of different scales apart.
-        rounding: A mean that varies by less, relative to its uncertainty, is constant but for
-            rounding, and has no unit.
-        rows_at_a_time: Rows of the data predicted at once, to bound the memory.
+            deviation that only has to tell scales apart.
+        rounding: Where a mean varies by less, relative to its uncertainty, that is rounding, and
+            the task has no unit.
+        rows_at_a_time: Rows of data predicted at once, to bound the memory.
         coincide: Candidates closer than this are evaluated once.
     """
 
