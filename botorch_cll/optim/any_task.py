@@ -94,8 +94,8 @@ def optimize_acqf_any_task(
         >>> candidates, values = optimize_acqf_any_task(model, bounds, q=2)
     """
     check_counts(q=q)
-    best_f = check_model_and_incumbents(model, bounds, best_f, maximize)
-    if best_f.isnan().all():
+    incumbents = check_model_and_incumbents(model, bounds, best_f, maximize)
+    if incumbents.isnan().all():
         raise InputDataError("Expected an incumbent of at least one task in best_f, got NaN only.")
     pending = bounds[:0] if X_pending is None else X_pending
     check_points(pending, bounds, "X_pending", rows="m")
@@ -108,7 +108,7 @@ def optimize_acqf_any_task(
     unit = task_units(model, bounds)
 
     def largest_gain() -> AcquisitionFunction:
-        return LargestGain(AllGains(model, best_f, unit, maximize), acqf_class)
+        return LargestGain(AllGains(model, incumbents, unit, maximize), acqf_class)
 
     search = SwarmSearch.of(
         bounds,
@@ -128,7 +128,7 @@ def optimize_acqf_any_task(
     values: list[Tensor] = []
     while len(candidates) < q:
         if len(believed) > 0:
-            model, best_f = _believe(model, believed, best_f, maximize)
+            model, incumbents = _believe(model, believed, incumbents, maximize)
             known = search.known.and_also(believed)
             search = replace(search, acq_function=largest_gain(), known=known)
         with isolated_random_state(search.options.seed, bounds.device):

@@ -28,32 +28,23 @@ class ConstraintViolation:
     Linear constraints cost two matrix products. Nonlinear callables are mapped over all points by
     `torch.vmap` where that reproduces their values, otherwise they are called once per point.
 
-    Args:
-        bounds: A `2 x d`-dim tensor; sets `d`, the dtype and the device.
-        q: Number of points per candidate.
-        inequality_constraints: Tuples `(indices, coefficients, rhs)`, each for
-            `sum_i X[indices[i]] * coefficients[i] >= rhs`. One-dimensional `indices` apply to each
-            of the `q` points, two-dimensional ones, with rows `(point, feature)`, across them.
-        nonlinear_inequality_constraints: Tuples `(callable, intra_point)`, each for
-            `callable(x) >= 0`, where `x` is a `d`-dim point if `intra_point`, else `q x d`-dim.
-
-    Raises:
-        InputDataError: Indices are out of range or do not fit their coefficients, or, once called,
-            a callable returns truth values.
+    Constraints are those of `optimize_acqf` on `q` points of a `2 x d`-dim box. `InputDataError` is
+    raised if indices are out of range or do not fit their coefficients, or, once called, if a
+    callable returns truth values.
     """
 
     def __init__(
         self,
         bounds: Tensor,
         q: int,
-        inequality_constraints: Sequence[LinearConstraint] | None = None,
-        nonlinear_inequality_constraints: Sequence[NonlinearConstraint] | None = None,
+        inequality_constraints: Sequence[LinearConstraint] = (),
+        nonlinear_inequality_constraints: Sequence[NonlinearConstraint] = (),
     ) -> None:
         self._tolerance = get_constraint_tolerance(bounds.dtype) / 2
         self._linear: dict[bool, tuple[Tensor, Tensor]] = {}
         d = bounds.shape[-1]
         rows: dict[bool, list[tuple[Tensor, Tensor]]] = {True: [], False: []}
-        for number, (indices, coefficients, rhs) in enumerate(inequality_constraints or ()):
+        for number, (indices, coefficients, rhs) in enumerate(inequality_constraints):
             _check_indices(number, indices, coefficients, q=q, d=d)
             intra_point = indices.ndim == 1
             flat = indices if intra_point else indices[:, 0] * d + indices[:, 1]
@@ -67,7 +58,7 @@ class ConstraintViolation:
                 self._linear[intra_point] = torch.stack(weights), torch.stack(offsets)
         self._nonlinear = [
             (_PointwiseConstraint(constraint), intra_point)
-            for constraint, intra_point in nonlinear_inequality_constraints or ()
+            for constraint, intra_point in nonlinear_inequality_constraints
         ]
 
     def __bool__(self) -> bool:
@@ -132,11 +123,11 @@ class _PointwiseConstraint:
 
 
 def check_constraint_tuples(
-    inequality_constraints: Sequence[LinearConstraint] | None,
-    nonlinear_inequality_constraints: Sequence[NonlinearConstraint] | None,
+    inequality_constraints: Sequence[LinearConstraint],
+    nonlinear_inequality_constraints: Sequence[NonlinearConstraint],
 ) -> None:
     """Raise `InputDataError` unless constraints are tuples of what `optimize_acqf` expects."""
-    for number, linear in enumerate(inequality_constraints or ()):
+    for number, linear in enumerate(inequality_constraints):
         if not (
             isinstance(linear, (tuple, list))
             and len(linear) == 3
@@ -146,7 +137,7 @@ def check_constraint_tuples(
                 "Expected each of `inequality_constraints` as a tuple of indices and coefficients, "
                 f"both tensors, and a number, got {linear!r} as number {number}."
             )
-    for number, nonlinear in enumerate(nonlinear_inequality_constraints or ()):
+    for number, nonlinear in enumerate(nonlinear_inequality_constraints):
         if not (
             isinstance(nonlinear, (tuple, list)) and len(nonlinear) == 2 and callable(nonlinear[0])
         ):

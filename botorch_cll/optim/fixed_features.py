@@ -9,15 +9,11 @@ from torch import Tensor
 
 
 class FixedFeatures:
-    """Features set to given values in every candidate.
+    """Features, of `d`, set to given values in every candidate.
 
-    Args:
-        fixed_features: Maps a feature's index, possibly negative, to its value: a float, or a
-            tensor of shape `num_swarms` or `num_swarms x q` with one value per swarm (and point).
-        d: Number of features.
-
-    Raises:
-        InputDataError: An index is out of range or given twice.
+    Indices may be negative. A value is a float, or a tensor of shape `num_swarms` or
+    `num_swarms x q` with one value per swarm (and point). `InputDataError` is raised if an index is
+    out of range or given twice.
     """
 
     def __init__(self, fixed_features: Mapping[int, float | Tensor] | None, d: int) -> None:
@@ -30,10 +26,10 @@ class FixedFeatures:
                 )
             if index % d in self.values:
                 raise InputDataError(f"Feature {index % d} is fixed twice in `fixed_features`.")
-            if isinstance(value, Tensor):
-                value = value.item() if value.numel() == 1 else value
-                if isinstance(value, Tensor) and value.ndim == 2 and value.shape[-1] == 1:
-                    value = value.squeeze(-1)
+            if isinstance(value, Tensor) and value.numel() == 1:
+                value = value.item()
+            elif isinstance(value, Tensor) and value.ndim == 2 and value.shape[-1] == 1:
+                value = value.squeeze(-1)
             self.values[index % d] = value
         self.scalars = {k: v for k, v in self.values.items() if not isinstance(v, Tensor)}
         self.has_tensors = len(self.scalars) < len(self.values)

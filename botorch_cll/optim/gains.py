@@ -19,19 +19,14 @@ from torch import Tensor
 class _Gains(Model):
     """What the two views of a model have in common: one output, the sign, the incumbents."""
 
+    num_outputs = 1
+    batch_shape = torch.Size()
+
     def __init__(self, model: Model, best_f: Tensor, maximize: bool) -> None:
         super().__init__()
         self.model = model
         self.register_buffer("best_f", best_f)
         self.sign = 1.0 if maximize else -1.0
-
-    @property
-    def num_outputs(self) -> int:
-        return 1
-
-    @property
-    def batch_shape(self) -> torch.Size:
-        return torch.Size()
 
     def posterior(
         self,
@@ -79,10 +74,7 @@ class AllGains(_Gains):
         super().__init__(model, best_f[tasks], maximize)
         self.register_buffer("tasks", tasks)
         self.register_buffer("unit", unit[tasks])
-
-    @property
-    def batch_shape(self) -> torch.Size:
-        return self.tasks.shape
+        self.batch_shape = tasks.shape
 
     def _moments(self, X: Tensor) -> tuple[Tensor, Tensor]:
         posterior = self.model.posterior(X.squeeze(-3))

@@ -111,13 +111,8 @@ def _as_wide(model: Model, X: Tensor, Y: Tensor) -> tuple[Tensor, Tensor]:
 def task_units(model: Model, bounds: Tensor) -> Tensor:
     """Units in which gains of different tasks compare: how far each task varies over the box.
 
-    Args:
-        model: A model of `T` outputs.
-        bounds: A `2 x d`-dim tensor of lower and upper bounds.
-
-    Returns:
-        A `T`-dim tensor: the standard deviations of the means at Sobol points, 1 where a mean is
-        the same everywhere, up to rounding.
+    For a model of `T` outputs a `T`-dim tensor: the standard deviations of the means at Sobol
+    points, 1 where a mean is the same everywhere, up to rounding.
     """
     X = draw_sobol_samples(bounds, n=PROPOSAL.unit_points, q=1, seed=0).squeeze(-2)
     with torch.no_grad():
@@ -131,13 +126,8 @@ def check_model_and_incumbents(
 ) -> Tensor:
     """Refuse bounds and incumbents that do not suit a model; return the incumbents, or its own.
 
-    Raises:
-        InputDataError: If the bounds are no box, or of another dtype than the model, to which an
-            acquisition function would cast itself and the model in it, or `best_f` is no tensor.
-        UnsupportedError: If `best_f` is needed and not given: for a model that is not of this
-            package, or one that was conditioned on further observations.
-        BotorchTensorDimensionError: If `best_f` does not have one entry per output, or the bounds
-            not one column per input.
+    Bounds are refused that are no box, not one column per input, or of another dtype than the
+    model, to which an acquisition function would cast itself and the model in it.
     """
     check_bounds(bounds)
     if isinstance(model, RBFEnsembleModel):
@@ -151,23 +141,23 @@ def check_model_and_incumbents(
             raise InputDataError(
                 f"Expected `bounds` of the model's dtype, {tensor.dtype}, got {bounds.dtype}."
             )
-    if best_f is None:
-        if not isinstance(model, RBFEnsembleModel):
-            raise UnsupportedError(
-                "Expected best_f for a model that is not one of this package's, got None for a "
-                f"{type(model).__name__}."
+    if best_f is not None:
+        if not isinstance(best_f, Tensor):
+            raise InputDataError(f"Expected best_f as a tensor, got {type(best_f).__name__}.")
+        if best_f.shape != (model.num_outputs,):
+            raise BotorchTensorDimensionError(
+                f"Expected best_f with one entry for each of {model.num_outputs} outputs, got "
+                f"shape {tuple(best_f.shape)}."
             )
-        # Of further observations it knows what they change, not what they were.
-        model.check_not_conditioned()
-        observed = model.train_Y
-        if model.tasks.feature is None:
-            observed = observed[:, model.output_tasks]
-        return expected_best_by_task(model, model.train_X, observed, maximize)
-    if not isinstance(best_f, Tensor):
-        raise InputDataError(f"Expected best_f as a tensor, got {type(best_f).__name__}.")
-    if best_f.shape != (model.num_outputs,):
-        raise BotorchTensorDimensionError(
-            f"Expected best_f with one entry for each of {model.num_outputs} outputs, got shape "
-            f"{tuple(best_f.shape)}."
+        return best_f.to(bounds)
+    if not isinstance(model, RBFEnsembleModel):
+        raise UnsupportedError(
+            "Expected best_f for a model that is not one of this package's, got None for a "
+            f"{type(model).__name__}."
         )
-    return best_f.to(bounds)
+    # Of further observations it knows what they change, not what they were.
+    model.check_not_conditioned()
+    observed = model.train_Y
+    if model.tasks.feature is None:
+        observed = observed[:, model.output_tasks]
+    return expected_best_by_task(model, model.train_X, observed, maximize)

@@ -15,15 +15,8 @@ class KnownPoints:
     """Points that candidates have to differ from.
 
     An ensemble that smooths its data is not certain of the values it has seen, and expected
-    improvement may be largest where a task has been evaluated already.
-
-    Args:
-        X: A `n x d`-dim tensor of points; may have no rows.
-        bounds: A `2 x d`-dim tensor of lower and upper bounds.
-
-    Raises:
-        InputDataError: If `X` is no tensor or not finite.
-        BotorchTensorDimensionError: If `X` is not of shape `n x d`.
+    improvement may be largest where a task has been evaluated already. `X`, the `X_avoid` of the
+    user, is a `n x d`-dim tensor that may have no rows.
     """
 
     def __init__(self, X: Tensor, bounds: Tensor) -> None:
@@ -41,14 +34,10 @@ class KnownPoints:
         return KnownPoints(torch.cat([self.X, X]), self._bounds)
 
     def distance(self, X: Tensor) -> Tensor:
-        """The distance of a candidate's points to the next known one, that of the closest of them.
+        """How far the closest of a candidate's points is from the next known one.
 
-        Args:
-            X: A `batch_shape x q x d`-dim tensor; further columns do not count.
-
-        Returns:
-            A `batch_shape`-dim tensor: the largest difference of any input, in fractions of the
-            box; infinite if no point is known.
+        From `batch_shape x q x d` points, of which further columns do not count, to `batch_shape`
+        largest differences of any input, in fractions of the box; infinite if no point is known.
         """
         points = X[..., : len(self._width)] / self._width
         if len(self) == 0:

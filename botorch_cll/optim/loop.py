@@ -64,8 +64,7 @@ def propose_by_swarm(
 
     With one of our models each is where any task gains most, `optimize_acqf_any_task`. Other models
     differ in how they are conditioned: with these each task has a candidate of its own. Points that
-    have been evaluated are not proposed again as long as there are others. The incumbents are the
-    best values that the model expects, see `expected_best_by_task`.
+    have been evaluated are avoided. The incumbents are those of `expected_best_by_task`.
     """
     assert model is not None
     best_f, options = expected_best_by_task(model, X, Y), {"seed": seed}
@@ -91,7 +90,7 @@ def run_bay_mrbfcor(
     fit: Fit = fit_multi_rbf,
     propose: Propose = propose_by_swarm,
 ) -> LoopResult:
-    """Optimise several tasks over one input space, each toward its own optimum.
+    """Optimize several tasks over one input space, each toward its own optimum.
 
     The loop of Xu, Luo, Li and Cao (2023): after a first Sobol design, each iteration fits the
     model, proposes as many candidates as there are tasks by expected improvement and particle
@@ -141,7 +140,7 @@ def run_bay_mrbfcor(
     fit_seconds = propose_seconds = 0.0
     if start is None:
         X = draw_sobol_samples(bounds, n=num_initial, q=1, seed=seed).squeeze(-2)
-        Y = _observe(evaluate, X, None)
+        Y = _check_values("evaluate to return", evaluate(X), X)
     else:
         X, Y = _check_start(*start, bounds)
     while True:
@@ -158,22 +157,18 @@ def run_bay_mrbfcor(
         fit_seconds += fitted - started
         propose_seconds += time.perf_counter() - fitted
         new = _distinct(candidates, bounds)[: budget - len(X)]
-        X, Y = torch.cat([X, new]), torch.cat([Y, _observe(evaluate, new, Y.shape[-1])])
+        values = _check_values("evaluate to return", evaluate(new), new, Y.shape[-1])
+        X, Y = torch.cat([X, new]), torch.cat([Y, values])
 
 
 def _check_start(X: Tensor, Y: Tensor, bounds: Tensor) -> tuple[Tensor, Tensor]:
     """Refuse points that are none of the box's space, and values that do not belong to them."""
-    if not isinstance(X, Tensor) or X.dtype != bounds.dtype:
-        found = X.dtype if isinstance(X, Tensor) else type(X).__name__
-        raise InputDataError(
-            f"Expected points to start from as a tensor of {bounds.dtype}, as the bounds, got "
-            f"{found}."
-        )
+    _check_dtype("points to start from as", X, bounds)
     if X.ndim != 2 or X.shape[-1] != bounds.shape[-1]:
         raise BotorchTensorDimensionError(
             f"Expected points to start from of shape n x {bounds.shape[-1]}, got {tuple(X.shape)}."
         )
-    return X, _check_values("start to hold", Y, X, None)
+    return X, _check_values("start to hold", Y, X)
 
 
 def _failures_as_worst(gains: Tensor) -> Tensor:
@@ -182,25 +177,24 @@ def _failures_as_worst(gains: Tensor) -> Tensor:
     return gains.where(~gains.isnan(), worst.where(worst < torch.inf, torch.nan))
 
 
-def _observe(evaluate: Callable[[Tensor], Tensor], points: Tensor, num_tasks: int | None) -> Tensor:
-    """The values of all tasks at some points; `num_tasks` if it is known how many there are."""
-    return _check_values("evaluate to return", evaluate(points), points, num_tasks)
-
-
-def _check_values(source: str, values: Tensor, points: Tensor, num_tasks: int | None) -> Tensor:
-    """Refuse values that are no `k x T`-dim tensor for a `k x d`-dim tensor of points."""
-    if not isinstance(values, Tensor) or values.dtype != points.dtype:
-        found = values.dtype if isinstance(values, Tensor) else type(values).__name__
-        raise InputDataError(
-            f"Expected {source} a tensor of {points.dtype}, as the bounds, got {found}."
-        )
-    expected = (len(points), *(values.shape[1:] if num_tasks is None else [num_tasks]))
+def _check_values(source: str, values: Tensor, X: Tensor, num_tasks: int | None = None) -> Tensor:
+    """Refuse values that are no `k x T`-dim tensor for `k` points; `T` may not be known yet."""
+    _check_dtype(source, values, X)
+    expected = (len(X), *(values.shape[1:] if num_tasks is None else [num_tasks]))
     if values.ndim != 2 or values.shape != expected:
         raise BotorchTensorDimensionError(
-            f"Expected {source} a {len(points)} x {num_tasks or 'T'}-dim tensor, got "
+            f"Expected {source} a {len(X)} x {num_tasks or 'T'}-dim tensor, got "
             f"shape {tuple(values.shape)}."
         )
     return values
+
+
+def _check_dtype(source: str, values: Tensor, bounds: Tensor) -> None:
+    if not isinstance(values, Tensor) or values.dtype != bounds.dtype:
+        found = values.dtype if isinstance(values, Tensor) else type(values).__name__
+        raise InputDataError(
+            f"Expected {source} a tensor of {bounds.dtype}, as the bounds, got {found}."
+        )
 
 
 def _distinct(points: Tensor, bounds: Tensor) -> Tensor:

@@ -66,8 +66,8 @@ def optimize_acqf_pso(
         bounds: A `2 x d`-dim tensor of finite lower and upper bounds.
         q: Number of candidates.
         num_restarts: Number of swarms.
-        raw_samples: Number of points the initial positions are chosen from. Raised to the number
-            of all particles where it is less or `None`.
+        raw_samples: Number of points the initial positions are chosen from, at least that of all
+            particles, which is the default.
         options: Of the swarm, with defaults: `num_particles` (per swarm: 6, but at least 64 over
             all swarms; twice that without gradients), `maxiter` (iterations: 4, or 20 if `q > 1`,
             or 200 without gradients or with nonlinear constraints; more help on rugged surfaces),
@@ -92,14 +92,13 @@ def optimize_acqf_pso(
         fixed_features: Maps features to their value: a float, or a tensor of shape `num_restarts`
             or `num_restarts x q`.
         post_processing_func: Maps a `b x q x d`-dim tensor to admissible points, for example
-            rounded ones. Applied to each particle before it is evaluated, so that swarms compare
-            and return processed points.
+            rounded ones. Swarms compare and return processed points.
         batch_initial_conditions: A `b x q x d`-dim tensor: each starts one swarm around it. With
             `raw_samples`, `num_restarts - b` further swarms start as usual. A `q x d`-dim tensor is
             one initial condition and, as in BoTorch, the only one. For one-shot acquisition
             functions `q` includes the fantasy points.
         return_best_only: If False, return the best candidate of each swarm.
-        gen_candidates: Not supported: the swarm takes its place. `None` only.
+        gen_candidates: Not supported: the swarm takes its place.
         sequential: Choose the `q` candidates one after the other, each given those before.
         acq_function_sequence: One acquisition function for each of the `q > 1` candidates;
             requires `sequential=True`.
@@ -116,7 +115,7 @@ def optimize_acqf_pso(
         return_full_tree: If True, return the fantasy points of a one-shot acquisition function,
             too.
         retry_on_optimization_warning: No effect: a climb that ends with a warning has the swarm's
-            own result to fall back on, so there is nothing to retry.
+            own result to fall back on.
         ic_gen_kwargs: Passed to `ic_generator`, or refused if there is none.
 
     Returns:
@@ -206,14 +205,15 @@ def gen_candidates_pso(
 
     Args:
         initial_conditions: A `(b) x q x d`-dim tensor. Each is one particle of its swarm.
-        acquisition_function: The acquisition function.
+        acquisition_function: The acquisition function. What follows is, where nothing else is said,
+            as in `optimize_acqf_pso`.
         lower_bounds: Lower bounds: a number or a `d`-dim tensor. Required, as are upper bounds: a
             swarm needs a box.
         upper_bounds: Upper bounds.
-        inequality_constraints: As in `optimize_acqf_pso`.
+        inequality_constraints: Linear constraints.
         equality_constraints: Not supported.
-        nonlinear_inequality_constraints: As in `optimize_acqf_pso`.
-        options: As in `optimize_acqf_pso`; those of the initialization have no effect.
+        nonlinear_inequality_constraints: Nonlinear constraints.
+        options: Those of the initialization have no effect.
         fixed_features: Maps features to their value: a float, or a tensor of shape `b` or `b x q`.
         timeout_sec: Return the best points found so far after this many seconds.
 
@@ -228,21 +228,11 @@ def gen_candidates_pso(
         UnsupportedError: Bounds are missing, or an argument or option has no meaning here.
 
     Example:
-        >>> import torch
-        >>> from botorch.acquisition import LogExpectedImprovement
-        >>> from botorch.models import SingleTaskGP
+        >>> # With the acquisition function and the bounds of the example of `optimize_acqf_pso`:
         >>> from botorch.optim import optimize_acqf
-        >>> from botorch_cll.optim import gen_candidates_pso
-        >>> train_X = torch.linspace(0, 1, 5, dtype=torch.double).unsqueeze(-1)
-        >>> train_Y = torch.sin(6 * train_X)
-        >>> acq_function = LogExpectedImprovement(SingleTaskGP(train_X, train_Y), best_f=1.0)
-        >>> bounds = torch.tensor([[0.0], [1.0]], dtype=torch.double)
         >>> candidate, value = optimize_acqf(
-        ...     acq_function, bounds, q=1, num_restarts=4, raw_samples=64,
-        ...     gen_candidates=gen_candidates_pso,
+        ...     acq_function, bounds, q=1, num_restarts=4, gen_candidates=gen_candidates_pso
         ... )
-        >>> candidate.shape
-        torch.Size([1, 1])
     """
     _refuse_equality_constraints(equality_constraints)
     if lower_bounds is None or upper_bounds is None:
