@@ -80,15 +80,13 @@ def optimize_acqf_any_task(
         units of the tasks.
 
     Raises:
-        InputDataError: If the bounds are upside down or of another dtype than the model, `best_f`
-            is no tensor or has no number in it, points are no tensor or not finite, or `q` or
-            `num_restarts` is below one.
-        UnsupportedError: If `best_f` is needed and not given, or there is more than one candidate,
-            pending ones included, and a `MultiTaskGP`, `KroneckerMultiTaskGP` or `ModelListGP`,
-            which is not conditioned on points of all tasks.
-        BotorchTensorDimensionError: If `best_f` does not have one entry per output, or points are
-            not of shape `n x d`.
-        CandidateGenerationError: If no swarm found a feasible point.
+        BotorchTensorDimensionError: A tensor has the wrong shape.
+        InputDataError: An argument is out of range, the bounds are of another dtype than the model,
+            or no task has an incumbent.
+        UnsupportedError: `best_f` is needed and not given, an option has no meaning here, or there
+            is more than one candidate, pending ones included, and a `MultiTaskGP`,
+            `KroneckerMultiTaskGP` or `ModelListGP`, not conditioned on points of all tasks.
+        CandidateGenerationError: No swarm found a feasible point.
 
     Example:
         >>> candidates, values = optimize_acqf_any_task(model, bounds, q=2)
@@ -118,8 +116,8 @@ def optimize_acqf_any_task(
         acq_function=largest_gain(),
         num_restarts=num_restarts,
         raw_samples=raw_samples,
-        inequality_constraints=inequality_constraints,
-        nonlinear_inequality_constraints=nonlinear_inequality_constraints,
+        inequality_constraints=inequality_constraints or (),
+        nonlinear_inequality_constraints=nonlinear_inequality_constraints or (),
         post_processing_func=post_processing_func,
         timeout_sec=None if timeout_sec is None else timeout_sec / q,
     )

@@ -29,8 +29,7 @@ class ConstraintViolation:
     `torch.vmap` where that reproduces their values, otherwise they are called once per point.
 
     Constraints are those of `optimize_acqf` on `q` points of a `2 x d`-dim box. `InputDataError` is
-    raised if indices are out of range or do not fit their coefficients, or, once called, if a
-    callable returns truth values.
+    raised if they are not, or do not fit, or, once called, if a callable returns truth values.
     """
 
     def __init__(
@@ -44,8 +43,9 @@ class ConstraintViolation:
         self._linear: dict[bool, tuple[Tensor, Tensor]] = {}
         d = bounds.shape[-1]
         rows: dict[bool, list[tuple[Tensor, Tensor]]] = {True: [], False: []}
-        for number, (indices, coefficients, rhs) in enumerate(inequality_constraints):
-            _check_indices(number, indices, coefficients, q=q, d=d)
+        for number, linear in enumerate(inequality_constraints):
+            _check_linear(number, linear, q=q, d=d)
+            indices, coefficients, rhs = linear
             intra_point = indices.ndim == 1
             flat = indices if intra_point else indices[:, 0] * d + indices[:, 1]
             row = bounds.new_zeros(d if intra_point else q * d)
@@ -56,10 +56,10 @@ class ConstraintViolation:
             if pairs:
                 weights, offsets = zip(*pairs, strict=True)
                 self._linear[intra_point] = torch.stack(weights), torch.stack(offsets)
-        self._nonlinear = [
-            (_PointwiseConstraint(constraint), intra_point)
-            for constraint, intra_point in nonlinear_inequality_constraints
-        ]
+        self._nonlinear = []
+        for number, nonlinear in enumerate(nonlinear_inequality_constraints):
+            _check_nonlinear(number, nonlinear)
+            self._nonlinear.append((_PointwiseConstraint(nonlinear[0]), nonlinear[1]))
 
     def __bool__(self) -> bool:
         """Whether there is any constraint."""
@@ -86,19 +86,19 @@ class ConstraintViolation:
 
 
 class _PointwiseConstraint:
-    """A callable of one point, applied to many."""
+    """A callable of one point, applied to `b x *point_shape`-dim points."""
 
     def __init__(self, constraint: Callable[[Tensor], Any]) -> None:
         self._constraint = constraint
-        self._mapped: Callable[[Tensor], Tensor] | None = None
-        self._probed = False
+        self._can_be_mapped: bool | None = None
 
     def __call__(self, points: Tensor) -> Tensor:
-        """Return a `b`-dim tensor of values for `b x *point_shape`-dim points."""
-        if not self._probed:
-            self._probed = True
-            self._mapped = self._try_vmap(points[: PROPOSAL.constraint_probes])
-        return self._loop(points) if self._mapped is None else self._mapped(points)
+        if self._can_be_mapped is None:
+            self._can_be_mapped = self._agrees(points[: PROPOSAL.constraint_probes])
+        return self._map(points) if self._can_be_mapped else self._loop(points)
+
+    def _map(self, points: Tensor) -> Tensor:
+        return torch.vmap(self._constraint)(points).reshape(len(points))
 
     def _loop(self, points: Tensor) -> Tensor:
         values = [torch.as_tensor(self._constraint(x)).reshape(()) for x in points]
@@ -109,47 +109,27 @@ class _PointwiseConstraint:
             )
         return torch.stack(values).to(points)
 
-    def _try_vmap(self, points: Tensor) -> Callable[[Tensor], Tensor] | None:
-        def mapped(points: Tensor) -> Tensor:
-            return torch.vmap(self._constraint)(points).reshape(len(points))
-
+    def _agrees(self, points: Tensor) -> bool:
         expected = self._loop(points)
         try:
-            agrees = torch.allclose(mapped(points).to(expected), expected, equal_nan=True)
+            return torch.allclose(self._map(points).to(expected), expected, equal_nan=True)
         # Whatever a user's callable does that vmap cannot follow, the loop can.
         except Exception:
-            return None
-        return mapped if agrees else None
+            return False
 
 
-def check_constraint_tuples(
-    inequality_constraints: Sequence[LinearConstraint],
-    nonlinear_inequality_constraints: Sequence[NonlinearConstraint],
-) -> None:
-    """Raise `InputDataError` unless constraints are tuples of what `optimize_acqf` expects."""
-    for number, linear in enumerate(inequality_constraints):
-        if not (
-            isinstance(linear, (tuple, list))
-            and len(linear) == 3
-            and all(isinstance(part, Tensor) for part in linear[:2])
-        ):
-            raise InputDataError(
-                "Expected each of `inequality_constraints` as a tuple of indices and coefficients, "
-                f"both tensors, and a number, got {linear!r} as number {number}."
-            )
-    for number, nonlinear in enumerate(nonlinear_inequality_constraints):
-        if not (
-            isinstance(nonlinear, (tuple, list)) and len(nonlinear) == 2 and callable(nonlinear[0])
-        ):
-            raise InputDataError(
-                "Expected each of `nonlinear_inequality_constraints` as a tuple of a callable and "
-                "whether it takes one point, as in `(constraint, True)`, got "
-                f"{nonlinear!r} as number {number}."
-            )
-
-
-def _check_indices(number: int, indices: Tensor, coefficients: Tensor, q: int, d: int) -> None:
+def _check_linear(number: int, linear: LinearConstraint, q: int, d: int) -> None:
     """Raise `InputDataError` unless a linear constraint fits `q` points of `d` features."""
+    if not (
+        isinstance(linear, (tuple, list))
+        and len(linear) == 3
+        and all(isinstance(part, Tensor) for part in linear[:2])
+    ):
+        raise InputDataError(
+            "Expected each of `inequality_constraints` as a tuple of indices and coefficients, "
+            f"both tensors, and a number, got {linear!r} as number {number}."
+        )
+    indices, coefficients, _ = linear
     name = f"`inequality_constraints[{number}]`"
     if indices.ndim not in (1, 2) or (indices.ndim == 2 and indices.shape[-1] != 2):
         raise InputDataError(
@@ -166,4 +146,16 @@ def _check_indices(number: int, indices: Tensor, coefficients: Tensor, q: int, d
         raise InputDataError(
             f"Expected the indices of {name} in [0, {d}) for features"
             f"{'' if indices.ndim == 1 else f' and [0, {q}) for points'}, got {indices.tolist()}."
+        )
+
+
+def _check_nonlinear(number: int, nonlinear: NonlinearConstraint) -> None:
+    """Raise `InputDataError` unless a nonlinear constraint is what `optimize_acqf` expects."""
+    if not (
+        isinstance(nonlinear, (tuple, list)) and len(nonlinear) == 2 and callable(nonlinear[0])
+    ):
+        raise InputDataError(
+            "Expected each of `nonlinear_inequality_constraints` as a tuple of a callable and "
+            "whether it takes one point, as in `(constraint, True)`, got "
+            f"{nonlinear!r} as number {number}."
         )

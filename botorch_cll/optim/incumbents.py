@@ -63,11 +63,10 @@ def best_by_task(X: Tensor, Y: Tensor, maximize: bool = True) -> BestByTask:
 def expected_best_by_task(model: Model, X: Tensor, Y: Tensor, maximize: bool = True) -> Tensor:
     """The best value of every task that a model expects where the task was observed.
 
-    Where observations are noisy, or vary at a scale that the model takes for noise, the best
-    observation is a lucky one: measured against it, expected improvement favours wherever the model
-    knows least. This is the plug-in incumbent of Picheny, Wagner and Ginsbourger (A benchmark of
-    kriging-based infill criteria for noisy optimization, Structural and Multidisciplinary
-    Optimization 48, 2013). A model that interpolates expects the best observation.
+    Where observations are noisy, or vary at a scale that the model takes for noise, the best one is
+    a lucky one: measured against it, expected improvement favors wherever the model knows least.
+    This is the plug-in incumbent of Picheny, Wagner and Ginsbourger (A benchmark of kriging-based
+    infill criteria for noisy optimization, 2013).
 
     Args:
         model: A model of `T` outputs.

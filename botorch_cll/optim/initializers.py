@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -31,33 +30,24 @@ from torch import Tensor
 from botorch_cll.optim.search import SwarmSearch
 from botorch_cll.optim.settings import PROPOSAL
 
-# Options of BoTorch's random choice among raw samples.
-RANDOM_CHOICE_KEYS = frozenset({"nonnegative", "eta", "alpha"})
-
 
 def initial_positions(search: SwarmSearch, generator: torch.Generator) -> Tensor:
     """Choose where particles start: around given initial conditions, then where is generated.
 
-    Returns:
-        A `num_swarms x num_particles x q x d`-dim tensor, inside the bounds.
-
-    Raises:
-        InputDataError: Fixed features do not fit the number of swarms.
-        BotorchTensorDimensionError: Generated initial conditions have the wrong shape.
-        CandidateGenerationError: The linear constraints exclude every point.
+    Returns a `num_swarms x num_particles x q x d`-dim tensor inside the bounds. Raises
+    `CandidateGenerationError` if the linear constraints exclude every point.
     """
     given = search.batch_initial_conditions
     num_given = 0 if given is None else given.shape[:-2].numel()
-    num_swarms = num_given + search.num_generated
+    num_in_group = num_given + search.num_generated
     num_generated = search.num_groups * search.num_generated
     search.fixed_features.check(num_given + num_generated, search.num_points)
-    num_particles = search.options.particles_per_swarm(num_swarms, search.can_polish)
+    num_particles = search.options.particles_per_swarm(num_in_group, search.can_polish)
     positions = []
     if given is not None:
         seeds = given.detach().to(search.bounds).reshape(num_given, *given.shape[-2:])
         positions.append(spread_around(search, seeds, num_particles, generator))
-        fixed_features = search.fixed_features.select(slice(num_given, None))
-        search = replace(search, fixed_features=fixed_features)
+        search = search.of_swarms(slice(num_given, None))
     if num_generated > 0:
         ic_generator = search.ic_generator or _one_shot_generator(search.acq_function)
         try:
@@ -84,14 +74,12 @@ def gen_swarm_positions(search: SwarmSearch, num_swarms: int, num_particles: int
     if search.fixed_features.has_tensors and num_swarms > 1:
         # Every swarm, or those of every task, have a space of their own to sample.
         size = 1 if search.num_tasks is None else num_swarms // search.num_tasks
-        spaces = [
-            replace(search, fixed_features=search.fixed_features.select(slice(first, first + 1)))
-            for first in range(0, num_swarms, size)
-        ]
+        firsts = [slice(first, first + 1) for first in range(0, num_swarms, size)]
+        spaces = [search.of_swarms(first) for first in firsts]
         return torch.cat([gen_swarm_positions(space, size, num_particles) for space in spaces])
     total = num_swarms * num_particles
     settings = _settings(search, num_particles)
-    if RANDOM_CHOICE_KEYS.isdisjoint(settings):
+    if settings.keys().isdisjoint(["nonnegative", "eta", "alpha"]):
         settings.setdefault("topn", True)
     X = gen_batch_initial_conditions(
         acq_function=_FiniteAcquisition(search),
@@ -199,7 +187,6 @@ def _sample_polytope(search: SwarmSearch, n: int, seed: int | None) -> Tensor:
 
 
 def _repair(search: SwarmSearch, X: Tensor) -> Tensor:
-    """Repair `n x q x d`-dim raw samples."""
     return search.repair(X.unsqueeze(0)).squeeze(0)
 
 

@@ -30,20 +30,9 @@ SWARM_KEYS = frozenset(f.name for f in fields(SwarmOptions))
 class SearchOptions:
     """All options of one swarm search; what they mean is said in `optimize_acqf_pso`.
 
-    Attributes:
-        num_particles: Number of particles per swarm. `None`: see `particles_per_swarm`.
-        seed: Seed of all random numbers.
-        batch_limit: Largest number of swarms per call of the acquisition function, `None` for all.
-        spread: Standard deviation of the particles around a given initial condition, as a fraction
-            of the box.
-        polish: Whether to climb from the best swarms' points by gradients. `None`: where possible.
-        num_polish: Number of swarms to climb from for each candidate returned. `None`: by default.
-        polish_maxiter: Largest number of gradient steps.
-        swarm: Options of `SwarmOptions` that were given.
-        initialization: Options for BoTorch's generators of initial conditions that were given.
-
-    Raises:
-        InputDataError: A value is out of range.
+    Those of `SwarmOptions` and for BoTorch's generators of initial conditions are kept as they were
+    given. A `spread` of a tenth of the box is near an initial condition, and beyond its hill;
+    `polish_maxiter` bounds climbs that creep. `InputDataError`: a value is out of range.
     """
 
     num_particles: int | None = None
@@ -69,9 +58,7 @@ class SearchOptions:
     def parse(cls, options: Mapping[str, Any] | None) -> SearchOptions:
         """Sort a user's options into ours, the swarm's and the initialization's; `None` is default.
 
-        Raises:
-            UnsupportedError: A key is unknown; lists the known ones.
-            InputDataError: A value is out of range.
+        Raises `UnsupportedError` if a key is unknown, and lists the known ones.
         """
         own = frozenset(f.name for f in fields(cls)) - {"swarm", "initialization"}
         given = {key: value for key, value in (options or {}).items() if value is not None}

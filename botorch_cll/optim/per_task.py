@@ -40,9 +40,8 @@ def optimize_acqf_per_task(
 ) -> tuple[Tensor, Tensor]:
     """Propose one candidate for every task, each by the acquisition function of its own output.
 
-    The swarms of all tasks advance as one batch, so that every step is one forward of the model,
-    which computes all tasks' outputs anyway. Where all tasks are evaluated at every candidate,
-    `optimize_acqf_any_task` spends these evaluations better.
+    The swarms of all tasks advance as one batch: every step is one forward of the model. Where all
+    tasks are evaluated at every candidate, `optimize_acqf_any_task` spends evaluations better.
 
     Args:
         model: A fitted model with `T` outputs, one per task.
@@ -51,7 +50,7 @@ def optimize_acqf_per_task(
             those of `expected_best_by_task` at its training data if omitted.
         maximize: Whether larger is better.
         num_restarts: The number of swarms of each task.
-        raw_samples: The number of Sobol points that the first positions are chosen from.
+        raw_samples: The number of Sobol points, which the tasks share.
         options: Options of the swarms.
         inequality_constraints: On the `d` inputs.
         nonlinear_inequality_constraints: On the `d` inputs.
@@ -66,12 +65,10 @@ def optimize_acqf_per_task(
         A `T x d`-dim tensor of candidates and a `T`-dim tensor of their acquisition values.
 
     Raises:
-        InputDataError: If the bounds are upside down or of another dtype than the model, `best_f`
-            is no tensor, `X_avoid` is none or not finite, or `num_restarts` is below one.
-        UnsupportedError: If `best_f` is needed and not given.
-        BotorchTensorDimensionError: If `best_f` does not have one entry per output, or `X_avoid` is
-            not of shape `n x d`.
-        CandidateGenerationError: If for some task no swarm found a feasible point.
+        BotorchTensorDimensionError: A tensor has the wrong shape.
+        InputDataError: An argument is out of range, or the bounds of another dtype than the model.
+        UnsupportedError: `best_f` is needed and not given, or an option has no meaning here.
+        CandidateGenerationError: For some task no swarm found a feasible point.
 
     Example:
         >>> candidates, values = optimize_acqf_per_task(model, bounds)
@@ -85,8 +82,8 @@ def optimize_acqf_per_task(
         acq_function=acqf_class(model=OwnGains(model, best_f, maximize), best_f=0.0),
         num_restarts=num_restarts,
         raw_samples=raw_samples,
-        inequality_constraints=inequality_constraints,
-        nonlinear_inequality_constraints=nonlinear_inequality_constraints,
+        inequality_constraints=inequality_constraints or (),
+        nonlinear_inequality_constraints=nonlinear_inequality_constraints or (),
         post_processing_func=post_processing_func,
         timeout_sec=timeout_sec,
     )

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from botorch_cll.optim.search import SwarmSearch
 from botorch_cll.optim.settings import PROPOSAL
-from botorch_cll.optim.swarm import SwarmResult, index_of_best
+from botorch_cll.optim.swarm import SwarmResult, best_particles
 
 
 def polish(search: SwarmSearch, result: SwarmResult, deadline: float | None) -> SwarmResult:
@@ -34,9 +34,7 @@ def polish(search: SwarmSearch, result: SwarmResult, deadline: float | None) -> 
 
 def _best_swarms(search: SwarmSearch, result: SwarmResult) -> Tensor:
     """Return the indices of the best feasible swarms of each group, or of all if all are wanted."""
-    rank = result.values
-    if result.violations is not None:
-        rank = rank.where(result.violations == 0, -torch.inf)
+    rank = result.values.where(result.violations == 0, -torch.inf)
     rank = rank.view(search.num_groups if search.return_best_only else len(rank), -1)
     best = rank.topk(search.num_finished(rank.shape[1]))
     first = torch.arange(len(rank), device=rank.device).unsqueeze(-1) * rank.shape[1]
@@ -87,16 +85,11 @@ def _keep_better(
     start = result.X[part].unsqueeze(1)
     X = polished.unsqueeze(1).lerp(start, retreats[:, None, None])
     X = torch.cat([start, X], dim=1)
-    values = search.fitness(X)
-    violations = None if result.violations is None else search.violation(X)
-    index = index_of_best(values, violations)
-    kept = result.violations
-    if violations is not None and kept is not None:
-        kept = kept.index_copy(0, part, violations.gather(1, index).squeeze(1))
+    X, values, violations = best_particles(X, search.fitness(X), search.violation(X))
     return result._replace(
-        X=result.X.index_copy(0, part, X.take_along_dim(index[..., None, None], 1).squeeze(1)),
-        values=result.values.index_copy(0, part, values.gather(1, index).squeeze(1)),
-        violations=kept,
+        X=result.X.index_copy(0, part, X),
+        values=result.values.index_copy(0, part, values),
+        violations=result.violations.index_copy(0, part, violations),
     )
 
 

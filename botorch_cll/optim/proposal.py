@@ -19,12 +19,8 @@ from botorch_cll.optim.swarm import ParticleSwarm, SwarmResult
 def propose(search: SwarmSearch) -> tuple[Tensor, Tensor]:
     """Maximize over all points of a candidate at once, for each group of swarms.
 
-    Returns:
-        A `num_groups x num_points x d`-dim tensor of candidates and their values, or, if not
-        `return_best_only`, those of all swarms.
-
-    Raises:
-        CandidateGenerationError: There is no feasible point, or no value.
+    Returns a `num_groups x num_points x d`-dim tensor of candidates and their values, or, if not
+    `return_best_only`, those of all swarms. Raises `CandidateGenerationError` if there are none.
     """
     if search.is_one_point:
         one = replace(search.options, num_particles=1, polish=False, swarm={"maxiter": 0})
@@ -54,7 +50,7 @@ def search_from(
         bounds=search.bounds,
         generator=generator,
         options=search.options.swarm_options(search.default_maxiter()),
-        violation=search.violation or None,
+        violation=search.violation,
         repair=search.repair if repair else None,
     )
     result = swarm.run(deadline)
@@ -110,13 +106,12 @@ def _choose(search: SwarmSearch, result: SwarmResult) -> tuple[Tensor, Tensor]:
     task without incumbent has the value minus infinity everywhere, and still a candidate.
     """
     feasible = search.is_feasible(result.X).view(search.num_groups, -1)
-    without = (~feasible.any(dim=1)).nonzero().flatten().tolist()
-    if without and search.num_tasks is not None:
-        raise CandidateGenerationError(f"No feasible candidate for tasks {without}.")
-    if without:
+    if without := (~feasible.any(dim=1)).nonzero().flatten().tolist():
         raise CandidateGenerationError(
             f"None of {len(result.X)} swarms has found a feasible point. Check that the "
             "constraints can be satisfied, or try more swarms, particles or iterations."
+            if search.num_tasks is None
+            else f"No feasible candidate for tasks {without}."
         )
     values = result.values.view_as(feasible)
     new = feasible & search.is_new(result.X).view_as(feasible)
@@ -130,8 +125,7 @@ def _choose(search: SwarmSearch, result: SwarmResult) -> tuple[Tensor, Tensor]:
             "The acquisition function was NaN or minus infinity at every feasible point."
         )
     if not search.return_best_only:
-        swarms = torch.arange(values.shape[1], device=index.device)
-        index = swarms.where(admissible, index)
+        index = torch.arange(values.shape[1], device=index.device).where(admissible, index)
     X = result.X.view(*values.shape, *result.X.shape[1:])
     X = X.take_along_dim(index[..., None, None], dim=1)
     return X.flatten(0, 1), values.gather(1, index).flatten()

@@ -166,8 +166,8 @@ def optimize_acqf_pso(
         num_fantasies=first.get_augmented_q_batch_size(q) - q if one_shot else 0,
         num_restarts=num_restarts,
         raw_samples=raw_samples,
-        inequality_constraints=inequality_constraints,
-        nonlinear_inequality_constraints=nonlinear_inequality_constraints,
+        inequality_constraints=inequality_constraints or (),
+        nonlinear_inequality_constraints=nonlinear_inequality_constraints or (),
         post_processing_func=post_processing_func,
         batch_initial_conditions=batch_initial_conditions,
         ic_generator=ic_generator and partial(ic_generator, **ic_gen_kwargs),
@@ -252,8 +252,8 @@ def gen_candidates_pso(
         fixed_features,
         acq_function=acquisition_function,
         q=X.shape[-2],
-        inequality_constraints=inequality_constraints,
-        nonlinear_inequality_constraints=nonlinear_inequality_constraints,
+        inequality_constraints=inequality_constraints or (),
+        nonlinear_inequality_constraints=nonlinear_inequality_constraints or (),
         timeout_sec=timeout_sec,
     )
     check_inside(X, bounds, search.fixed_features, "initial_conditions")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -18,12 +18,7 @@ from botorch.utils.sampling import draw_sobol_samples
 from torch import Tensor
 
 from botorch_cll.optim.checks import check_bounds, check_counts, check_inside
-from botorch_cll.optim.constraints import (
-    ConstraintViolation,
-    LinearConstraint,
-    NonlinearConstraint,
-    check_constraint_tuples,
-)
+from botorch_cll.optim.constraints import ConstraintViolation, LinearConstraint, NonlinearConstraint
 from botorch_cll.optim.fixed_features import FixedFeatures
 from botorch_cll.optim.known_points import KnownPoints
 from botorch_cll.optim.options import SearchOptions
@@ -35,25 +30,17 @@ class SwarmSearch:
     """One acquisition function, where it is maximized, from how many starts, for what result.
 
     Made by `of` from the arguments of a public optimizer, which checks them all, and handed on as a
-    whole. Those that are not explained here are in `optimize_acqf_pso`.
+    whole. What is not explained here is in `optimize_acqf_pso`.
 
     Attributes:
-        acq_function: The acquisition function, to be maximized.
-        bounds: A `2 x d`-dim tensor of lower and upper bounds.
         options: How to search.
         fixed_features: Features with given values.
         known: Points that candidates differ from, if possible.
         q: Number of points per candidate.
         num_fantasies: Number of further points, those of a one-shot acquisition function.
         num_restarts: Number of swarms, of each task if there are tasks.
-        raw_samples: Number of points that initial positions are chosen from.
-        inequality_constraints: Linear constraints.
-        nonlinear_inequality_constraints: Nonlinear constraints.
-        post_processing_func: Maps points to those that stand for them.
         batch_initial_conditions: A `(b) x num_points x d`-dim tensor.
         ic_generator: Generates initial conditions, with all its further arguments.
-        return_best_only: Whether only the best of the swarms' points is wanted.
-        timeout_sec: Seconds a proposal may take.
         num_tasks: The swarms form so many groups, one after the other, and each of them has a
             candidate of its own. `None`: one candidate for all.
     """
@@ -85,25 +72,23 @@ class SwarmSearch:
         X_avoid: Tensor | None = None,
         **given: Any,
     ) -> SwarmSearch:
-        """Check the arguments of a public optimizer; `given` are attributes, `None` the default."""
+        """Check the arguments of a public optimizer, `given` being attributes as they are."""
         check_bounds(bounds)
         search = cls(
             bounds=bounds,
             options=SearchOptions.parse(options),
             fixed_features=FixedFeatures(fixed_features, bounds.shape[-1]),
             known=KnownPoints(bounds[:0] if X_avoid is None else X_avoid, bounds),
-            **{name: value for name, value in given.items() if value is not None},
+            **given,
         )
         check_counts(q=search.q, num_restarts=search.num_restarts)
-        check_constraint_tuples(
-            search.inequality_constraints, search.nonlinear_inequality_constraints
-        )
-        X, expected = search.batch_initial_conditions, (search.num_points, bounds.shape[-1])
+        _ = search.violation  # which checks the constraints
+        X, q, d = search.batch_initial_conditions, search.num_points, bounds.shape[-1]
         if X is not None:
-            if X.ndim not in (2, 3) or X.shape[-2:] != expected:
+            if X.ndim not in (2, 3) or X.shape[-2:] != (q, d):
                 raise BotorchTensorDimensionError(
-                    "Expected `batch_initial_conditions` of shape "
-                    f"`(b) x {expected[0]} x {expected[1]}`, got {tuple(X.shape)}."
+                    f"Expected `batch_initial_conditions` of shape `(b) x {q} x {d}`, got "
+                    f"{tuple(X.shape)}."
                 )
             check_inside(X.to(bounds), bounds, search.fixed_features, "batch_initial_conditions")
         return search
@@ -124,13 +109,18 @@ class SwarmSearch:
         given = self.batch_initial_conditions
         if given is None:
             return self.num_restarts
-        wanted = self.raw_samples is not None and given.ndim == 3
-        return max(0, self.num_restarts - len(given)) if wanted else 0
+        if self.raw_samples is None or given.ndim == 2:
+            return 0
+        return max(0, self.num_restarts - len(given))
 
     @property
     def is_one_point(self) -> bool:
         """Whether all features are fixed, and all swarms are at one point."""
         return len(self.fixed_features.scalars) == self.bounds.shape[-1]
+
+    def of_swarms(self, swarms: slice) -> SwarmSearch:
+        """The search of some of the swarms, each with its own fixed features."""
+        return replace(self, fixed_features=self.fixed_features.select(swarms))
 
     @property
     def constraints(self) -> dict[str, list | None]:
@@ -152,12 +142,7 @@ class SwarmSearch:
 
     @cached_property
     def can_polish(self) -> bool:
-        """Whether gradients can, and are wanted to, finish what the swarms have begun.
-
-        Raises:
-            UnsupportedError: They are wanted, but the candidates are fixed or post-processed, or
-                the acquisition function has no gradient.
-        """
+        """Whether gradients can, and are wanted to, finish what the swarms have begun."""
         wanted = self.options.polish
         if wanted is False:
             return False
@@ -176,21 +161,18 @@ class SwarmSearch:
         return False
 
     def deadline(self) -> float | None:
-        """Return the value of `time.monotonic()` at which a proposal that starts now has to end."""
+        """The value of `time.monotonic()` at which a proposal that starts now has to end."""
         return None if self.timeout_sec is None else time.monotonic() + self.timeout_sec
 
     def num_finished(self, num_swarms: int) -> int:
-        """Return how many of `num_swarms` swarms, the best, are taken to the top of their hill.
-
-        Where gradients finish what the swarms have begun, the others are still on their way.
-        """
+        """How many of so many swarms, the best, are taken to the top of their hill."""
         if not self.can_polish:
             return num_swarms
         default = max(PROPOSAL.min_polished, PROPOSAL.polished_per_point * self.num_points)
         return min(self.options.num_polish or default, num_swarms)
 
     def default_maxiter(self) -> int | None:
-        """Return how many iterations find the right hill for the gradients, `None` without them."""
+        """How many iterations find the right hill for the gradients, `None` without them."""
         # Gradients need a feasible start, and with nonlinear constraints that may take a while.
         if not self.can_polish or self.nonlinear_inequality_constraints:
             return None
@@ -200,11 +182,7 @@ class SwarmSearch:
         return PROPOSAL.joint_maxiter_before_polish
 
     def repair(self, X: Tensor) -> Tensor:
-        """Return the points evaluated in place of `X`, a `swarms x particles x q x d`-dim tensor.
-
-        Raises:
-            BotorchTensorDimensionError: `post_processing_func` changes the shape.
-        """
+        """The points evaluated in place of `X`, a `swarms x particles x q x d`-dim tensor."""
         X = self.fixed_features(X)
         if self.post_processing_func is None:
             return X
@@ -218,19 +196,14 @@ class SwarmSearch:
         return processed.to(X).view(X.shape)
 
     def fitness(self, X: Tensor) -> Tensor:
-        """Evaluate a `swarms x particles x q x d`-dim tensor; minus infinity stands for NaN.
-
-        Raises:
-            BotorchTensorDimensionError: The acquisition function does not return one value per
-                candidate.
-        """
+        """Evaluate a `swarms x particles x q x d`-dim tensor; minus infinity stands for NaN."""
         chunks = X.split(self.options.batch_limit or len(X))
         with torch.no_grad():
             values = torch.cat([self.acq_function(chunk.flatten(0, 1)) for chunk in chunks])
-        if values.shape != (X.shape[0] * X.shape[1],):
+        if values.shape != (number := X.shape[0] * X.shape[1],):
             raise BotorchTensorDimensionError(
                 "Expected the acquisition function to return one value for each of "
-                f"{X.shape[0] * X.shape[1]} candidates, got shape {tuple(values.shape)}."
+                f"{number} candidates, got shape {tuple(values.shape)}."
             )
         return values.where(~values.isnan(), -torch.inf).view(X.shape[:2])
 
@@ -244,9 +217,8 @@ class SwarmSearch:
 
     def _has_gradient(self, must_help: bool) -> bool:
         """Try the gradient at a few points of the box; to help, it must be finite and not zero."""
-        X = draw_sobol_samples(
-            self.bounds, n=PROPOSAL.num_probes, q=self.num_points, seed=self.options.seed
-        )
+        n, seed = PROPOSAL.num_probes, self.options.seed
+        X = draw_sobol_samples(self.bounds, n=n, q=self.num_points, seed=seed)
         X = self.fixed_features.select(slice(1))(X.unsqueeze(0)).squeeze(0)
         with torch.enable_grad():
             X = X.requires_grad_(True)

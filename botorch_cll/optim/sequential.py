@@ -21,12 +21,7 @@ def acq_functions_of(
     q: int,
     sequential: bool,
 ) -> Sequence[AcquisitionFunction]:
-    """Return the acquisition functions that `q` candidates take in turn.
-
-    Raises:
-        InputDataError: There is none at all, or not one for each of `q > 1` candidates.
-        UnsupportedError: There is a sequence, but the candidates are not chosen in sequence.
-    """
+    """The acquisition functions that `q` candidates take in turn; refuses what does not fit."""
     if acq_function_sequence is None:
         if acq_function is None:
             raise InputDataError(
@@ -48,15 +43,13 @@ def propose_one_by_one(
 ) -> tuple[Tensor, Tensor]:
     """Choose `q` candidates one by one, each with those before it pending.
 
-    Returns:
-        A `q x d`-dim tensor of candidates and a `q`-dim tensor of their values, each given the
-        candidates before it.
-
-    Raises:
-        UnsupportedError: They cannot be chosen like this; names the argument in the way.
+    Returns a `q x d`-dim tensor of candidates and a `q`-dim tensor of their values, each given the
+    candidates before it. Raises `UnsupportedError`, naming what is in the way.
     """
     _check(search, acq_functions)
-    q, known = search.q, search.known
+    q, seed = search.q, search.options.seed
+    share = None if search.timeout_sec is None else search.timeout_sec / q
+    search = replace(search, q=1, timeout_sec=share)
     base_X_pending = [acq_function.X_pending for acq_function in acq_functions]
     candidates: list[Tensor] = []
     values: list[Tensor] = []
@@ -67,19 +60,13 @@ def propose_one_by_one(
                 base = base_X_pending[i % len(acq_functions)]
                 pending = candidates if base is None else [base, *candidates]
                 acq_function.set_X_pending(torch.cat(pending, dim=-2))
-            step = replace(
-                search,
-                acq_function=acq_function,
-                q=1,
-                options=replace(search.options, seed=search.options.seed + i),
-                known=known,
-                timeout_sec=None if search.timeout_sec is None else search.timeout_sec / q,
-            )
-            X, value = propose(step)
+            options = replace(search.options, seed=seed + i)
+            search = replace(search, acq_function=acq_function, options=options)
+            X, value = propose(search)
             candidates.append(X[0])
             values.append(value[0])
             if avoid_earlier:
-                known = known.and_also(X[0])
+                search = replace(search, known=search.known.and_also(X[0]))
     finally:
         for acq_function, X_pending in zip(acq_functions, base_X_pending, strict=True):
             acq_function.set_X_pending(X_pending)

@@ -23,8 +23,7 @@ class SwarmOptions:
     velocity limit.
 
     Attributes:
-        maxiter: Largest number of iterations, each of one `fitness` call. Zero: only the initial
-            positions are evaluated.
+        maxiter: Largest number of iterations of one `fitness` call each, after that at the start.
         inertia: Weight of a particle's previous velocity.
         cognitive: Pull toward the best point the particle itself has seen.
         social: Pull toward the best point its swarm has seen.
@@ -65,14 +64,13 @@ class SwarmResult(NamedTuple):
     Attributes:
         X: A `*swarms x q x d`-dim tensor of best points.
         values: A `*swarms`-dim tensor of their fitness.
-        violations: A `*swarms`-dim tensor of their constraint violations, `None` without
-            constraints.
+        violations: A `*swarms`-dim tensor of their constraint violations, zero where feasible.
         num_iterations: Number of iterations taken.
     """
 
     X: Tensor
     values: Tensor
-    violations: Tensor | None
+    violations: Tensor
     num_iterations: int
 
 
@@ -165,10 +163,9 @@ class ParticleSwarm:
 
         X, values, violations = self._evaluate(self.X)
         better = values > self.best_values
-        if violations is not None and self.best_violations is not None:
-            better &= violations == self.best_violations
-            better |= violations < self.best_violations
-            self.best_violations = violations.where(better, self.best_violations)
+        better &= violations == self.best_violations
+        better |= violations < self.best_violations
+        self.best_violations = violations.where(better, self.best_violations)
         self.best_values = values.where(better, self.best_values)
         self.best_X = X.where(better[..., None, None], self.best_X)
         self.num_iterations += 1
@@ -176,24 +173,13 @@ class ParticleSwarm:
 
     def best(self) -> SwarmResult:
         """Return the best point each swarm has seen."""
-        index = index_of_best(self.best_values, self.best_violations)
-        violations = self.best_violations
-        return SwarmResult(
-            X=self.best_X.take_along_dim(index[..., None, None], dim=-3).squeeze(-3),
-            values=self.best_values.gather(-1, index).squeeze(-1),
-            violations=None if violations is None else violations.gather(-1, index).squeeze(-1),
-            num_iterations=self.num_iterations,
-        )
+        best = best_particles(self.best_X, self.best_values, self.best_violations)
+        return SwarmResult(*best, self.num_iterations)
 
     def run(self, deadline: float | None = None) -> SwarmResult:
-        """Move until all swarms have converged, time is up or `options.maxiter` is reached.
+        """Move until all swarms have converged, and return the best point each has seen.
 
-        Args:
-            deadline: Stop before the first step that would start after `time.monotonic()` has
-                reached this.
-
-        Returns:
-            The best point each swarm has seen.
+        Stops earlier at `options.maxiter`, or once `time.monotonic()` has reached the deadline.
         """
         while self.num_iterations < self.options.maxiter:
             if deadline is not None and time.monotonic() >= deadline:
@@ -213,18 +199,17 @@ class ParticleSwarm:
         self._checked = now
         tolerance = self.options.value_tolerance * now.values.abs().clamp(min=1.0)
         # Two infinities of one sign differ by NaN, which is not above the tolerance either.
-        still = ~(now.values - before.values > tolerance)
-        if now.violations is not None and before.violations is not None:
-            still &= now.violations == before.violations
+        still = ~(now.values - before.values > tolerance) & (now.violations == before.violations)
         diameter = self.best_X.amax(dim=-3) - self.best_X.amin(dim=-3)
         contracted = diameter <= self.options.diameter_tolerance * self.span
         return bool(still.all() & contracted.all())
 
-    def _evaluate(self, X: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+    def _evaluate(self, X: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return the points evaluated in place of `X`, their values and their violations."""
         if self.repair is not None:
             X = self.repair(X)
-        return X, self.fitness(X), None if self.violation is None else self.violation(X)
+        values = self.fitness(X)
+        return X, values, torch.zeros_like(values) if self.violation is None else self.violation(X)
 
     def _uniform(self, shape: torch.Size) -> Tensor:
         return torch.rand(
@@ -232,11 +217,14 @@ class ParticleSwarm:
         )
 
 
-def index_of_best(values: Tensor, violations: Tensor | None) -> Tensor:
-    """Find each swarm's best particle by the rules of Deb (2000): `*swarms x 1` indices."""
-    if violations is not None:
-        least = violations.amin(dim=-1, keepdim=True)
-        # The clamp lets a feasible point of value -inf still beat every infeasible one.
-        lowest = torch.finfo(values.dtype).min
-        values = values.clamp(min=lowest).where(violations == least, -torch.inf)
-    return values.argmax(dim=-1, keepdim=True)
+def best_particles(X: Tensor, values: Tensor, violations: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The best of each swarm's particles by the rules of Deb (2000), its value and violation."""
+    least = violations.amin(dim=-1, keepdim=True)
+    # The clamp lets a feasible point of value -inf still beat every infeasible one.
+    rank = values.clamp(min=torch.finfo(values.dtype).min).where(violations == least, -torch.inf)
+    index = rank.argmax(dim=-1, keepdim=True)
+    return (
+        X.take_along_dim(index[..., None, None], dim=-3).squeeze(-3),
+        values.gather(-1, index).squeeze(-1),
+        violations.gather(-1, index).squeeze(-1),
+    )
