@@ -9,12 +9,12 @@ from typing import Any
 import torch
 from botorch.acquisition import AcquisitionFunction
 from botorch.acquisition.analytic import AnalyticAcquisitionFunction, LogExpectedImprovement
-from botorch.exceptions.errors import InputDataError, UnsupportedError
+from botorch.exceptions.errors import UnsupportedError
 from botorch.models import KroneckerMultiTaskGP, ModelListGP, MultiTaskGP
 from botorch.models.model import Model
 from torch import Tensor
 
-from botorch_cll.optim.checks import check_counts, check_points
+from botorch_cll.optim.checks import check_counts, check_points, expect
 from botorch_cll.optim.constraints import LinearConstraint, NonlinearConstraint
 from botorch_cll.optim.gains import AllGains, LargestGain
 from botorch_cll.optim.incumbents import check_model_and_incumbents, task_units
@@ -27,7 +27,7 @@ _NOT_CONDITIONED = (MultiTaskGP, ModelListGP, KroneckerMultiTaskGP)
 """Models whose `condition_on_observations` does not take points of all tasks."""
 
 
-def optimize_acqf_any_task(
+def optimize_acqf_any_task(  # noqa: D417 - says where the others are explained
     model: Model,
     bounds: Tensor,
     q: int,
@@ -55,21 +55,15 @@ def optimize_acqf_any_task(
     task that has little to gain leaves its candidates to the others, and tasks that are alike do
     not spend two evaluations on one point.
 
+    Arguments that are not explained are those of `optimize_acqf_per_task`.
+
     Args:
         model: A fitted model with `T` outputs, one per task. For more than one candidate, pending
             ones included, it has to support `condition_on_observations`.
-        bounds: As in `optimize_acqf_per_task`, as is what follows where nothing else is said.
         q: The number of candidates.
         best_f: NaN for a task that has no incumbent. Such a task is not waited for.
-        maximize: Whether larger is better.
         num_restarts: The number of swarms for each candidate.
         raw_samples: The number of Sobol points for each candidate.
-        options: Options of the swarms.
-        inequality_constraints: On the points of one candidate.
-        nonlinear_inequality_constraints: On the points of one candidate.
-        fixed_features: Values of some inputs.
-        post_processing_func: Maps `b x 1 x d` to the same shape.
-        acqf_class: An analytic acquisition function of one output that takes `model` and `best_f`.
         X_pending: A `m x d`-dim tensor of points that are being evaluated: they count as earlier
             candidates.
         X_avoid: Earlier candidates are avoided, too.
@@ -93,8 +87,8 @@ def optimize_acqf_any_task(
     """
     check_counts(q=q)
     incumbents = check_model_and_incumbents(model, bounds, best_f, maximize)
-    if incumbents.isnan().all():
-        raise InputDataError("Expected an incumbent of at least one task in best_f, got NaN only.")
+    any_known = not incumbents.isnan().all()
+    expect(any_known, "an incumbent of at least one task in best_f", "NaN only")
     pending = bounds[:0] if X_pending is None else X_pending
     check_points(pending, bounds, "X_pending", rows="m")
     if q + len(pending) > 1 and isinstance(model, _NOT_CONDITIONED):

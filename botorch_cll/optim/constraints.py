@@ -10,6 +10,7 @@ from botorch.exceptions.errors import InputDataError
 from botorch.optim.parameter_constraints import get_constraint_tolerance
 from torch import Tensor
 
+from botorch_cll.optim.checks import expect
 from botorch_cll.optim.settings import PROPOSAL
 
 LinearConstraint = tuple[Tensor, Tensor, float]
@@ -102,11 +103,9 @@ class _PointwiseConstraint:
 
     def _loop(self, points: Tensor) -> Tensor:
         values = [torch.as_tensor(self._constraint(x)).reshape(()) for x in points]
-        if any(value.dtype == torch.bool for value in values):
-            raise InputDataError(
-                "Expected nonlinear constraints to return a number that is at least zero where a "
-                "point is feasible, got a truth value."
-            )
+        what = "nonlinear constraints to return a number that is at least zero where a point is"
+        is_number = all(value.dtype != torch.bool for value in values)
+        expect(is_number, f"{what} feasible", "a truth value")
         return torch.stack(values).to(points)
 
     def _agrees(self, points: Tensor) -> bool:
@@ -120,40 +119,30 @@ class _PointwiseConstraint:
 
 def _check_linear(number: int, linear: LinearConstraint, q: int, d: int) -> None:
     """Raise `InputDataError` unless a linear constraint fits `q` points of `d` features."""
-    if not (
-        isinstance(linear, (tuple, list))
-        and len(linear) == 3
-        and all(isinstance(part, Tensor) for part in linear[:2])
-    ):
+    is_tuple = isinstance(linear, (tuple, list)) and len(linear) == 3
+    if not (is_tuple and all(isinstance(part, Tensor) for part in linear[:2])):
         raise InputDataError(
             "Expected each of `inequality_constraints` as a tuple of indices and coefficients, "
             f"both tensors, and a number, got {linear!r} as number {number}."
         )
     indices, coefficients, _ = linear
     name = f"`inequality_constraints[{number}]`"
-    if indices.ndim not in (1, 2) or (indices.ndim == 2 and indices.shape[-1] != 2):
-        raise InputDataError(
-            f"Expected the indices of {name} to have shape `k` or `k x 2`, got "
-            f"{tuple(indices.shape)}."
-        )
-    if coefficients.shape != indices.shape[:1]:
-        raise InputDataError(
-            f"Expected one coefficient per index in {name}, that is shape "
-            f"{tuple(indices.shape[:1])}, got {tuple(coefficients.shape)}."
-        )
+    fits = indices.ndim == 1 or (indices.ndim == 2 and indices.shape[-1] == 2)
+    what = f"the indices of {name} to have shape `k` or `k x 2`"
+    expect(fits, what, tuple(indices.shape))
+    one = tuple(indices.shape[:1])
+    what = f"one coefficient per index in {name}, that is shape {one}"
+    expect(coefficients.shape == one, what, tuple(coefficients.shape))
     sizes = torch.tensor([d] if indices.ndim == 1 else [q, d])
-    if not bool(((indices.cpu() >= 0) & (indices.cpu() < sizes)).all()):
-        raise InputDataError(
-            f"Expected the indices of {name} in [0, {d}) for features"
-            f"{'' if indices.ndim == 1 else f' and [0, {q}) for points'}, got {indices.tolist()}."
-        )
+    what = f"the indices of {name} in [0, {d}) for features"
+    what += "" if indices.ndim == 1 else f" and [0, {q}) for points"
+    expect(((indices.cpu() >= 0) & (indices.cpu() < sizes)).all(), what, indices.tolist())
 
 
 def _check_nonlinear(number: int, nonlinear: NonlinearConstraint) -> None:
     """Raise `InputDataError` unless a nonlinear constraint is what `optimize_acqf` expects."""
-    if not (
-        isinstance(nonlinear, (tuple, list)) and len(nonlinear) == 2 and callable(nonlinear[0])
-    ):
+    is_tuple = isinstance(nonlinear, (tuple, list)) and len(nonlinear) == 2
+    if not (is_tuple and callable(nonlinear[0])):
         raise InputDataError(
             "Expected each of `nonlinear_inequality_constraints` as a tuple of a callable and "
             "whether it takes one point, as in `(constraint, True)`, got "

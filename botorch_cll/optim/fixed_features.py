@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from botorch.exceptions.errors import InputDataError
 from torch import Tensor
 
+from botorch_cll.optim.checks import expect
+
 
 class FixedFeatures:
     """Features, of `d`, set to given values in every candidate.
@@ -20,10 +22,8 @@ class FixedFeatures:
         self._d = d
         self.values: dict[int, float | Tensor] = {}
         for index, value in (fixed_features or {}).items():
-            if not -d <= index < d:
-                raise InputDataError(
-                    f"Expected the indices of `fixed_features` in [{-d}, {d - 1}], got {index}."
-                )
+            what = f"the indices of `fixed_features` in [{-d}, {d - 1}]"
+            expect(-d <= index < d, what, index)
             if index % d in self.values:
                 raise InputDataError(f"Feature {index % d} is fixed twice in `fixed_features`.")
             if isinstance(value, Tensor) and value.numel() == 1:
@@ -45,11 +45,8 @@ class FixedFeatures:
             if not isinstance(value, Tensor):
                 continue
             expected = (num_swarms,) if value.ndim == 1 else (num_swarms, q)
-            if value.shape != expected:
-                raise InputDataError(
-                    f"Expected `fixed_features[{index}]` of shape `num_swarms` or `num_swarms x q`,"
-                    f" here {expected}, got {tuple(value.shape)}."
-                )
+            what = f"`fixed_features[{index}]` of shape `num_swarms` or `num_swarms x q`"
+            expect(value.shape == expected, f"{what}, here {expected}", tuple(value.shape))
 
     def __call__(self, X: Tensor) -> Tensor:
         """Return `X`, `num_swarms x num_particles x q x d`-dim, with the features fixed."""

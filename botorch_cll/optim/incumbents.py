@@ -5,17 +5,13 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-from botorch.exceptions.errors import (
-    BotorchTensorDimensionError,
-    InputDataError,
-    UnsupportedError,
-)
+from botorch.exceptions.errors import BotorchTensorDimensionError, UnsupportedError
 from botorch.models.model import Model
 from botorch.utils.sampling import draw_sobol_samples
 from torch import Tensor
 
 from botorch_cll.models.ensemble import RBFEnsembleModel
-from botorch_cll.optim.checks import check_bounds
+from botorch_cll.optim.checks import check_bounds, expect, expect_shape
 from botorch_cll.optim.settings import PROPOSAL
 
 
@@ -131,18 +127,12 @@ def check_model_and_incumbents(
     check_bounds(bounds)
     if isinstance(model, RBFEnsembleModel):
         d = model.tasks.without_task(model.train_X).shape[-1]
-        if bounds.shape[-1] != d:
-            raise BotorchTensorDimensionError(
-                f"Expected `bounds` of the model's {d} inputs, 2 x {d}, got {tuple(bounds.shape)}."
-            )
+        expect_shape(bounds.shape[-1] == d, f"`bounds` of the model's {d} inputs, 2 x {d}", bounds)
     for tensor in (*model.parameters(), *model.buffers()):
-        if tensor.is_floating_point() and tensor.dtype != bounds.dtype:
-            raise InputDataError(
-                f"Expected `bounds` of the model's dtype, {tensor.dtype}, got {bounds.dtype}."
-            )
+        fits = not tensor.is_floating_point() or tensor.dtype == bounds.dtype
+        expect(fits, f"`bounds` of the model's dtype, {tensor.dtype}", bounds.dtype)
     if best_f is not None:
-        if not isinstance(best_f, Tensor):
-            raise InputDataError(f"Expected best_f as a tensor, got {type(best_f).__name__}.")
+        expect(isinstance(best_f, Tensor), "best_f as a tensor", type(best_f).__name__)
         if best_f.shape != (model.num_outputs,):
             raise BotorchTensorDimensionError(
                 f"Expected best_f with one entry for each of {model.num_outputs} outputs, got "

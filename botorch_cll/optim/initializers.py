@@ -12,11 +12,7 @@ from botorch.acquisition.knowledge_gradient import qKnowledgeGradient
 from botorch.acquisition.multi_objective.hypervolume_knowledge_gradient import (
     qHypervolumeKnowledgeGradient,
 )
-from botorch.exceptions.errors import (
-    BotorchTensorDimensionError,
-    CandidateGenerationError,
-    InfeasibilityError,
-)
+from botorch.exceptions.errors import CandidateGenerationError, InfeasibilityError
 from botorch.optim.initializers import (
     TGenInitialConditions,
     gen_batch_initial_conditions,
@@ -27,6 +23,7 @@ from botorch.optim.initializers import (
 from botorch.utils.sampling import draw_sobol_samples
 from torch import Tensor
 
+from botorch_cll.optim.checks import expect_shape
 from botorch_cll.optim.search import SwarmSearch
 from botorch_cll.optim.settings import PROPOSAL
 
@@ -125,11 +122,8 @@ def _initial_conditions(
         equality_constraints=None,
     )
     expected = (num_swarms, search.num_points, search.bounds.shape[-1])
-    if X.shape != expected:
-        raise BotorchTensorDimensionError(
-            f"Expected initial conditions of shape {expected} from `ic_generator`, got "
-            f"{tuple(X.shape)}."
-        )
+    what = f"initial conditions of shape {expected} from `ic_generator`"
+    expect_shape(X.shape == expected, what, X)
     return X.to(search.bounds)
 
 

@@ -16,7 +16,7 @@ from botorch_cll.fit import fit_rbf_ensemble
 from botorch_cll.models import MultiRBFCorrelationModel
 from botorch_cll.models.ensemble import RBFEnsembleModel
 from botorch_cll.optim.any_task import optimize_acqf_any_task
-from botorch_cll.optim.checks import check_bounds
+from botorch_cll.optim.checks import check_bounds, expect, expect_shape
 from botorch_cll.optim.incumbents import (
     BestByTask,
     best_by_task,
@@ -131,11 +131,8 @@ def run_bay_mrbfcor(
     check_bounds(bounds)
     if start is not None:
         num_initial = len(start[0])
-    if not 2 <= num_initial <= budget:
-        raise InputDataError(
-            f"Expected 2 <= num_initial <= budget, got num_initial={num_initial} and "
-            f"budget={budget}."
-        )
+    got = f"num_initial={num_initial} and budget={budget}"
+    expect(2 <= num_initial <= budget, "2 <= num_initial <= budget", got)
     sign = 1.0 if maximize else -1.0
     fit_seconds = propose_seconds = 0.0
     if start is None:
@@ -164,10 +161,8 @@ def run_bay_mrbfcor(
 def _check_start(X: Tensor, Y: Tensor, bounds: Tensor) -> tuple[Tensor, Tensor]:
     """Refuse points that are none of the box's space, and values that do not belong to them."""
     _check_dtype("points to start from as", X, bounds)
-    if X.ndim != 2 or X.shape[-1] != bounds.shape[-1]:
-        raise BotorchTensorDimensionError(
-            f"Expected points to start from of shape n x {bounds.shape[-1]}, got {tuple(X.shape)}."
-        )
+    d = bounds.shape[-1]
+    expect_shape(X.ndim == 2 and X.shape[-1] == d, f"points to start from of shape n x {d}", X)
     return X, _check_values("start to hold", Y, X)
 
 

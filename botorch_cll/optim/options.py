@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from botorch.exceptions.errors import InputDataError, UnsupportedError
+from botorch.exceptions.errors import UnsupportedError
 from botorch.optim.optimize import INIT_OPTION_KEYS
 
+from botorch_cll.optim.checks import expect
 from botorch_cll.optim.settings import PROPOSAL
 from botorch_cll.optim.swarm import SwarmOptions
 
@@ -48,10 +49,8 @@ class SearchOptions:
     def __post_init__(self) -> None:
         for name in ("num_particles", "batch_limit", "num_polish", "polish_maxiter"):
             value = getattr(self, name)
-            if value is not None and value < 1:
-                raise InputDataError(f"Expected option {name!r} to be at least 1, got {value!r}.")
-        if not self.spread >= 0:
-            raise InputDataError(f"Expected option 'spread' to be >= 0, got {self.spread!r}.")
+            expect(value is None or value >= 1, f"option {name!r} to be at least 1", repr(value))
+        expect(self.spread >= 0, "option 'spread' to be >= 0", repr(self.spread))
         self.swarm_options()
 
     @classmethod

@@ -21,7 +21,7 @@ from botorch_cll.optim.random_state import isolated_random_state
 from botorch_cll.optim.search import SwarmSearch
 
 
-def optimize_acqf_per_task(
+def optimize_acqf_per_task(  # noqa: D417 - says where the others are explained
     model: Model,
     bounds: Tensor,
     best_f: Tensor | None = None,
@@ -43,23 +43,18 @@ def optimize_acqf_per_task(
     The swarms of all tasks advance as one batch: every step is one forward of the model. Where all
     tasks are evaluated at every candidate, `optimize_acqf_any_task` spends evaluations better.
 
+    Arguments that are not explained are those of `optimize_acqf_pso`, on the `d` inputs.
+
     Args:
         model: A fitted model with `T` outputs, one per task.
-        bounds: As in `optimize_acqf_pso`, as is what follows where nothing else is said.
         best_f: A `T`-dim tensor of incumbents, in the scale of the targets; for one of our models
             those of `expected_best_by_task` at its training data if omitted.
         maximize: Whether larger is better.
         num_restarts: The number of swarms of each task.
         raw_samples: The number of Sobol points, which the tasks share.
-        options: Options of the swarms.
-        inequality_constraints: On the `d` inputs.
-        nonlinear_inequality_constraints: On the `d` inputs.
-        fixed_features: Values of some of the `d` inputs.
-        post_processing_func: Maps `b x 1 x d` to the same shape.
         acqf_class: An analytic acquisition function of one output that takes `model` and `best_f`.
         X_avoid: The training points of one of our models if omitted. A tensor without rows allows
             repetitions. Candidates of two tasks may coincide.
-        timeout_sec: For all tasks together.
 
     Returns:
         A `T x d`-dim tensor of candidates and a `T`-dim tensor of their acquisition values.

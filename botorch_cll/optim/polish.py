@@ -95,7 +95,10 @@ def _keep_better(
 
 @contextmanager
 def _without_optimization_warnings() -> Iterator[None]:
-    """Drop warnings that a climb ended early: nothing is lost, as the swarm's own point is kept."""
+    """Drop warnings that a climb ended early, which BoTorch shows whatever the filters say.
+
+    Nothing is lost: the swarm's own point is kept.
+    """
     with warnings.catch_warnings(record=True) as recorded:
         yield
     for warning in recorded:

@@ -36,24 +36,15 @@ def propose(search: SwarmSearch) -> tuple[Tensor, Tensor]:
 def run_swarms(search: SwarmSearch, deadline: float | None) -> SwarmResult:
     """Return the best points of swarms that begin where the search says."""
     generator = torch.Generator(device=search.bounds.device).manual_seed(search.options.seed)
-    return search_from(initial_positions(search, generator), search, generator, deadline)
-
-
-def search_from(
-    X: Tensor, search: SwarmSearch, generator: torch.Generator, deadline: float | None
-) -> SwarmResult:
-    """Return the best points of swarms that begin at `X`, `swarms x particles x q x d`-dim."""
-    repair = search.fixed_features.values or search.post_processing_func
-    swarm = ParticleSwarm(
+    result = ParticleSwarm(
         search.fitness,
-        X=X,
+        X=initial_positions(search, generator),
         bounds=search.bounds,
         generator=generator,
         options=search.options.swarm_options(search.default_maxiter()),
         violation=search.violation,
-        repair=search.repair if repair else None,
-    )
-    result = swarm.run(deadline)
+        repair=search.repair,
+    ).run(deadline)
     return polish(search, result, deadline) if search.can_polish else result
 
 

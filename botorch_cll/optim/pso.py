@@ -10,12 +10,12 @@ from typing import Any
 import torch
 from botorch.acquisition import AcquisitionFunction
 from botorch.acquisition.acquisition import OneShotAcquisitionFunction
-from botorch.exceptions.errors import BotorchTensorDimensionError, UnsupportedError
+from botorch.exceptions.errors import UnsupportedError
 from botorch.generation.gen import TGenCandidates
 from botorch.optim.initializers import TGenInitialConditions
 from torch import Tensor
 
-from botorch_cll.optim.checks import check_inside
+from botorch_cll.optim.checks import check_inside, expect_shape
 from botorch_cll.optim.constraints import LinearConstraint, NonlinearConstraint
 from botorch_cll.optim.proposal import propose, run_swarms
 from botorch_cll.optim.random_state import isolated_random_state
@@ -58,8 +58,8 @@ def optimize_acqf_pso(
     constraints) then climbs from the best points of the best swarms.
 
     Only `options["seed"]` decides about random numbers: the same seed gives the same bits.
-    PyTorch's global random state is not read. It is seeded meanwhile and as before afterwards; for
-    that reason optimizations in several threads of a process run one after the other.
+    PyTorch's global random state is seeded meanwhile and as before afterwards; for that reason
+    optimizations in several threads of a process run one after the other.
 
     Args:
         acq_function: An acquisition function; `None` if `acq_function_sequence` is given.
@@ -112,10 +112,8 @@ def optimize_acqf_pso(
         timeout_sec: Return the best point found so far after this many seconds; split evenly
             over the candidates if `sequential`. The initial positions are always evaluated.
         return_acq_values: If False, return `None` in place of the values.
-        return_full_tree: If True, return the fantasy points of a one-shot acquisition function,
-            too.
-        retry_on_optimization_warning: No effect: a climb that ends with a warning has the swarm's
-            own result to fall back on.
+        return_full_tree: If True, return a one-shot acquisition function's fantasy points, too.
+        retry_on_optimization_warning: No effect: a climb has the swarm's result to fall back on.
         ic_gen_kwargs: Passed to `ic_generator`, or refused if there is none.
 
     Returns:
@@ -137,12 +135,10 @@ def optimize_acqf_pso(
         >>> from botorch.models import SingleTaskGP
         >>> from botorch_cll.optim import optimize_acqf_pso
         >>> train_X = torch.linspace(0, 1, 5, dtype=torch.double).unsqueeze(-1)
-        >>> train_Y = torch.sin(6 * train_X)
-        >>> acq_function = LogExpectedImprovement(SingleTaskGP(train_X, train_Y), best_f=1.0)
+        >>> model = SingleTaskGP(train_X, torch.sin(6 * train_X))
+        >>> acq_function = LogExpectedImprovement(model, best_f=1.0)
         >>> bounds = torch.tensor([[0.0], [1.0]], dtype=torch.double)
-        >>> candidate, value = optimize_acqf_pso(
-        ...     acq_function, bounds, q=1, num_restarts=4, raw_samples=64
-        ... )
+        >>> candidate, value = optimize_acqf_pso(acq_function, bounds, q=1, num_restarts=4)
         >>> candidate.shape, value.shape
         (torch.Size([1, 1]), torch.Size([]))
     """
@@ -186,7 +182,7 @@ def optimize_acqf_pso(
     return X, values if return_acq_values else None
 
 
-def gen_candidates_pso(
+def gen_candidates_pso(  # noqa: D417 - says where the others are explained
     initial_conditions: Tensor,
     acquisition_function: AcquisitionFunction,
     lower_bounds: float | Tensor | None = None,
@@ -200,22 +196,16 @@ def gen_candidates_pso(
 ) -> tuple[Tensor, Tensor]:
     """Generate candidates by one particle swarm around each initial condition.
 
-    For use as `optimize_acqf(..., gen_candidates=gen_candidates_pso)`. Note that `optimize_acqf`
-    keeps the options of its own initialization, among them `seed` and `batch_limit`, to itself.
+    For use as `optimize_acqf(..., gen_candidates=gen_candidates_pso)`, which keeps the options of
+    its own initialization, among them `seed` and `batch_limit`, to itself.
+
+    Arguments that are not explained are those of `optimize_acqf_pso`.
 
     Args:
         initial_conditions: A `(b) x q x d`-dim tensor. Each is one particle of its swarm.
-        acquisition_function: The acquisition function. What follows is, where nothing else is said,
-            as in `optimize_acqf_pso`.
-        lower_bounds: Lower bounds: a number or a `d`-dim tensor. Required, as are upper bounds: a
-            swarm needs a box.
-        upper_bounds: Upper bounds.
-        inequality_constraints: Linear constraints.
-        equality_constraints: Not supported.
-        nonlinear_inequality_constraints: Nonlinear constraints.
+        lower_bounds: A number or a `d`-dim tensor. Both bounds are required: a swarm needs a box.
         options: Those of the initialization have no effect.
         fixed_features: Maps features to their value: a float, or a tensor of shape `b` or `b x q`.
-        timeout_sec: Return the best points found so far after this many seconds.
 
     Returns:
         A `(b) x q x d`-dim tensor of the swarms' best points and their `b`-dim acquisition values
@@ -237,12 +227,8 @@ def gen_candidates_pso(
     _refuse_equality_constraints(equality_constraints)
     if lower_bounds is None or upper_bounds is None:
         raise UnsupportedError("Particle swarms need both `lower_bounds` and `upper_bounds`.")
-    if initial_conditions.ndim not in (2, 3):
-        raise BotorchTensorDimensionError(
-            "Expected `initial_conditions` of shape `(b) x q x d`, got "
-            f"{tuple(initial_conditions.shape)}."
-        )
     X = initial_conditions.detach()
+    expect_shape(X.ndim in (2, 3), "`initial_conditions` of shape `(b) x q x d`", X)
     bounds = torch.stack(
         [torch.as_tensor(b).to(X).expand(X.shape[-1]) for b in (lower_bounds, upper_bounds)]
     )
@@ -256,7 +242,7 @@ def gen_candidates_pso(
         nonlinear_inequality_constraints=nonlinear_inequality_constraints or (),
         timeout_sec=timeout_sec,
     )
-    check_inside(X, bounds, search.fixed_features, "initial_conditions")
+    check_inside(X, bounds, search.fixed_features.values, "initial_conditions")
     with isolated_random_state(search.options.seed, bounds.device):
         result = run_swarms(replace(search, batch_initial_conditions=X), search.deadline())
     return result.X.reshape(X.shape), result.values

@@ -17,7 +17,7 @@ from botorch.optim.parameter_constraints import evaluate_feasibility
 from botorch.utils.sampling import draw_sobol_samples
 from torch import Tensor
 
-from botorch_cll.optim.checks import check_bounds, check_counts, check_inside
+from botorch_cll.optim.checks import check_bounds, check_counts, check_inside, expect_shape
 from botorch_cll.optim.constraints import ConstraintViolation, LinearConstraint, NonlinearConstraint
 from botorch_cll.optim.fixed_features import FixedFeatures
 from botorch_cll.optim.known_points import KnownPoints
@@ -85,12 +85,11 @@ class SwarmSearch:
         _ = search.violation  # which checks the constraints
         X, q, d = search.batch_initial_conditions, search.num_points, bounds.shape[-1]
         if X is not None:
-            if X.ndim not in (2, 3) or X.shape[-2:] != (q, d):
-                raise BotorchTensorDimensionError(
-                    f"Expected `batch_initial_conditions` of shape `(b) x {q} x {d}`, got "
-                    f"{tuple(X.shape)}."
-                )
-            check_inside(X.to(bounds), bounds, search.fixed_features, "batch_initial_conditions")
+            fits = X.ndim in (2, 3) and X.shape[-2:] == (q, d)
+            expect_shape(fits, f"`batch_initial_conditions` of shape `(b) x {q} x {d}`", X)
+            check_inside(
+                X.to(bounds), bounds, search.fixed_features.values, "batch_initial_conditions"
+            )
         return search
 
     @property
@@ -188,11 +187,8 @@ class SwarmSearch:
             return X
         flat = X.flatten(0, -3)
         processed = self.post_processing_func(flat.clone())
-        if processed.shape != flat.shape:
-            raise BotorchTensorDimensionError(
-                "Expected `post_processing_func` to preserve the shape of its input, "
-                f"{tuple(flat.shape)}, got {tuple(processed.shape)}."
-            )
+        what = f"`post_processing_func` to preserve the shape of its input, {tuple(flat.shape)}"
+        expect_shape(processed.shape == flat.shape, what, processed)
         return processed.to(X).view(X.shape)
 
     def fitness(self, X: Tensor) -> Tensor:

@@ -8,9 +8,10 @@ from dataclasses import replace
 import torch
 from botorch.acquisition import AcquisitionFunction
 from botorch.acquisition.acquisition import OneShotAcquisitionFunction
-from botorch.exceptions.errors import InputDataError, UnsupportedError
+from botorch.exceptions.errors import UnsupportedError
 from torch import Tensor
 
+from botorch_cll.optim.checks import expect
 from botorch_cll.optim.proposal import propose
 from botorch_cll.optim.search import SwarmSearch
 
@@ -23,18 +24,14 @@ def acq_functions_of(
 ) -> Sequence[AcquisitionFunction]:
     """The acquisition functions that `q` candidates take in turn; refuses what does not fit."""
     if acq_function_sequence is None:
-        if acq_function is None:
-            raise InputDataError(
-                "Expected one of `acq_function` and `acq_function_sequence`, got neither."
-            )
+        one_of = "one of `acq_function` and `acq_function_sequence`"
+        expect(acq_function is not None, one_of, "neither")
         return [acq_function]
     if not sequential:
         raise UnsupportedError("`acq_function_sequence` requires `sequential=True`.")
-    if q < 2 or len(acq_function_sequence) != q:
-        raise InputDataError(
-            "Expected `acq_function_sequence` to have one element for each of `q > 1` candidates, "
-            f"got {len(acq_function_sequence)} for q={q}."
-        )
+    number = len(acq_function_sequence)
+    what = "`acq_function_sequence` to have one element for each of `q > 1` candidates"
+    expect(q > 1 and number == q, what, f"{number} for q={q}")
     return acq_function_sequence
 
 

@@ -8,8 +8,9 @@ from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
 import torch
-from botorch.exceptions.errors import InputDataError
 from torch import Tensor
+
+from botorch_cll.optim.checks import expect
 
 BatchedFunction = Callable[[Tensor], Tensor]
 
@@ -35,7 +36,7 @@ class SwarmOptions:
         patience: Number of iterations between two checks for convergence.
 
     Raises:
-        InputDataError: A value is out of range; names the option, what it must be and what it is.
+        InputDataError: A value is out of range.
     """
 
     maxiter: int = 200
@@ -49,13 +50,11 @@ class SwarmOptions:
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
-            lowest = {"patience": 1}.get(name, 0)
-            exclusive = name == "max_velocity"
-            if not (value > lowest if exclusive else value >= lowest):
-                raise InputDataError(
-                    f"Expected option {name!r} to be {'>' if exclusive else '>='} {lowest}, "
-                    f"got {value!r}."
-                )
+            if name == "max_velocity":
+                expect(value > 0, f"option {name!r} to be > 0", repr(value))
+            else:
+                lowest = 1 if name == "patience" else 0
+                expect(value >= lowest, f"option {name!r} to be >= {lowest}", repr(value))
 
 
 class SwarmResult(NamedTuple):
@@ -94,9 +93,8 @@ class ParticleSwarm:
 
     Args:
         fitness: Maps a `*swarms x particles x q x d`-dim tensor of points to a
-            `*swarms x particles`-dim tensor of values, to be maximized; never NaN. It sees all
-            swarms in one call: those of several tasks, say `tasks x swarms`, can share one forward
-            pass of a model.
+            `*swarms x particles`-dim tensor of values, to be maximized; never NaN. All swarms are
+            in one call: those of several tasks can share one forward pass of a model.
         X: A `*swarms x particles x q x d`-dim tensor of initial positions inside `bounds`.
         bounds: A `2 x d`-dim tensor of lower and upper bounds.
         generator: Source of all random numbers, on the device of `X`.
@@ -111,12 +109,9 @@ class ParticleSwarm:
         >>> from botorch_cll.optim.swarm import ParticleSwarm
         >>> generator = torch.Generator().manual_seed(0)
         >>> X = torch.rand(3, 16, 1, 2, generator=generator)  # 3 swarms of 16 particles
-        >>> swarm = ParticleSwarm(
-        ...     fitness=lambda X: -(X - 0.3).square().sum(dim=(-2, -1)),
-        ...     X=X,
-        ...     bounds=torch.tensor([[0.0, 0.0], [1.0, 1.0]]),
-        ...     generator=generator,
-        ... )
+        >>> fitness = lambda X: -(X - 0.3).square().sum(dim=(-2, -1))
+        >>> bounds = torch.tensor([[0.0, 0.0], [1.0, 1.0]])
+        >>> swarm = ParticleSwarm(fitness, X, bounds, generator=generator)
         >>> bool((swarm.run().X - 0.3).abs().max() < 0.01)
         True
     """
@@ -190,11 +185,7 @@ class ParticleSwarm:
         return self.best()
 
     def has_converged(self) -> bool:
-        """Tell whether every swarm stands still and has contracted, compared with the last call.
-
-        That is, in every swarm the best violation is as before, the best value has risen by no more
-        than `value_tolerance`, and the best points span at most `diameter_tolerance`.
-        """
+        """Whether every swarm stands still, compared with the last call, and has contracted."""
         before, now = self._checked, self._leader
         self._checked = now
         tolerance = self.options.value_tolerance * now.values.abs().clamp(min=1.0)
