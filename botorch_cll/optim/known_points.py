@@ -44,6 +44,10 @@ class KnownPoints:
             return points.new_full(X.shape[:-2], torch.inf)
         return torch.cdist(points, self._scaled, p=torch.inf).amin(dim=(-2, -1))
 
+    def beyond(self, X: Tensor) -> Tensor:
+        """The same as a constraint; a little farther than has to be, as a search may fall short."""
+        return self.distance(X) - 2 * PROPOSAL.same_point
+
     def are_new(self, X: Tensor) -> Tensor:
         """Which `batch_shape x q x d`-dim candidates differ; a `batch_shape`-dim tensor."""
         return self.distance(X) >= PROPOSAL.same_point

@@ -66,12 +66,8 @@ def _search_elsewhere(
     lacks = (rank > -torch.inf).any(dim=1) & ~found.any(dim=1)
     if not lacks.any():
         return result
-
-    def beyond(X: Tensor) -> Tensor:
-        # A little farther than has to be, as a search may fall short.
-        return search.known.distance(X[..., : search.q, :]) - 2 * PROPOSAL.same_point
-
-    constraints = [*search.nonlinear_inequality_constraints, (beyond, False)]
+    beyond = (lambda X: search.known.beyond(X[..., : search.q, :])), False
+    constraints = [*search.nonlinear_inequality_constraints, beyond]
     apart = replace(search, nonlinear_inequality_constraints=constraints)
     maxiter = search.default_maxiter()
     if maxiter is not None:

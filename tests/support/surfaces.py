@@ -3,6 +3,8 @@
 import torch
 from botorch.acquisition import AcquisitionFunction
 
+from botorch_cll.optim.search import SwarmSearch
+
 LINEAR = [(torch.tensor([0, 1]), torch.tensor([-1.0, -1.0], dtype=torch.double), -1.0)]
 CORNER = [(torch.tensor([0, 1]), torch.ones(2, dtype=torch.double), 1.9)]  # 1 / 200 of the square
 IC = torch.full((2, 1, 2), 0.5, dtype=torch.double)
@@ -36,3 +38,9 @@ def hill(peak: float):
 
 def waves(X):  # many maxima, those at multiples of 1 / 3
     return (6 * torch.pi * X).cos().sum(dim=(-2, -1))
+
+
+def search_of(function, bounds: torch.Tensor, options=None, fixed_features=None, **given):
+    """A search for the maximum of a function, and of its shapes and points in `acq_function`."""
+    acq_function = function if isinstance(function, AcquisitionFunction) else Surface(function)
+    return SwarmSearch.of(bounds, options, fixed_features, acq_function=acq_function, **given)

@@ -151,23 +151,6 @@ def test_swarms_next_to_given_ones_start_where_their_own_fixed_features_are_best
     assert candidates[1:, 0, 0].tolist() == pytest.approx([0.5, 0.9], abs=0.05)
 
 
-def test_one_of_several_given_settings_at_a_time():
-    acqf = Surface(hill(0.45))
-    acqf.X_pending = None
-    candidates, values = optimize_acqf_pso(
-        acqf,
-        box(1),
-        q=2,
-        num_restarts=3,
-        raw_samples=8,
-        sequential=True,
-        fixed_features={0: torch.tensor([0.1, 0.5, 0.9], dtype=torch.double)},
-        X_avoid=torch.tensor([[0.5]], dtype=torch.double),
-    )
-    assert candidates.flatten().tolist() == [0.1, 0.9]
-    assert values.tolist() == pytest.approx([-(0.35**2), -(0.45**2)])
-
-
 @pytest.mark.parametrize("return_best_only", [True, False], ids=["best", "all"])
 def test_all_features_fixed(fitted, return_best_only):
     model, Y = fitted["branin"]
