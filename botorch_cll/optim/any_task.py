@@ -9,12 +9,11 @@ from typing import Any
 import torch
 from botorch.acquisition import AcquisitionFunction
 from botorch.acquisition.analytic import AnalyticAcquisitionFunction, LogExpectedImprovement
-from botorch.exceptions.errors import UnsupportedError
 from botorch.models import KroneckerMultiTaskGP, ModelListGP, MultiTaskGP
 from botorch.models.model import Model
 from torch import Tensor
 
-from botorch_cll.optim.checks import check_counts, check_points, expect
+from botorch_cll.optim.checks import check_counts, check_points, expect, refuse
 from botorch_cll.optim.constraints import LinearConstraint, NonlinearConstraint
 from botorch_cll.optim.gains import AllGains, LargestGain
 from botorch_cll.optim.incumbents import check_model_and_incumbents, task_units
@@ -91,12 +90,12 @@ def optimize_acqf_any_task(  # noqa: D417 - says where the others are explained
     expect(any_known, "an incumbent of at least one task in best_f", "NaN only")
     pending = bounds[:0] if X_pending is None else X_pending
     check_points(pending, bounds, "X_pending", rows="m")
-    if q + len(pending) > 1 and isinstance(model, _NOT_CONDITIONED):
-        raise UnsupportedError(
-            "Expected a model that can be conditioned on points of all tasks for more than one "
-            f"candidate, pending ones included, got {q + len(pending)} and a "
-            f"{type(model).__name__}."
-        )
+    total = q + len(pending)
+    refuse(
+        total > 1 and isinstance(model, _NOT_CONDITIONED),
+        "Expected a model that can be conditioned on points of all tasks for more than one "
+        f"candidate, pending ones included, got {total} and a {type(model).__name__}.",
+    )
     unit = task_units(model, bounds)
 
     def largest_gain() -> AcquisitionFunction:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from botorch.exceptions.errors import BotorchTensorDimensionError, InputDataError
+from botorch.exceptions.errors import (
+    BotorchTensorDimensionError,
+    InputDataError,
+    UnsupportedError,
+)
 from torch import Tensor
 
 from botorch_cll.optim.settings import PROPOSAL
@@ -12,11 +16,9 @@ from botorch_cll.optim.settings import PROPOSAL
 
 def check_bounds(bounds: Tensor) -> None:
     """Raise `InputDataError` or `BotorchTensorDimensionError` unless `bounds` are a box."""
-    if not isinstance(bounds, Tensor) or not bounds.is_floating_point():
-        kind = bounds.dtype if isinstance(bounds, Tensor) else type(bounds).__name__
-        raise InputDataError(
-            f"Expected `bounds` as a tensor of floating-point numbers, got {kind}."
-        )
+    kind = bounds.dtype if isinstance(bounds, Tensor) else type(bounds).__name__
+    is_float = isinstance(bounds, Tensor) and bounds.is_floating_point()
+    expect(is_float, "`bounds` as a tensor of floating-point numbers", kind)
     expect_shape(bounds.ndim == 2 and len(bounds) == 2, "`bounds` of shape `2 x d`", bounds)
     expect(bounds.isfinite().all(), "finite `bounds`", bounds.tolist())
     upright = "the lower bounds, `bounds[0]`, not to exceed the upper ones, `bounds[1]`"
@@ -52,6 +54,12 @@ def expect(holds: bool | Tensor, what: str, got: object) -> None:
     """Raise `InputDataError` with what was expected and what was got unless it holds."""
     if not holds:
         raise InputDataError(f"Expected {what}, got {got}.")
+
+
+def refuse(given: bool, why: str) -> None:
+    """Raise `UnsupportedError` where something is given that has no meaning."""
+    if given:
+        raise UnsupportedError(why)
 
 
 def expect_shape(holds: bool, what: str, X: Tensor) -> None:

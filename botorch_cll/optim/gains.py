@@ -49,18 +49,16 @@ class OwnGains(_Gains):
     _last: tuple[Tensor, Posterior] | None = None
 
     def _moments(self, X: Tensor) -> tuple[Tensor, Tensor]:
-        task = X[..., -1:].round().long()
-        posterior = self._all_tasks(X[..., :-1])
+        task, X = X[..., -1:].round().long(), X[..., :-1]
+        if X.requires_grad:
+            posterior = self.model.posterior(X)
+        else:
+            # Tasks share their raw samples.
+            if self._last is None or not torch.equal(self._last[0], X):
+                self._last = X, self.model.posterior(X)
+            posterior = self._last[1]
         gain = self.sign * (posterior.mean.gather(-1, task) - self.best_f[task])
         return gain.squeeze(-1), posterior.variance.gather(-1, task).squeeze(-1)
-
-    def _all_tasks(self, X: Tensor) -> Posterior:
-        """The posterior of all tasks, kept for the next call: tasks share their raw samples."""
-        if X.requires_grad:
-            return self.model.posterior(X)
-        if self._last is None or not torch.equal(self._last[0], X):
-            self._last = X, self.model.posterior(X)
-        return self._last[1]
 
 
 class AllGains(_Gains):

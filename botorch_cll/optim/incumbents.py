@@ -84,11 +84,8 @@ def expected_best_by_task(model: Model, X: Tensor, Y: Tensor, maximize: bool = T
     X, Y = _as_wide(model, X, Y)
     with torch.no_grad():
         mean = torch.cat([model.posterior(rows).mean for rows in X.split(PROPOSAL.rows_at_a_time)])
-    if Y.shape != mean.shape:
-        raise BotorchTensorDimensionError(
-            f"Expected Y of shape {tuple(mean.shape)} for X of shape {tuple(X.shape)}, got "
-            f"{tuple(Y.shape)}."
-        )
+    what = f"Y of shape {tuple(mean.shape)} for X of shape {tuple(X.shape)}"
+    expect_shape(Y.shape == mean.shape, what, Y)
     return best_by_task(X, mean.where(~Y.isnan(), torch.nan), maximize).Y
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
-from botorch.exceptions.errors import BotorchTensorDimensionError, InputDataError
+from botorch.exceptions.errors import BotorchTensorDimensionError
 from botorch.models.model import Model
 from botorch.utils.sampling import draw_sobol_samples
 from torch import Tensor
@@ -119,9 +119,9 @@ def run_bay_mrbfcor(
         All points, all values, the incumbents, and the seconds spent.
 
     Raises:
-        InputDataError: If the bounds are upside down, the budget is smaller than the first design
-            or that below two, or `evaluate` or `start` give no tensor of the dtype of the bounds.
-        BotorchTensorDimensionError: If `evaluate` or `start` give another shape.
+        InputDataError: The bounds are upside down, the budget is smaller than the first design or
+            that below two, or `evaluate` or `start` give no tensor of the dtype of the bounds.
+        BotorchTensorDimensionError: `evaluate` or `start` give another shape.
 
     Example:
         >>> problem = CompositeTasks("Ackley+Rastrigin", negate=True)
@@ -185,11 +185,8 @@ def _check_values(source: str, values: Tensor, X: Tensor, num_tasks: int | None 
 
 
 def _check_dtype(source: str, values: Tensor, bounds: Tensor) -> None:
-    if not isinstance(values, Tensor) or values.dtype != bounds.dtype:
-        found = values.dtype if isinstance(values, Tensor) else type(values).__name__
-        raise InputDataError(
-            f"Expected {source} a tensor of {bounds.dtype}, as the bounds, got {found}."
-        )
+    found = values.dtype if isinstance(values, Tensor) else type(values).__name__
+    expect(found == bounds.dtype, f"{source} a tensor of {bounds.dtype}, as the bounds", found)
 
 
 def _distinct(points: Tensor, bounds: Tensor) -> Tensor:

@@ -15,12 +15,14 @@ from botorch.generation.gen import TGenCandidates
 from botorch.optim.initializers import TGenInitialConditions
 from torch import Tensor
 
-from botorch_cll.optim.checks import check_inside, expect_shape
+from botorch_cll.optim.checks import check_inside, expect_shape, refuse
 from botorch_cll.optim.constraints import LinearConstraint, NonlinearConstraint
 from botorch_cll.optim.proposal import propose, run_swarms
 from botorch_cll.optim.random_state import isolated_random_state
 from botorch_cll.optim.search import SwarmSearch
 from botorch_cll.optim.sequential import acq_functions_of, propose_one_by_one
+
+_NO_SURFACE = "`equality_constraints` are not supported by particle swarms."
 
 
 def optimize_acqf_pso(
@@ -142,13 +144,11 @@ def optimize_acqf_pso(
         >>> candidate.shape, value.shape
         (torch.Size([1, 1]), torch.Size([]))
     """
-    if gen_candidates is not None:
-        raise UnsupportedError("`gen_candidates` is not supported: the swarm takes its place.")
-    _refuse_equality_constraints(equality_constraints)
-    if ic_gen_kwargs and ic_generator is None:
-        raise UnsupportedError(
-            f"Unexpected arguments {sorted(ic_gen_kwargs)}, and no `ic_generator` to take them."
-        )
+    instead = "`gen_candidates` is not supported: the swarm takes its place."
+    refuse(gen_candidates is not None, instead)
+    refuse(bool(equality_constraints), _NO_SURFACE)
+    unexpected = f"Unexpected arguments {sorted(ic_gen_kwargs)}, and no `ic_generator`"
+    refuse(bool(ic_gen_kwargs) and ic_generator is None, f"{unexpected} to take them.")
     acq_functions = acq_functions_of(acq_function, acq_function_sequence, q, sequential)
     first = acq_functions[0]
     one_shot = isinstance(first, OneShotAcquisitionFunction)
@@ -224,14 +224,13 @@ def gen_candidates_pso(  # noqa: D417 - says where the others are explained
         ...     acq_function, bounds, q=1, num_restarts=4, gen_candidates=gen_candidates_pso
         ... )
     """
-    _refuse_equality_constraints(equality_constraints)
+    refuse(bool(equality_constraints), _NO_SURFACE)
     if lower_bounds is None or upper_bounds is None:
         raise UnsupportedError("Particle swarms need both `lower_bounds` and `upper_bounds`.")
     X = initial_conditions.detach()
     expect_shape(X.ndim in (2, 3), "`initial_conditions` of shape `(b) x q x d`", X)
-    bounds = torch.stack(
-        [torch.as_tensor(b).to(X).expand(X.shape[-1]) for b in (lower_bounds, upper_bounds)]
-    )
+    both = [torch.as_tensor(b).to(X) for b in (lower_bounds, upper_bounds)]
+    bounds = torch.stack([b.expand(X.shape[-1]) for b in both])
     search = SwarmSearch.of(
         bounds,
         options,
@@ -246,8 +245,3 @@ def gen_candidates_pso(  # noqa: D417 - says where the others are explained
     with isolated_random_state(search.options.seed, bounds.device):
         result = run_swarms(replace(search, batch_initial_conditions=X), search.deadline())
     return result.X.reshape(X.shape), result.values
-
-
-def _refuse_equality_constraints(constraints: Sequence[LinearConstraint] | None) -> None:
-    if constraints:
-        raise UnsupportedError("`equality_constraints` are not supported by particle swarms.")

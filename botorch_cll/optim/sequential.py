@@ -11,7 +11,7 @@ from botorch.acquisition.acquisition import OneShotAcquisitionFunction
 from botorch.exceptions.errors import UnsupportedError
 from torch import Tensor
 
-from botorch_cll.optim.checks import expect
+from botorch_cll.optim.checks import expect, refuse
 from botorch_cll.optim.proposal import propose
 from botorch_cll.optim.search import SwarmSearch
 
@@ -27,8 +27,7 @@ def acq_functions_of(
         one_of = "one of `acq_function` and `acq_function_sequence`"
         expect(acq_function is not None, one_of, "neither")
         return [acq_function]
-    if not sequential:
-        raise UnsupportedError("`acq_function_sequence` requires `sequential=True`.")
+    refuse(not sequential, "`acq_function_sequence` requires `sequential=True`.")
     number = len(acq_function_sequence)
     what = "`acq_function_sequence` to have one element for each of `q > 1` candidates"
     expect(q > 1 and number == q, what, f"{number} for q={q}")
@@ -72,27 +71,20 @@ def propose_one_by_one(
 
 def _check(search: SwarmSearch, acq_functions: Sequence[AcquisitionFunction]) -> None:
     """Raise `UnsupportedError` if candidates cannot be chosen one after the other."""
-    inter_point = {
-        "linear": [indices.ndim > 1 for indices, _, _ in search.inequality_constraints],
-        "nonlinear": [not intra for _, intra in search.nonlinear_inequality_constraints],
-    }
-    for kind, found in inter_point.items():
-        if any(found):
-            raise UnsupportedError(
-                "Inter-point constraints are not supported with `sequential=True`, but "
-                f"{kind} inequality constraint {found.index(True)} is inter-point."
-            )
-    for name, in_the_way in (
-        ("`batch_initial_conditions`", search.batch_initial_conditions is not None),
-        ("`return_best_only=False`", not search.return_best_only),
+    unsupported = "not supported with `sequential=True`"
+    for kind, inter_point in (
+        ("linear", [indices.ndim > 1 for indices, _, _ in search.inequality_constraints]),
+        ("nonlinear", [not intra for _, intra in search.nonlinear_inequality_constraints]),
     ):
-        if in_the_way:
-            raise UnsupportedError(f"{name} is not supported with `sequential=True`.")
+        if any(inter_point):
+            which = f"{kind} inequality constraint {inter_point.index(True)} is inter-point"
+            raise UnsupportedError(f"Inter-point constraints are {unsupported}, but {which}.")
+    given = search.batch_initial_conditions is not None
+    refuse(given, f"`batch_initial_conditions` is {unsupported}.")
+    refuse(not search.return_best_only, f"`return_best_only=False` is {unsupported}.")
     for acq_function in acq_functions:
         name = type(acq_function).__name__
-        if isinstance(acq_function, OneShotAcquisitionFunction):
-            raise UnsupportedError(f"One-shot {name} is not supported with `sequential=True`.")
-        if not hasattr(acq_function, "X_pending"):
-            raise UnsupportedError(
-                f"`sequential=True` requires acquisition functions with pending points, got {name}."
-            )
+        one_shot = isinstance(acq_function, OneShotAcquisitionFunction)
+        refuse(one_shot, f"One-shot {name} is {unsupported}.")
+        what = "`sequential=True` requires acquisition functions with pending points"
+        refuse(not hasattr(acq_function, "X_pending"), f"{what}, got {name}.")
