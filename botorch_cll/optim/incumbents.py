@@ -41,7 +41,7 @@ def best_by_task(X: Tensor, Y: Tensor, maximize: bool = True) -> BestByTask:
         The incumbents.
 
     Raises:
-        BotorchTensorDimensionError: If `X` and `Y` are not two-dimensional with equally many rows.
+        BotorchTensorDimensionError: `X` and `Y` are not two-dimensional with equally many rows.
 
     Example:
         >>> best_f = best_by_task(train_X, train_Y).Y
@@ -66,17 +66,16 @@ def expected_best_by_task(model: Model, X: Tensor, Y: Tensor, maximize: bool = T
 
     Args:
         model: A model of `T` outputs.
-        X: A `n x d`-dim tensor of points; for one of our models of long data as well a
-            `n x (d + 1)`-dim tensor with its task column.
-        Y: A `n x T`-dim tensor of observations, NaN where a task was not observed; with a task
-            column a `n x 1`-dim tensor.
+        X: A `n x d`-dim tensor of points; for a model of long data as well with its task column.
+        Y: A `n x T`-dim tensor of observations, NaN where a task was not observed; `n x 1`-dim with
+            a task column.
         maximize: Whether larger is better.
 
     Returns:
         A `T`-dim tensor, NaN for a task that was never observed.
 
     Raises:
-        BotorchTensorDimensionError: If `Y` is not of the shape of the model's predictions at `X`.
+        BotorchTensorDimensionError: `Y` is not of the shape of the model's predictions at `X`.
 
     Example:
         >>> best_f = expected_best_by_task(model, train_X, train_Y)

@@ -94,9 +94,8 @@ def run_bay_mrbfcor(
 
     The loop of Xu, Luo, Li and Cao (2023): after a first Sobol design, each iteration fits the
     model, proposes as many candidates as there are tasks by expected improvement and particle
-    swarms, and evaluates all tasks at all candidates. Candidates that coincide are evaluated once.
-    In the paper every task has one candidate; by default, see `propose_by_swarm`, a task that has
-    little to gain leaves its own to the others.
+    swarms, and evaluates all tasks at all of them, once where they coincide. In the paper every
+    task has one candidate; by default one that has little to gain leaves its own to the others.
 
     Args:
         evaluate: Maps a `k x d`-dim tensor of points to a `k x T`-dim tensor of values, NaN where a
@@ -110,8 +109,8 @@ def run_bay_mrbfcor(
         seed: The seed of the design, the fits and the swarms.
         callback: Called after every evaluation with all points and values so far.
         start: Points and values to go on from, in place of a first design: a `n x d`- and a
-            `n x T`-dim tensor. They count toward the budget. With what the callback got last, and
-            the same seed, a run that was cut off goes on as if nothing had happened.
+            `n x T`-dim tensor. They count toward the budget. With what the callback got last and
+            the same seed, a run that was cut off goes on as before.
         fit: How to fit a model to the data; other surrogates go here.
         propose: How to propose candidates with it.
 

@@ -11,8 +11,7 @@ from botorch.acquisition.analytic import AnalyticAcquisitionFunction, LogExpecte
 from botorch.models.model import Model
 from torch import Tensor
 
-from botorch_cll.optim.constraints import LinearConstraint, NonlinearConstraint
-from botorch_cll.optim.fixed_features import FixedFeatures
+from botorch_cll.optim.constraints import FixedFeatures, LinearConstraint, NonlinearConstraint
 from botorch_cll.optim.gains import OwnGains
 from botorch_cll.optim.incumbents import check_model_and_incumbents
 from botorch_cll.optim.known_points import points_to_avoid

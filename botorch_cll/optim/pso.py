@@ -54,10 +54,9 @@ def optimize_acqf_pso(
     r"""Maximize an acquisition function by particle swarms, wherever `optimize_acqf` would.
 
     Parameters, but for `X_avoid`, and results are those of `botorch.optim.optimize_acqf`.
-    `num_restarts` independent swarms (see `ParticleSwarm`) start from the best of `raw_samples`
-    Sobol points and advance together: each iteration is one call of the acquisition function,
-    without gradients. Where the acquisition function is differentiable, L-BFGS-B (SLSQP under
-    constraints) then climbs from the best points of the best swarms.
+    `num_restarts` swarms (see `ParticleSwarm`) start from the best of `raw_samples` Sobol points
+    and advance together, each iteration one call of the acquisition function without gradients.
+    Where it is differentiable, L-BFGS-B (SLSQP under constraints) then climbs from the best points.
 
     Only `options["seed"]` decides about random numbers: the same seed gives the same bits.
     PyTorch's global random state is seeded meanwhile and as before afterwards; for that reason
@@ -85,12 +84,11 @@ def optimize_acqf_pso(
             acquisition function, only to save memory. BoTorch's initialization options mean what
             they mean there. Unknown keys raise.
         inequality_constraints: Tuples `(indices, coefficients, rhs)` for
-            `sum_i X[indices[i]] * coefficients[i] >= rhs`, intra-point or, with two-dimensional
-            indices, inter-point.
+            `sum_i X[indices[i]] * coefficients[i] >= rhs`; two-dimensional indices: inter-point.
         equality_constraints: Not supported: a swarm does not stay on a surface.
         nonlinear_inequality_constraints: Tuples `(callable, intra_point)` for `callable(x) >= 0`.
-            Neither initial conditions nor an `ic_generator` are needed. A callable that
-            `torch.vmap` cannot map costs one Python call per particle and iteration.
+            Initial conditions are not needed. A callable that `torch.vmap` cannot map costs one
+            Python call per particle and iteration.
         fixed_features: Maps features to their value: a float, or a tensor of shape `num_restarts`
             or `num_restarts x q`.
         post_processing_func: Maps a `b x q x d`-dim tensor to admissible points, for example
@@ -107,10 +105,9 @@ def optimize_acqf_pso(
         ic_generator: Generates the swarms' initial conditions, called as by `optimize_acqf`.
             Defaults to the heuristic above, and to BoTorch's own for knowledge gradients.
         X_avoid: A `n x d`-dim tensor of points that are not to be proposed: the best candidate is
-            chosen that differs from all of them in some input by at least a thousandth of the box.
-            Where all tops of hills that were found are such points, a second search looks for it;
-            a known point is returned only if there is no other. Points chosen earlier if
-            `sequential` are avoided, too.
+            chosen that differs from all of them in some input by at least a thousandth of the box,
+            after a second search where only such points were found; one of them is returned only if
+            there is no other. Points chosen earlier if `sequential` are avoided, too.
         timeout_sec: Return the best point found so far after this many seconds; split evenly
             over the candidates if `sequential`. The initial positions are always evaluated.
         return_acq_values: If False, return `None` in place of the values.

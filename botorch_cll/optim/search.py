@@ -18,8 +18,12 @@ from botorch.utils.sampling import draw_sobol_samples
 from torch import Tensor
 
 from botorch_cll.optim.checks import check_bounds, check_counts, check_inside, expect_shape
-from botorch_cll.optim.constraints import ConstraintViolation, LinearConstraint, NonlinearConstraint
-from botorch_cll.optim.fixed_features import FixedFeatures
+from botorch_cll.optim.constraints import (
+    ConstraintViolation,
+    FixedFeatures,
+    LinearConstraint,
+    NonlinearConstraint,
+)
 from botorch_cll.optim.known_points import KnownPoints
 from botorch_cll.optim.options import SearchOptions
 from botorch_cll.optim.settings import PROPOSAL

@@ -12,16 +12,16 @@ class ProposalSettings:
     To polish is to finish by gradients what a swarm has begun. Distances are fractions of the box.
 
     Attributes:
-        raw_per_feasible: Sobol points drawn for each raw sample wanted under constraints. Where
-            these do not do, the polytope sampler, which is slower, takes over.
-        burn_in: Steps that sampler walks before its first sample: BoTorch's default.
-        thinning: Steps it walks for each further one: BoTorch's default.
+        raw_per_feasible: Sobol points for each raw sample under constraints, before the polytope
+            sampler, which is slower, takes over.
+        burn_in: Steps that sampler takes before its first sample: BoTorch's default.
+        thinning: Steps it takes for each further one: BoTorch's default.
         min_particles: Particles of all swarms to be polished: fewer swarms, of more particles each,
             see as much of the box.
         min_particles_per_swarm: The least that one of them has, however many swarms there are:
             particles learn from each other.
-        particles_without_polish: How many times as many particles there are where no gradients
-            follow: then it is the swarms that have to be precise.
+        particles_without_polish: How many times as many there are where swarms are not polished:
+            then they have to be precise themselves.
         maxiter_before_polish: Iterations of swarms to be polished: they only have to find the right
             hill, which gradients climb at less cost.
         joint_maxiter_before_polish: The same where several points are chosen at once: in more
@@ -32,13 +32,13 @@ class ProposalSettings:
         num_probes: Points at which a gradient is tried: at a single one it may vanish by chance.
         retreats: How far to go back from the end of a climb toward its start: SLSQP ends with a
             small violation of nonlinear constraints, and a little way back there is none.
-        constraint_probes: Points at which a mapped constraint has to agree with itself, called
-            point by point: enough to meet both sides of most branches.
+        constraint_probes: Points at which a mapped constraint has to agree with itself, unmapped:
+            enough to meet both sides of most branches.
         outside: How far outside of the bounds an initial condition may be: rounding.
         same_point: How far apart two points are at least, in some input, if they are not to count
             as one: what is evaluated closer by tells hardly more.
-        longer_apart: How many times `maxiter_before_polish` a search away from known points takes,
-            in which no gradients finish what the swarms have begun.
+        longer_apart: How many times as many iterations a search away from known points takes, whose
+            swarms are not polished.
         unit_points: Sobol points from which the unit of a task is computed: enough for a standard
             deviation that only has to tell scales apart.
         rounding: Where a mean varies by less, relative to its uncertainty, that is rounding, and

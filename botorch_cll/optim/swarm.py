@@ -19,9 +19,8 @@ BatchedFunction = Callable[[Tensor], Tensor]
 class SwarmOptions:
     """How a swarm moves and when it stops.
 
-    The default coefficients are the constriction coefficients of Clerc and Kennedy (2002) written
-    in the inertia-weight form (Eberhart and Shi, 2000), for which a swarm contracts without any
-    velocity limit.
+    The default coefficients are those of Clerc and Kennedy (2002), in the inertia-weight form
+    (Eberhart and Shi, 2000): with them a swarm contracts without any velocity limit.
 
     Attributes:
         maxiter: Largest number of iterations of one `fitness` call each, after that at the start.
@@ -85,8 +84,7 @@ class ParticleSwarm:
 
     where :math:`p` is the best point the particle has seen, :math:`g` the best its swarm has seen,
     and :math:`r_1, r_2 \sim U(0, 1)`, drawn anew per coordinate. A particle that leaves the box is
-    put on its boundary and loses its velocity in that dimension ("absorbing" walls: maxima on the
-    boundary are reached exactly).
+    put on its boundary, which is reached exactly, and loses its velocity in that dimension.
 
     Under constraints, points compete by the rules of Deb (2000): the smaller violation wins, and
     among equal violations (all feasible points have zero) the larger value.
