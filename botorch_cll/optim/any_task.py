@@ -54,7 +54,7 @@ def optimize_acqf_any_task(  # noqa: D417 - says where the others are explained
     task that has little to gain leaves its candidates to the others, and tasks that are alike do
     not spend two evaluations on one point.
 
-    Arguments that are not explained are those of `optimize_acqf_per_task`.
+    Arguments and errors that are not explained are those of `optimize_acqf_per_task`.
 
     Args:
         model: A fitted model with `T` outputs, one per task. For more than one candidate, pending
@@ -73,13 +73,10 @@ def optimize_acqf_any_task(  # noqa: D417 - says where the others are explained
         units of the tasks.
 
     Raises:
-        BotorchTensorDimensionError: A tensor has the wrong shape.
-        InputDataError: An argument is out of range, the bounds are of another dtype than the model,
-            or no task has an incumbent.
-        UnsupportedError: `best_f` is needed and not given, an option has no meaning here, or there
-            is more than one candidate, pending ones included, and a `MultiTaskGP`,
-            `KroneckerMultiTaskGP` or `ModelListGP`, not conditioned on points of all tasks.
-        CandidateGenerationError: No swarm found a feasible point.
+        InputDataError: No task has an incumbent.
+        UnsupportedError: There is more than one candidate, pending ones included, and a
+            `MultiTaskGP`, `KroneckerMultiTaskGP` or `ModelListGP`, which is not conditioned on
+            points of all tasks.
 
     Example:
         >>> candidates, values = optimize_acqf_any_task(model, bounds, q=2)

@@ -36,9 +36,9 @@ def initial_positions(search: SwarmSearch, generator: torch.Generator) -> Tensor
     """
     given = search.batch_initial_conditions
     num_given = 0 if given is None else given.shape[:-2].numel()
-    num_in_group = num_given + search.num_generated
     num_generated = search.num_groups * search.num_generated
     search.fixed_features.check(num_given + num_generated, search.num_points)
+    num_in_group = num_given + search.num_generated
     num_particles = search.options.particles_per_swarm(num_in_group, search.can_polish)
     positions = []
     if given is not None:

@@ -42,7 +42,7 @@ def optimize_acqf_per_task(  # noqa: D417 - says where the others are explained
     The swarms of all tasks advance as one batch: every step is one forward of the model. Where all
     tasks are evaluated at every candidate, `optimize_acqf_any_task` spends evaluations better.
 
-    Arguments that are not explained are those of `optimize_acqf_pso`, on the `d` inputs.
+    Arguments and errors that are not explained are those of `optimize_acqf_pso`.
 
     Args:
         model: A fitted model with `T` outputs, one per task.
@@ -59,9 +59,8 @@ def optimize_acqf_per_task(  # noqa: D417 - says where the others are explained
         A `T x d`-dim tensor of candidates and a `T`-dim tensor of their acquisition values.
 
     Raises:
-        BotorchTensorDimensionError: A tensor has the wrong shape.
-        InputDataError: An argument is out of range, or the bounds of another dtype than the model.
-        UnsupportedError: `best_f` is needed and not given, or an option has no meaning here.
+        InputDataError: The bounds are of another dtype than the model.
+        UnsupportedError: `best_f` is needed and not given.
         CandidateGenerationError: For some task no swarm found a feasible point.
 
     Example:

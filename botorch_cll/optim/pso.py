@@ -196,7 +196,7 @@ def gen_candidates_pso(  # noqa: D417 - says where the others are explained
     For use as `optimize_acqf(..., gen_candidates=gen_candidates_pso)`, which keeps the options of
     its own initialization, among them `seed` and `batch_limit`, to itself.
 
-    Arguments that are not explained are those of `optimize_acqf_pso`.
+    Arguments and errors that are not explained are those of `optimize_acqf_pso`.
 
     Args:
         initial_conditions: A `(b) x q x d`-dim tensor. Each is one particle of its swarm.
@@ -210,9 +210,7 @@ def gen_candidates_pso(  # noqa: D417 - says where the others are explained
         least infeasible one.
 
     Raises:
-        BotorchTensorDimensionError: A tensor has the wrong shape.
-        InputDataError: Bounds, options, indices or initial conditions are out of range.
-        UnsupportedError: Bounds are missing, or an argument or option has no meaning here.
+        UnsupportedError: Bounds are missing.
 
     Example:
         >>> # With the acquisition function and the bounds of the example of `optimize_acqf_pso`:

@@ -60,10 +60,9 @@ def test_each_candidate_maximizes_its_own_output(
             lambda X: X.square().sum(-1) <= 0.25 + 1e-6,
         ),
         ({"post_processing_func": torch.round}, lambda X: X.round() == X),
-        ({"fixed_features": {0: 0.4}}, lambda X: X[:, 0] == 0.4),
         ({"fixed_features": {-1: 0.3}}, lambda X: X[:, 1] == 0.3),
     ],
-    ids=["linear", "nonlinear", "rounded", "fixed", "fixed from the end"],
+    ids=["linear", "nonlinear", "rounded", "fixed, from the end"],
 )
 def test_candidates_keep_to_what_is_asked(
     model: MultiRBFCorrelationModel,
@@ -71,7 +70,7 @@ def test_candidates_keep_to_what_is_asked(
     options: dict[str, object],
     holds: Callable[[Tensor], Tensor],
 ) -> None:
-    candidates, _ = optimize(model, BOUNDS, num_restarts=8, **options)
+    candidates, _ = optimize(model, BOUNDS, num_restarts=4, raw_samples=64, **options)
     assert holds(candidates).all()
 
 

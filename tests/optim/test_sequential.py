@@ -14,6 +14,8 @@ from support.surfaces import LINEAR, Surface, box, hill, waves
 # Nearly equal points in one candidate, and nothing the user could do about it.
 pytestmark = pytest.mark.filterwarnings("ignore:A not p.d., added jitter")
 
+ACROSS = (torch.tensor([[0, 1], [1, 0]]), torch.ones(2, dtype=torch.double), 0.1)
+
 
 def test_candidates_chosen_in_sequence_are_looked_for_at_points_of_their_own():
     plateau = Surface(lambda X: X.sum(dim=(-2, -1)).clamp(max=0.5))
@@ -108,19 +110,8 @@ def test_time_is_shared_by_candidates_chosen_in_sequence(clock):
 @pytest.mark.parametrize(
     ("constraints", "match"),
     [
-        (
-            {
-                "inequality_constraints": [
-                    *LINEAR,
-                    (torch.tensor([[0, 1], [1, 0]]), torch.ones(2).double(), 0.1),
-                ]
-            },
-            "linear inequality constraint 1",
-        ),
-        (
-            {"nonlinear_inequality_constraints": [(torch.sum, False)]},
-            "nonlinear inequality constraint 0",
-        ),
+        ({"inequality_constraints": [*LINEAR, ACROSS]}, "linear inequality constraint 1"),
+        ({"nonlinear_inequality_constraints": [(sum, False)]}, "nonlinear inequality constraint 0"),
     ],
     ids=["linear", "nonlinear"],
 )
