@@ -62,7 +62,7 @@ def refuse(given: bool, why: str) -> None:
         raise UnsupportedError(why)
 
 
-def expect_shape(holds: bool, what: str, X: Tensor) -> None:
+def expect_shape(holds: bool, what: str, X: Tensor, got: str = "") -> None:
     """Raise `BotorchTensorDimensionError` likewise, for the shape of a tensor."""
     if not holds:
-        raise BotorchTensorDimensionError(f"Expected {what}, got {tuple(X.shape)}.")
+        raise BotorchTensorDimensionError(f"Expected {what}, got {got}{tuple(X.shape)}.")

@@ -129,17 +129,12 @@ def check_model_and_incumbents(
         expect(fits, f"`bounds` of the model's dtype, {tensor.dtype}", bounds.dtype)
     if best_f is not None:
         expect(isinstance(best_f, Tensor), "best_f as a tensor", type(best_f).__name__)
-        if best_f.shape != (model.num_outputs,):
-            raise BotorchTensorDimensionError(
-                f"Expected best_f with one entry for each of {model.num_outputs} outputs, got "
-                f"shape {tuple(best_f.shape)}."
-            )
+        what = f"best_f with one entry for each of {model.num_outputs} outputs"
+        expect_shape(best_f.shape == (model.num_outputs,), what, best_f, "shape ")
         return best_f.to(bounds)
     if not isinstance(model, RBFEnsembleModel):
-        raise UnsupportedError(
-            "Expected best_f for a model that is not one of this package's, got None for a "
-            f"{type(model).__name__}."
-        )
+        what = "best_f for a model that is not one of this package's"
+        raise UnsupportedError(f"Expected {what}, got None for a {type(model).__name__}.")
     # Of further observations it knows what they change, not what they were.
     model.check_not_conditioned()
     observed = model.train_Y

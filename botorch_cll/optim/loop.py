@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
-from botorch.exceptions.errors import BotorchTensorDimensionError
 from botorch.models.model import Model
 from botorch.utils.sampling import draw_sobol_samples
 from torch import Tensor
@@ -175,11 +174,8 @@ def _check_values(source: str, values: Tensor, X: Tensor, num_tasks: int | None 
     """Refuse values that are no `k x T`-dim tensor for `k` points; `T` may not be known yet."""
     _check_dtype(source, values, X)
     expected = (len(X), *(values.shape[1:] if num_tasks is None else [num_tasks]))
-    if values.ndim != 2 or values.shape != expected:
-        raise BotorchTensorDimensionError(
-            f"Expected {source} a {len(X)} x {num_tasks or 'T'}-dim tensor, got "
-            f"shape {tuple(values.shape)}."
-        )
+    what = f"{source} a {len(X)} x {num_tasks or 'T'}-dim tensor"
+    expect_shape(values.ndim == 2 and values.shape == expected, what, values, "shape ")
     return values
 
 

@@ -36,14 +36,15 @@ def propose(search: SwarmSearch) -> tuple[Tensor, Tensor]:
 def run_swarms(search: SwarmSearch, deadline: float | None) -> SwarmResult:
     """Return the best points of swarms that begin where the search says."""
     generator = torch.Generator(device=search.bounds.device).manual_seed(search.options.seed)
+    repair = search.fixed_features.values or search.post_processing_func
     result = ParticleSwarm(
         search.fitness,
         X=initial_positions(search, generator),
         bounds=search.bounds,
         generator=generator,
         options=search.options.swarm_options(search.default_maxiter()),
-        violation=search.violation,
-        repair=search.repair,
+        violation=search.violation or None,
+        repair=search.repair if repair else None,
     ).run(deadline)
     return polish(search, result, deadline) if search.can_polish else result
 

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from botorch.acquisition import AcquisitionFunction
 from botorch.acquisition.acquisition import OneShotAcquisitionFunction
-from botorch.exceptions.errors import BotorchTensorDimensionError, UnsupportedError
+from botorch.exceptions.errors import UnsupportedError
 from botorch.optim.initializers import TGenInitialConditions
 from botorch.optim.parameter_constraints import evaluate_feasibility
 from botorch.utils.sampling import draw_sobol_samples
@@ -200,11 +200,9 @@ class SwarmSearch:
         chunks = X.split(self.options.batch_limit or len(X))
         with torch.no_grad():
             values = torch.cat([self.acq_function(chunk.flatten(0, 1)) for chunk in chunks])
-        if values.shape != (number := X.shape[0] * X.shape[1],):
-            raise BotorchTensorDimensionError(
-                "Expected the acquisition function to return one value for each of "
-                f"{number} candidates, got shape {tuple(values.shape)}."
-            )
+        number = X.shape[0] * X.shape[1]
+        what = f"the acquisition function to return one value for each of {number} candidates"
+        expect_shape(values.shape == (number,), what, values, "shape ")
         return values.where(~values.isnan(), -torch.inf).view(X.shape[:2])
 
     def is_feasible(self, X: Tensor) -> Tensor:

@@ -136,7 +136,7 @@ class ParticleSwarm:
         self.num_iterations = 0
 
         self.X = X
-        self.velocity = self.max_velocity * (self._uniform(X.shape) - 0.5)
+        self.velocity = self.max_velocity * (self._uniform(*X.shape) - 0.5)
         self.best_X, self.best_values, self.best_violations = self._evaluate(X)
         self._leader = self.best()
         self._checked = self._leader
@@ -144,7 +144,7 @@ class ParticleSwarm:
     def step(self) -> None:
         """Move every particle of every swarm once, with one call of `fitness`."""
         options = self.options
-        pull = self._uniform(torch.Size((2, *self.X.shape)))
+        pull = self._uniform(2, *self.X.shape)
         velocity = (
             options.inertia * self.velocity
             + options.cognitive * pull[0] * (self.best_X - self.X)
@@ -156,9 +156,10 @@ class ParticleSwarm:
 
         X, values, violations = self._evaluate(self.X)
         better = values > self.best_values
-        better &= violations == self.best_violations
-        better |= violations < self.best_violations
-        self.best_violations = violations.where(better, self.best_violations)
+        if violations is not None and self.best_violations is not None:
+            better &= violations == self.best_violations
+            better |= violations < self.best_violations
+            self.best_violations = violations.where(better, self.best_violations)
         self.best_values = values.where(better, self.best_values)
         self.best_X = X.where(better[..., None, None], self.best_X)
         self.num_iterations += 1
@@ -193,27 +194,29 @@ class ParticleSwarm:
         contracted = diameter <= self.options.diameter_tolerance * self.span
         return bool(still.all() & contracted.all())
 
-    def _evaluate(self, X: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _evaluate(self, X: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
         """Return the points evaluated in place of `X`, their values and their violations."""
         if self.repair is not None:
             X = self.repair(X)
-        values = self.fitness(X)
-        return X, values, torch.zeros_like(values) if self.violation is None else self.violation(X)
+        return X, self.fitness(X), None if self.violation is None else self.violation(X)
 
-    def _uniform(self, shape: torch.Size) -> Tensor:
-        return torch.rand(
-            shape, generator=self.generator, dtype=self.span.dtype, device=self.span.device
-        )
+    def _uniform(self, *shape: int) -> Tensor:
+        dtype, device = self.span.dtype, self.span.device
+        return torch.rand(shape, generator=self.generator, dtype=dtype, device=device)
 
 
-def best_particles(X: Tensor, values: Tensor, violations: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def best_particles(
+    X: Tensor, values: Tensor, violations: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor]:
     """The best of each swarm's particles by the rules of Deb (2000), its value and violation."""
-    least = violations.amin(dim=-1, keepdim=True)
-    # The clamp lets a feasible point of value -inf still beat every infeasible one.
-    rank = values.clamp(min=torch.finfo(values.dtype).min).where(violations == least, -torch.inf)
+    rank = values
+    if violations is not None:
+        least = violations.amin(dim=-1, keepdim=True)
+        # The clamp lets a feasible point of value -inf still beat every infeasible one.
+        rank = values.clamp(torch.finfo(values.dtype).min).where(violations == least, -torch.inf)
     index = rank.argmax(dim=-1, keepdim=True)
-    return (
-        X.take_along_dim(index[..., None, None], dim=-3).squeeze(-3),
-        values.gather(-1, index).squeeze(-1),
-        violations.gather(-1, index).squeeze(-1),
-    )
+    X = X.take_along_dim(index[..., None, None], dim=-3).squeeze(-3)
+    values = values.gather(-1, index).squeeze(-1)
+    if violations is None:
+        return X, values, torch.zeros_like(values)
+    return X, values, violations.gather(-1, index).squeeze(-1)

@@ -217,7 +217,7 @@ def test_the_best_particle_follows_the_feasibility_rules():
     assert X.flatten().tolist() == [2, 2, 2]
     assert value.tolist() == [2.0, 2.0, -inf]
     assert violation.tolist() == [0.0, 2.0, 0.0]
-    X, _, _ = best_particles(number, values, torch.zeros(3, 3))
+    X, _, _ = best_particles(number, values, None)
     assert X.flatten().tolist() == [1, 0, 0]
 
 
