@@ -54,7 +54,7 @@ def test_swarms_run_longer_where_gradients_do_not_finish_the_work():
     ("options", "given", "expected"),
     [
         ({}, {}, [12]),
-        ({}, {"return_best_only": False}, [18]),
+        ({"num_polish": 1}, {"return_best_only": False}, [18]),
         ({"num_polish": 2}, {}, [2]),
         ({"num_polish": 2}, {"num_tasks": 3}, [2] * 3),
     ],

@@ -141,13 +141,6 @@ def test_batch_limit_bounds_the_swarms_per_call_and_changes_nothing_else():
     assert max(shape[0] for shape in acqf.shapes) == 12
 
 
-def test_stops_early():
-    acqf = Surface(hill(0.4))
-    options = {"polish": False, "maxiter": 10_000, "num_particles": 16}
-    optimize_acqf_pso(acqf, box(2), q=1, num_restarts=3, raw_samples=64, options=options)
-    assert 20 < len(acqf.shapes) < 500
-
-
 def test_raw_samples_are_raised_to_the_number_of_particles():
     acqf = Surface(waves)
     options = {"num_particles": 20, "maxiter": 0, "polish": False}
@@ -156,28 +149,14 @@ def test_raw_samples_are_raised_to_the_number_of_particles():
     assert acqf.shapes == [(40, 1, 2)] * 4
 
 
-@pytest.mark.parametrize("key", ["init_batch_limit", "topn", "nonnegative", "eta"])
-def test_initialization_options_are_honored(key):
+def test_initialization_options_are_honored():
     acqf = Surface(lambda X: X.mean(dim=(-2, -1)))
-    options = {key: 8, "maxiter": 0, "polish": False, "num_particles": 4}
+    options = {"maxiter": 0, "polish": False, "num_particles": 4}
+    options |= {"init_batch_limit": 8, "nonnegative": True}
     optimize_acqf_pso(acqf, box(2), 1, num_restarts=2, raw_samples=64, options=options)
-    raw = torch.cat(acqf.X[:-1])
-    initial = acqf.X[-1].flatten(0, 1)
-    if key == "init_batch_limit":
-        assert acqf.shapes[:-1] == [(8, 1, 2)] * 8
-    elif key == "topn":
-        top = raw.mean(dim=(-2, -1)).topk(8).values.sort().values
-        assert torch.equal(initial.mean(dim=-1).sort().values, top)
-    else:
-        assert initial.mean() > raw.mean()
-
-
-def test_of_every_swarm_s_candidate_as_many_are_polished_as_of_the_best():
-    options = {"maxiter": 1, "num_polish": 1}
-    candidates, _ = optimize_acqf_pso(
-        Surface(hill(0.3)), box(2), 1, 3, 32, options=options, return_best_only=False
-    )
-    assert torch.allclose(candidates, torch.full_like(candidates, 0.3), atol=1e-6)
+    *raw, initial = acqf.X
+    assert acqf.shapes[:-1] == [(8, 1, 2)] * 8
+    assert torch.cat(raw).mean() < initial.mean() < torch.cat(raw).mean(-1).topk(8, 0).values.mean()
 
 
 def test_knowledge_gradient(fitted):
