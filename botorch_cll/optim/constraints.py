@@ -6,9 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
-from botorch.exceptions.errors import InputDataError, UnsupportedError
+from botorch.exceptions.errors import InputDataError
 from botorch.optim.parameter_constraints import get_constraint_tolerance
 from torch import Tensor
+
+from botorch_cll.optim.checks import expect
+from botorch_cll.optim.settings import PROPOSAL
 
 LinearConstraint = tuple[Tensor, Tensor, float]
 NonlinearConstraint = tuple[Callable[[Tensor], Any], bool]
@@ -26,33 +29,24 @@ class ConstraintViolation:
     Linear constraints cost two matrix products. Nonlinear callables are mapped over all points by
     `torch.vmap` where that reproduces their values, otherwise they are called once per point.
 
-    Args:
-        bounds: A `2 x d`-dim tensor; sets `d`, the dtype and the device.
-        q: Number of points per candidate.
-        inequality_constraints: Tuples `(indices, coefficients, rhs)`, each for
-            `sum_i X[indices[i]] * coefficients[i] >= rhs`. One-dimensional `indices` apply to each
-            of the `q` points, two-dimensional ones, with rows `(point, feature)`, across them.
-        nonlinear_inequality_constraints: Tuples `(callable, intra_point)`, each for
-            `callable(x) >= 0`, where `x` is a `d`-dim point if `intra_point`, else `q x d`-dim.
-
-    Raises:
-        InputDataError: Indices are out of range or do not fit their coefficients, or, once called,
-            a callable returns truth values.
+    Constraints are those of `optimize_acqf` on `q` points of a `2 x d`-dim box. `InputDataError` is
+    raised if they are not, or do not fit, or, once called, if a callable returns truth values.
     """
 
     def __init__(
         self,
         bounds: Tensor,
         q: int,
-        inequality_constraints: Sequence[LinearConstraint] | None = None,
-        nonlinear_inequality_constraints: Sequence[NonlinearConstraint] | None = None,
+        inequality_constraints: Sequence[LinearConstraint] = (),
+        nonlinear_inequality_constraints: Sequence[NonlinearConstraint] = (),
     ) -> None:
         self._tolerance = get_constraint_tolerance(bounds.dtype) / 2
         self._linear: dict[bool, tuple[Tensor, Tensor]] = {}
         d = bounds.shape[-1]
         rows: dict[bool, list[tuple[Tensor, Tensor]]] = {True: [], False: []}
-        for number, (indices, coefficients, rhs) in enumerate(inequality_constraints or ()):
-            _check_indices(number, indices, coefficients, q=q, d=d)
+        for number, linear in enumerate(inequality_constraints):
+            _check_linear(number, linear, q=q, d=d)
+            indices, coefficients, rhs = linear
             intra_point = indices.ndim == 1
             flat = indices if intra_point else indices[:, 0] * d + indices[:, 1]
             row = bounds.new_zeros(d if intra_point else q * d)
@@ -63,24 +57,19 @@ class ConstraintViolation:
             if pairs:
                 weights, offsets = zip(*pairs, strict=True)
                 self._linear[intra_point] = torch.stack(weights), torch.stack(offsets)
-        self._nonlinear = [
-            (_PointwiseConstraint(constraint), intra_point)
-            for constraint, intra_point in nonlinear_inequality_constraints or ()
-        ]
+        self._nonlinear = []
+        for number, nonlinear in enumerate(nonlinear_inequality_constraints):
+            _check_nonlinear(number, nonlinear)
+            self._nonlinear.append((_PointwiseConstraint(nonlinear[0]), nonlinear[1]))
 
     def __bool__(self) -> bool:
         """Whether there is any constraint."""
         return bool(self._linear or self._nonlinear)
 
     def __call__(self, X: Tensor) -> Tensor:
-        """Return the violation of each candidate.
+        """Map `batch_shape x q x d`-dim candidates to `batch_shape` violations.
 
-        Args:
-            X: A `batch_shape x q x d`-dim tensor of candidates.
-
-        Returns:
-            A `batch_shape`-dim tensor, zero where feasible, infinite where a nonlinear constraint
-            is NaN.
+        They are zero where a candidate is feasible, infinite where a nonlinear constraint is NaN.
         """
         total = X.new_zeros(X.shape[:-2])
         for intra_point, (weights, offsets) in self._linear.items():
@@ -98,70 +87,56 @@ class ConstraintViolation:
 
 
 class _PointwiseConstraint:
-    """A callable of one point, applied to many."""
-
-    _probe_size = 4
+    """A callable of one point, applied to `b x *point_shape`-dim points."""
 
     def __init__(self, constraint: Callable[[Tensor], Any]) -> None:
         self._constraint = constraint
-        self._mapped: Callable[[Tensor], Tensor] | None = None
-        self._probed = False
+        self._can_be_mapped: bool | None = None
 
     def __call__(self, points: Tensor) -> Tensor:
-        """Return a `b`-dim tensor of values for `b x *point_shape`-dim points."""
-        if not self._probed:
-            self._probed = True
-            self._mapped = self._try_vmap(points[: self._probe_size])
-        return self._loop(points) if self._mapped is None else self._mapped(points)
+        if self._can_be_mapped is None:
+            self._can_be_mapped = self._agrees(points[: PROPOSAL.constraint_probes])
+        return self._map(points) if self._can_be_mapped else self._loop(points)
+
+    def _map(self, points: Tensor) -> Tensor:
+        return torch.vmap(self._constraint)(points).reshape(len(points))
 
     def _loop(self, points: Tensor) -> Tensor:
         values = [torch.as_tensor(self._constraint(x)).reshape(()) for x in points]
-        if any(value.dtype == torch.bool for value in values):
-            raise InputDataError(
-                "Expected nonlinear constraints to return a number that is at least zero where a "
-                "point is feasible, got a truth value."
-            )
+        what = "nonlinear constraints to return a number that is at least zero where a point is"
+        is_number = all(value.dtype != torch.bool for value in values)
+        expect(is_number, f"{what} feasible", "a truth value")
         return torch.stack(values).to(points)
 
-    def _try_vmap(self, points: Tensor) -> Callable[[Tensor], Tensor] | None:
-        def mapped(points: Tensor) -> Tensor:
-            return torch.vmap(self._constraint)(points).reshape(len(points))
-
+    def _agrees(self, points: Tensor) -> bool:
         expected = self._loop(points)
         try:
-            agrees = torch.allclose(mapped(points).to(expected), expected, equal_nan=True)
+            return torch.allclose(self._map(points).to(expected), expected, equal_nan=True)
         # Whatever a user's callable does that vmap cannot follow, the loop can.
         except Exception:
-            return None
-        return mapped if agrees else None
+            return False
 
 
 class FixedFeatures:
-    """Features set to given values in every candidate.
+    """Features, of `d`, set to given values in every candidate.
 
-    Args:
-        fixed_features: Maps a feature's index, possibly negative, to its value: a float, or a
-            tensor of shape `num_swarms` or `num_swarms x q` with one value per swarm (and point).
-        d: Number of features.
-
-    Raises:
-        InputDataError: An index is out of range or given twice.
+    Indices may be negative. A value is a float, or a tensor of shape `num_swarms` or
+    `num_swarms x q` with one value per swarm (and point). `InputDataError` is raised if an index is
+    out of range or given twice.
     """
 
     def __init__(self, fixed_features: Mapping[int, float | Tensor] | None, d: int) -> None:
         self._d = d
         self.values: dict[int, float | Tensor] = {}
         for index, value in (fixed_features or {}).items():
-            if not -d <= index < d:
-                raise InputDataError(
-                    f"Expected the indices of `fixed_features` in [{-d}, {d - 1}], got {index}."
-                )
+            what = f"the indices of `fixed_features` in [{-d}, {d - 1}]"
+            expect(-d <= index < d, what, index)
             if index % d in self.values:
                 raise InputDataError(f"Feature {index % d} is fixed twice in `fixed_features`.")
-            if isinstance(value, Tensor):
-                value = value.item() if value.numel() == 1 else value
-                if isinstance(value, Tensor) and value.ndim == 2 and value.shape[-1] == 1:
-                    value = value.squeeze(-1)
+            if isinstance(value, Tensor) and value.numel() == 1:
+                value = value.item()
+            elif isinstance(value, Tensor) and value.ndim == 2 and value.shape[-1] == 1:
+                value = value.squeeze(-1)
             self.values[index % d] = value
         self.scalars = {k: v for k, v in self.values.items() if not isinstance(v, Tensor)}
         self.has_tensors = len(self.scalars) < len(self.values)
@@ -177,11 +152,8 @@ class FixedFeatures:
             if not isinstance(value, Tensor):
                 continue
             expected = (num_swarms,) if value.ndim == 1 else (num_swarms, q)
-            if value.shape != expected:
-                raise InputDataError(
-                    f"Expected `fixed_features[{index}]` of shape `num_swarms` or `num_swarms x q`,"
-                    f" here {expected}, got {tuple(value.shape)}."
-                )
+            what = f"`fixed_features[{index}]` of shape `num_swarms` or `num_swarms x q`"
+            expect(value.shape == expected, f"{what}, here {expected}", tuple(value.shape))
 
     def __call__(self, X: Tensor) -> Tensor:
         """Return `X`, `num_swarms x num_particles x q x d`-dim, with the features fixed."""
@@ -196,68 +168,34 @@ class FixedFeatures:
         return X
 
 
-def refuse_inter_point_constraints(
-    inequality_constraints: Sequence[LinearConstraint] | None,
-    nonlinear_inequality_constraints: Sequence[NonlinearConstraint] | None,
-) -> None:
-    """Raise `UnsupportedError` if a constraint spans the points of a candidate.
-
-    Such constraints have no meaning where the points are chosen one after the other.
-    """
-    kinds = {
-        "linear": [indices.ndim > 1 for indices, _, _ in inequality_constraints or ()],
-        "nonlinear": [not intra for _, intra in nonlinear_inequality_constraints or ()],
-    }
-    for kind, inter_point in kinds.items():
-        if any(inter_point):
-            raise UnsupportedError(
-                "Inter-point constraints are not supported with `sequential=True`, but "
-                f"{kind} inequality constraint {inter_point.index(True)} is inter-point."
-            )
-
-
-def check_constraint_tuples(
-    inequality_constraints: Sequence[LinearConstraint] | None,
-    nonlinear_inequality_constraints: Sequence[NonlinearConstraint] | None,
-) -> None:
-    """Raise `InputDataError` unless constraints are tuples of what `optimize_acqf` expects."""
-    for number, linear in enumerate(inequality_constraints or ()):
-        if not (
-            isinstance(linear, (tuple, list))
-            and len(linear) == 3
-            and all(isinstance(part, Tensor) for part in linear[:2])
-        ):
-            raise InputDataError(
-                "Expected each of `inequality_constraints` as a tuple of indices and coefficients, "
-                f"both tensors, and a number, got {linear!r} as number {number}."
-            )
-    for number, nonlinear in enumerate(nonlinear_inequality_constraints or ()):
-        if not (
-            isinstance(nonlinear, (tuple, list)) and len(nonlinear) == 2 and callable(nonlinear[0])
-        ):
-            raise InputDataError(
-                "Expected each of `nonlinear_inequality_constraints` as a tuple of a callable and "
-                "whether it takes one point, as in `(constraint, True)`, got "
-                f"{nonlinear!r} as number {number}."
-            )
-
-
-def _check_indices(number: int, indices: Tensor, coefficients: Tensor, q: int, d: int) -> None:
+def _check_linear(number: int, linear: LinearConstraint, q: int, d: int) -> None:
     """Raise `InputDataError` unless a linear constraint fits `q` points of `d` features."""
+    is_tuple = isinstance(linear, (tuple, list)) and len(linear) == 3
+    if not (is_tuple and all(isinstance(part, Tensor) for part in linear[:2])):
+        raise InputDataError(
+            "Expected each of `inequality_constraints` as a tuple of indices and coefficients, "
+            f"both tensors, and a number, got {linear!r} as number {number}."
+        )
+    indices, coefficients, _ = linear
     name = f"`inequality_constraints[{number}]`"
-    if indices.ndim not in (1, 2) or (indices.ndim == 2 and indices.shape[-1] != 2):
-        raise InputDataError(
-            f"Expected the indices of {name} to have shape `k` or `k x 2`, got "
-            f"{tuple(indices.shape)}."
-        )
-    if coefficients.shape != indices.shape[:1]:
-        raise InputDataError(
-            f"Expected one coefficient per index in {name}, that is shape "
-            f"{tuple(indices.shape[:1])}, got {tuple(coefficients.shape)}."
-        )
+    fits = indices.ndim == 1 or (indices.ndim == 2 and indices.shape[-1] == 2)
+    what = f"the indices of {name} to have shape `k` or `k x 2`"
+    expect(fits, what, tuple(indices.shape))
+    one = tuple(indices.shape[:1])
+    what = f"one coefficient per index in {name}, that is shape {one}"
+    expect(coefficients.shape == one, what, tuple(coefficients.shape))
     sizes = torch.tensor([d] if indices.ndim == 1 else [q, d])
-    if not bool(((indices.cpu() >= 0) & (indices.cpu() < sizes)).all()):
+    what = f"the indices of {name} in [0, {d}) for features"
+    what += "" if indices.ndim == 1 else f" and [0, {q}) for points"
+    expect(((indices.cpu() >= 0) & (indices.cpu() < sizes)).all(), what, indices.tolist())
+
+
+def _check_nonlinear(number: int, nonlinear: NonlinearConstraint) -> None:
+    """Raise `InputDataError` unless a nonlinear constraint is what `optimize_acqf` expects."""
+    is_tuple = isinstance(nonlinear, (tuple, list)) and len(nonlinear) == 2
+    if not (is_tuple and callable(nonlinear[0])):
         raise InputDataError(
-            f"Expected the indices of {name} in [0, {d}) for features"
-            f"{'' if indices.ndim == 1 else f' and [0, {q}) for points'}, got {indices.tolist()}."
+            "Expected each of `nonlinear_inequality_constraints` as a tuple of a callable and "
+            "whether it takes one point, as in `(constraint, True)`, got "
+            f"{nonlinear!r} as number {number}."
         )

@@ -5,20 +5,14 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-from botorch.exceptions.errors import (
-    BotorchTensorDimensionError,
-    InputDataError,
-    UnsupportedError,
-)
+from botorch.exceptions.errors import BotorchTensorDimensionError, UnsupportedError
 from botorch.models.model import Model
 from botorch.utils.sampling import draw_sobol_samples
 from torch import Tensor
 
 from botorch_cll.models.ensemble import RBFEnsembleModel
-
-_NUM_UNIT_POINTS = 64
-_ROUNDING = 1e-6
-_ROWS_AT_A_TIME = 10_000
+from botorch_cll.optim.checks import check_bounds, expect, expect_shape
+from botorch_cll.optim.settings import PROPOSAL
 
 
 class BestByTask(NamedTuple):
@@ -47,7 +41,7 @@ def best_by_task(X: Tensor, Y: Tensor, maximize: bool = True) -> BestByTask:
         The incumbents.
 
     Raises:
-        BotorchTensorDimensionError: If `X` and `Y` are not two-dimensional with equally many rows.
+        BotorchTensorDimensionError: `X` and `Y` are not two-dimensional with equally many rows.
 
     Example:
         >>> best_f = best_by_task(train_X, train_Y).Y
@@ -65,37 +59,32 @@ def best_by_task(X: Tensor, Y: Tensor, maximize: bool = True) -> BestByTask:
 def expected_best_by_task(model: Model, X: Tensor, Y: Tensor, maximize: bool = True) -> Tensor:
     """The best value of every task that a model expects where the task was observed.
 
-    Where observations are noisy, or vary at a scale that the model takes for noise, the best
-    observation is a lucky one: measured against it, expected improvement favours wherever the model
-    knows least. This is the plug-in incumbent of Picheny, Wagner and Ginsbourger (A benchmark of
-    kriging-based infill criteria for noisy optimization, Structural and Multidisciplinary
-    Optimization 48, 2013). A model that interpolates expects the best observation.
+    Where observations are noisy, or vary at a scale that the model takes for noise, the best one is
+    a lucky one: measured against it, expected improvement favors wherever the model knows least.
+    This is the plug-in incumbent of Picheny, Wagner and Ginsbourger (A benchmark of kriging-based
+    infill criteria for noisy optimization, 2013).
 
     Args:
         model: A model of `T` outputs.
-        X: A `n x d`-dim tensor of points; for one of our models of long data as well a
-            `n x (d + 1)`-dim tensor with its task column.
-        Y: A `n x T`-dim tensor of observations, NaN where a task was not observed; with a task
-            column a `n x 1`-dim tensor.
+        X: A `n x d`-dim tensor of points; for a model of long data as well with its task column.
+        Y: A `n x T`-dim tensor of observations, NaN where a task was not observed; `n x 1`-dim with
+            a task column.
         maximize: Whether larger is better.
 
     Returns:
         A `T`-dim tensor, NaN for a task that was never observed.
 
     Raises:
-        BotorchTensorDimensionError: If `Y` is not of the shape of the model's predictions at `X`.
+        BotorchTensorDimensionError: `Y` is not of the shape of the model's predictions at `X`.
 
     Example:
         >>> best_f = expected_best_by_task(model, train_X, train_Y)
     """
     X, Y = _as_wide(model, X, Y)
     with torch.no_grad():
-        mean = torch.cat([model.posterior(rows).mean for rows in X.split(_ROWS_AT_A_TIME)])
-    if Y.shape != mean.shape:
-        raise BotorchTensorDimensionError(
-            f"Expected Y of shape {tuple(mean.shape)} for X of shape {tuple(X.shape)}, got "
-            f"{tuple(Y.shape)}."
-        )
+        mean = torch.cat([model.posterior(rows).mean for rows in X.split(PROPOSAL.rows_at_a_time)])
+    what = f"Y of shape {tuple(mean.shape)} for X of shape {tuple(X.shape)}"
+    expect_shape(Y.shape == mean.shape, what, Y)
     return best_by_task(X, mean.where(~Y.isnan(), torch.nan), maximize).Y
 
 
@@ -113,72 +102,42 @@ def _as_wide(model: Model, X: Tensor, Y: Tensor) -> tuple[Tensor, Tensor]:
 def task_units(model: Model, bounds: Tensor) -> Tensor:
     """Units in which gains of different tasks compare: how far each task varies over the box.
 
-    Args:
-        model: A model of `T` outputs.
-        bounds: A `2 x d`-dim tensor of lower and upper bounds.
-
-    Returns:
-        A `T`-dim tensor: the standard deviations of the means at Sobol points, 1 where a mean is
-        the same everywhere, up to rounding.
+    For a model of `T` outputs a `T`-dim tensor: the standard deviations of the means at Sobol
+    points, 1 where a mean is the same everywhere, up to rounding.
     """
-    X = draw_sobol_samples(bounds, n=_NUM_UNIT_POINTS, q=1, seed=0).squeeze(-2)
+    X = draw_sobol_samples(bounds, n=PROPOSAL.unit_points, q=1, seed=0).squeeze(-2)
     with torch.no_grad():
         posterior = model.posterior(X)
         spread, deviation = posterior.mean.std(0), posterior.variance.mean(0).sqrt()
-    return torch.where(spread > _ROUNDING * deviation, spread, 1.0)
+    return torch.where(spread > PROPOSAL.rounding * deviation, spread, 1.0)
 
 
 def check_model_and_incumbents(
     model: Model, bounds: Tensor, best_f: Tensor | None, maximize: bool
 ) -> Tensor:
-    """Refuse bounds and incumbents that do not suit a model of `T` outputs.
+    """Refuse bounds and incumbents that do not suit a model; return the incumbents, or its own.
 
-    Args:
-        model: The model.
-        bounds: A `2 x d`-dim tensor of lower and upper bounds.
-        best_f: A `T`-dim tensor of incumbents; for one of our models those of
-            `expected_best_by_task` at its training data if omitted.
-        maximize: Whether larger is better.
-
-    Returns:
-        The incumbents, of the dtype of the bounds.
-
-    Raises:
-        InputDataError: If the bounds are of another dtype than the model, to which an acquisition
-            function would cast itself and the model in it, or `best_f` is no tensor.
-        UnsupportedError: If `best_f` is needed and not given: for a model that is not of this
-            package, or one that was conditioned on further observations.
-        BotorchTensorDimensionError: If `best_f` does not have one entry per output, or the bounds
-            not one column per input.
+    Bounds are refused that are no box, not one column per input, or of another dtype than the
+    model, to which an acquisition function would cast itself and the model in it.
     """
+    check_bounds(bounds)
     if isinstance(model, RBFEnsembleModel):
         d = model.tasks.without_task(model.train_X).shape[-1]
-        if bounds.shape[-1] != d:
-            raise BotorchTensorDimensionError(
-                f"Expected `bounds` of the model's {d} inputs, 2 x {d}, got {tuple(bounds.shape)}."
-            )
+        expect_shape(bounds.shape[-1] == d, f"`bounds` of the model's {d} inputs, 2 x {d}", bounds)
     for tensor in (*model.parameters(), *model.buffers()):
-        if tensor.is_floating_point() and tensor.dtype != bounds.dtype:
-            raise InputDataError(
-                f"Expected `bounds` of the model's dtype, {tensor.dtype}, got {bounds.dtype}."
-            )
-    if best_f is None:
-        if not isinstance(model, RBFEnsembleModel):
-            raise UnsupportedError(
-                "Expected best_f for a model that is not one of this package's, got None for a "
-                f"{type(model).__name__}."
-            )
-        # Of further observations it knows what they change, not what they were.
-        model.check_not_conditioned()
-        observed = model.train_Y
-        if model.tasks.feature is None:
-            observed = observed[:, model.output_tasks]
-        return expected_best_by_task(model, model.train_X, observed, maximize)
-    if not isinstance(best_f, Tensor):
-        raise InputDataError(f"Expected best_f as a tensor, got {type(best_f).__name__}.")
-    if best_f.shape != (model.num_outputs,):
-        raise BotorchTensorDimensionError(
-            f"Expected best_f with one entry for each of {model.num_outputs} outputs, got shape "
-            f"{tuple(best_f.shape)}."
-        )
-    return best_f.to(bounds)
+        fits = not tensor.is_floating_point() or tensor.dtype == bounds.dtype
+        expect(fits, f"`bounds` of the model's dtype, {tensor.dtype}", bounds.dtype)
+    if best_f is not None:
+        expect(isinstance(best_f, Tensor), "best_f as a tensor", type(best_f).__name__)
+        what = f"best_f with one entry for each of {model.num_outputs} outputs"
+        expect_shape(best_f.shape == (model.num_outputs,), what, best_f, "shape ")
+        return best_f.to(bounds)
+    if not isinstance(model, RBFEnsembleModel):
+        what = "best_f for a model that is not one of this package's"
+        raise UnsupportedError(f"Expected {what}, got None for a {type(model).__name__}.")
+    # Of further observations it knows what they change, not what they were.
+    model.check_not_conditioned()
+    observed = model.train_Y
+    if model.tasks.feature is None:
+        observed = observed[:, model.output_tasks]
+    return expected_best_by_task(model, model.train_X, observed, maximize)

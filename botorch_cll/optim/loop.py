@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
-from botorch.exceptions.errors import BotorchTensorDimensionError, InputDataError
 from botorch.models.model import Model
 from botorch.utils.sampling import draw_sobol_samples
 from torch import Tensor
@@ -16,7 +15,7 @@ from botorch_cll.fit import fit_rbf_ensemble
 from botorch_cll.models import MultiRBFCorrelationModel
 from botorch_cll.models.ensemble import RBFEnsembleModel
 from botorch_cll.optim.any_task import optimize_acqf_any_task
-from botorch_cll.optim.checks import check_bounds
+from botorch_cll.optim.checks import check_bounds, expect, expect_shape
 from botorch_cll.optim.incumbents import (
     BestByTask,
     best_by_task,
@@ -24,6 +23,7 @@ from botorch_cll.optim.incumbents import (
     task_units,
 )
 from botorch_cll.optim.per_task import optimize_acqf_per_task
+from botorch_cll.optim.settings import PROPOSAL
 
 Fit = Callable[[Tensor, Tensor, int], Model | None]
 """Maps points (`n x d`), values (`n x T`, larger is better) and a seed to a fitted model."""
@@ -31,8 +31,6 @@ Fit = Callable[[Tensor, Tensor, int], Model | None]
 Propose = Callable[[Model | None, Tensor, Tensor, Tensor, int], Tensor]
 """Maps a model, bounds, the model's data (`n x d` and `n x T`, larger is better) and a seed to
 `k x d` candidates, best first."""
-
-_SAME_POINT = 1e-6
 
 
 class LoopResult(NamedTuple):
@@ -65,8 +63,7 @@ def propose_by_swarm(
 
     With one of our models each is where any task gains most, `optimize_acqf_any_task`. Other models
     differ in how they are conditioned: with these each task has a candidate of its own. Points that
-    have been evaluated are not proposed again as long as there are others. The incumbents are the
-    best values that the model expects, see `expected_best_by_task`.
+    have been evaluated are avoided. The incumbents are those of `expected_best_by_task`.
     """
     assert model is not None
     best_f, options = expected_best_by_task(model, X, Y), {"seed": seed}
@@ -92,13 +89,12 @@ def run_bay_mrbfcor(
     fit: Fit = fit_multi_rbf,
     propose: Propose = propose_by_swarm,
 ) -> LoopResult:
-    """Optimise several tasks over one input space, each toward its own optimum.
+    """Optimize several tasks over one input space, each toward its own optimum.
 
     The loop of Xu, Luo, Li and Cao (2023): after a first Sobol design, each iteration fits the
     model, proposes as many candidates as there are tasks by expected improvement and particle
-    swarms, and evaluates all tasks at all candidates. Candidates that coincide are evaluated once.
-    In the paper every task has one candidate; by default, see `propose_by_swarm`, a task that has
-    little to gain leaves its own to the others.
+    swarms, and evaluates all tasks at all of them, once where they coincide. In the paper every
+    task has one candidate; by default one that has little to gain leaves its own to the others.
 
     Args:
         evaluate: Maps a `k x d`-dim tensor of points to a `k x T`-dim tensor of values, NaN where a
@@ -112,8 +108,8 @@ def run_bay_mrbfcor(
         seed: The seed of the design, the fits and the swarms.
         callback: Called after every evaluation with all points and values so far.
         start: Points and values to go on from, in place of a first design: a `n x d`- and a
-            `n x T`-dim tensor. They count toward the budget. With what the callback got last, and
-            the same seed, a run that was cut off goes on as if nothing had happened.
+            `n x T`-dim tensor. They count toward the budget. With what the callback got last and
+            the same seed, a run that was cut off goes on as before.
         fit: How to fit a model to the data; other surrogates go here.
         propose: How to propose candidates with it.
 
@@ -121,9 +117,9 @@ def run_bay_mrbfcor(
         All points, all values, the incumbents, and the seconds spent.
 
     Raises:
-        InputDataError: If the bounds are upside down, the budget is smaller than the first design
-            or that below two, or `evaluate` or `start` give no tensor of the dtype of the bounds.
-        BotorchTensorDimensionError: If `evaluate` or `start` give another shape.
+        InputDataError: The bounds are upside down, the budget is smaller than the first design or
+            that below two, or `evaluate` or `start` give no tensor of the dtype of the bounds.
+        BotorchTensorDimensionError: `evaluate` or `start` give another shape.
 
     Example:
         >>> problem = CompositeTasks("Ackley+Rastrigin", negate=True)
@@ -133,16 +129,13 @@ def run_bay_mrbfcor(
     check_bounds(bounds)
     if start is not None:
         num_initial = len(start[0])
-    if not 2 <= num_initial <= budget:
-        raise InputDataError(
-            f"Expected 2 <= num_initial <= budget, got num_initial={num_initial} and "
-            f"budget={budget}."
-        )
+    got = f"num_initial={num_initial} and budget={budget}"
+    expect(2 <= num_initial <= budget, "2 <= num_initial <= budget", got)
     sign = 1.0 if maximize else -1.0
     fit_seconds = propose_seconds = 0.0
     if start is None:
         X = draw_sobol_samples(bounds, n=num_initial, q=1, seed=seed).squeeze(-2)
-        Y = _observe(evaluate, X, None)
+        Y = _check_values("evaluate to return", evaluate(X), X)
     else:
         X, Y = _check_start(*start, bounds)
     while True:
@@ -159,22 +152,16 @@ def run_bay_mrbfcor(
         fit_seconds += fitted - started
         propose_seconds += time.perf_counter() - fitted
         new = _distinct(candidates, bounds)[: budget - len(X)]
-        X, Y = torch.cat([X, new]), torch.cat([Y, _observe(evaluate, new, Y.shape[-1])])
+        values = _check_values("evaluate to return", evaluate(new), new, Y.shape[-1])
+        X, Y = torch.cat([X, new]), torch.cat([Y, values])
 
 
 def _check_start(X: Tensor, Y: Tensor, bounds: Tensor) -> tuple[Tensor, Tensor]:
     """Refuse points that are none of the box's space, and values that do not belong to them."""
-    if not isinstance(X, Tensor) or X.dtype != bounds.dtype:
-        found = X.dtype if isinstance(X, Tensor) else type(X).__name__
-        raise InputDataError(
-            f"Expected points to start from as a tensor of {bounds.dtype}, as the bounds, got "
-            f"{found}."
-        )
-    if X.ndim != 2 or X.shape[-1] != bounds.shape[-1]:
-        raise BotorchTensorDimensionError(
-            f"Expected points to start from of shape n x {bounds.shape[-1]}, got {tuple(X.shape)}."
-        )
-    return X, _check_values("start to hold", Y, X, None)
+    _check_dtype("points to start from as", X, bounds)
+    d = bounds.shape[-1]
+    expect_shape(X.ndim == 2 and X.shape[-1] == d, f"points to start from of shape n x {d}", X)
+    return X, _check_values("start to hold", Y, X)
 
 
 def _failures_as_worst(gains: Tensor) -> Tensor:
@@ -183,29 +170,22 @@ def _failures_as_worst(gains: Tensor) -> Tensor:
     return gains.where(~gains.isnan(), worst.where(worst < torch.inf, torch.nan))
 
 
-def _observe(evaluate: Callable[[Tensor], Tensor], points: Tensor, num_tasks: int | None) -> Tensor:
-    """The values of all tasks at some points; `num_tasks` if it is known how many there are."""
-    return _check_values("evaluate to return", evaluate(points), points, num_tasks)
-
-
-def _check_values(source: str, values: Tensor, points: Tensor, num_tasks: int | None) -> Tensor:
-    """Refuse values that are no `k x T`-dim tensor for a `k x d`-dim tensor of points."""
-    if not isinstance(values, Tensor) or values.dtype != points.dtype:
-        found = values.dtype if isinstance(values, Tensor) else type(values).__name__
-        raise InputDataError(
-            f"Expected {source} a tensor of {points.dtype}, as the bounds, got {found}."
-        )
-    expected = (len(points), *(values.shape[1:] if num_tasks is None else [num_tasks]))
-    if values.ndim != 2 or values.shape != expected:
-        raise BotorchTensorDimensionError(
-            f"Expected {source} a {len(points)} x {num_tasks or 'T'}-dim tensor, got "
-            f"shape {tuple(values.shape)}."
-        )
+def _check_values(source: str, values: Tensor, X: Tensor, num_tasks: int | None = None) -> Tensor:
+    """Refuse values that are no `k x T`-dim tensor for `k` points; `T` may not be known yet."""
+    _check_dtype(source, values, X)
+    expected = (len(X), *(values.shape[1:] if num_tasks is None else [num_tasks]))
+    what = f"{source} a {len(X)} x {num_tasks or 'T'}-dim tensor"
+    expect_shape(values.ndim == 2 and values.shape == expected, what, values, "shape ")
     return values
+
+
+def _check_dtype(source: str, values: Tensor, bounds: Tensor) -> None:
+    found = values.dtype if isinstance(values, Tensor) else type(values).__name__
+    expect(found == bounds.dtype, f"{source} a tensor of {bounds.dtype}, as the bounds", found)
 
 
 def _distinct(points: Tensor, bounds: Tensor) -> Tensor:
     """The points without those that coincide with an earlier one."""
-    unit = (points - bounds[0]) / (bounds[1] - bounds[0]).clamp_min(_SAME_POINT)
-    same = (unit.unsqueeze(0) - unit.unsqueeze(1)).abs().amax(-1) < _SAME_POINT
+    unit = (points - bounds[0]) / (bounds[1] - bounds[0]).clamp_min(PROPOSAL.coincide)
+    same = (unit.unsqueeze(0) - unit.unsqueeze(1)).abs().amax(-1) < PROPOSAL.coincide
     return points[~same.tril(diagonal=-1).any(-1)]

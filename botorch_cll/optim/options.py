@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from botorch.exceptions.errors import InputDataError, UnsupportedError
+from botorch.exceptions.errors import UnsupportedError
 from botorch.optim.optimize import INIT_OPTION_KEYS
 
+from botorch_cll.optim.checks import expect
+from botorch_cll.optim.settings import PROPOSAL
 from botorch_cll.optim.swarm import SwarmOptions
 
 # Besides INIT_OPTION_KEYS, what BoTorch's generators of initial conditions read.
@@ -24,33 +26,14 @@ INITIALIZATION_KEYS = frozenset(INIT_OPTION_KEYS - {"seed", "batch_limit"}) | {
 }
 SWARM_KEYS = frozenset(f.name for f in fields(SwarmOptions))
 
-# A polished swarm only has to find the right hill: climbing it is cheaper with gradients.
-MAXITER_BEFORE_POLISH = 4
-MAXITER_BEFORE_POLISH_JOINT = 20
-MIN_PARTICLES_PER_SWARM = 6
-MIN_PARTICLES = 64
-
 
 @dataclass(frozen=True, kw_only=True)
 class SearchOptions:
-    """All options of one swarm search, apart from how its swarms move.
+    """All options of one swarm search; what they mean is said in `optimize_acqf_pso`.
 
-    Attributes:
-        num_particles: Number of particles per swarm. `None`: see `particles_per_swarm`.
-        seed: Seed of all random numbers.
-        batch_limit: Largest number of swarms per call of the acquisition function, `None` for all.
-            Saves memory; the result is the same.
-        spread: Standard deviation, as a fraction of the box, of the particles around a given
-            initial condition.
-        polish: Whether to climb from the best swarms' points by gradients. `None`: where possible.
-        num_polish: Number of swarms to polish for each candidate returned, best first. `None`: 12,
-            or `4 * q` if that is more.
-        polish_maxiter: Largest number of gradient steps.
-        swarm: Options of `SwarmOptions` that were given.
-        initialization: Options for BoTorch's generators of initial conditions that were given.
-
-    Raises:
-        InputDataError: A value is out of range.
+    Those of `SwarmOptions` and for BoTorch's generators of initial conditions are kept as they were
+    given. A `spread` of a tenth of the box is near an initial condition, and beyond its hill;
+    `polish_maxiter` bounds climbs that creep. `InputDataError`: a value is out of range.
     """
 
     num_particles: int | None = None
@@ -66,23 +49,15 @@ class SearchOptions:
     def __post_init__(self) -> None:
         for name in ("num_particles", "batch_limit", "num_polish", "polish_maxiter"):
             value = getattr(self, name)
-            if value is not None and value < 1:
-                raise InputDataError(f"Expected option {name!r} to be at least 1, got {value!r}.")
-        if not self.spread >= 0:
-            raise InputDataError(f"Expected option 'spread' to be >= 0, got {self.spread!r}.")
+            expect(value is None or value >= 1, f"option {name!r} to be at least 1", repr(value))
+        expect(self.spread >= 0, "option 'spread' to be >= 0", repr(self.spread))
         self.swarm_options()
 
     @classmethod
     def parse(cls, options: Mapping[str, Any] | None) -> SearchOptions:
-        """Sort a user's options into ours, the swarm's and the initialization's.
+        """Sort a user's options into ours, the swarm's and the initialization's; `None` is default.
 
-        Args:
-            options: The `options` argument of `optimize_acqf_pso`. A value of `None` stands for the
-                default.
-
-        Raises:
-            UnsupportedError: A key is unknown; lists the known ones.
-            InputDataError: A value is out of range.
+        Raises `UnsupportedError` if a key is unknown, and lists the known ones.
         """
         own = frozenset(f.name for f in fields(cls)) - {"swarm", "initialization"}
         given = {key: value for key, value in (options or {}).items() if value is not None}
@@ -98,14 +73,11 @@ class SearchOptions:
         )
 
     def particles_per_swarm(self, num_swarms: int, polish: bool) -> int:
-        """Return `num_particles`, by default at least 6, and 64 for all swarms together.
-
-        Twice as many, if the swarms are not going to be polished.
-        """
+        """Return `num_particles`, or how many it takes with and without gradients."""
         if self.num_particles is not None:
             return self.num_particles
-        number = max(MIN_PARTICLES_PER_SWARM, MIN_PARTICLES // num_swarms)
-        return number if polish else 2 * number
+        number = max(PROPOSAL.min_particles_per_swarm, PROPOSAL.min_particles // num_swarms)
+        return number if polish else PROPOSAL.particles_without_polish * number
 
     def swarm_options(self, maxiter: int | None = None) -> SwarmOptions:
         """Return how the swarms move, with another default number of iterations if one is given."""

@@ -2,42 +2,27 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
 from botorch.acquisition import AcquisitionFunction
 from botorch.acquisition.acquisition import OneShotAcquisitionFunction
-from botorch.exceptions.errors import (
-    BotorchTensorDimensionError,
-    InputDataError,
-    UnsupportedError,
-)
+from botorch.exceptions.errors import UnsupportedError
 from botorch.generation.gen import TGenCandidates
 from botorch.optim.initializers import TGenInitialConditions
 from torch import Tensor
 
-from botorch_cll.optim.checks import (
-    check_bounds,
-    check_inside,
-    check_sequence,
-    check_sequential,
-)
-from botorch_cll.optim.constraints import (
-    FixedFeatures,
-    LinearConstraint,
-    NonlinearConstraint,
-    check_constraint_tuples,
-    refuse_inter_point_constraints,
-)
-from botorch_cll.optim.initializers import spread_around
-from botorch_cll.optim.joint import optimize_jointly
-from botorch_cll.optim.known_points import KnownPoints
-from botorch_cll.optim.options import SearchOptions
+from botorch_cll.optim.checks import check_inside, expect_shape, refuse
+from botorch_cll.optim.constraints import LinearConstraint, NonlinearConstraint
+from botorch_cll.optim.proposal import propose, run_swarms
 from botorch_cll.optim.random_state import isolated_random_state
 from botorch_cll.optim.search import SwarmSearch
+from botorch_cll.optim.sequential import acq_functions_of, propose_one_by_one
+
+_NO_SURFACE = "`equality_constraints` are not supported by particle swarms."
 
 
 def optimize_acqf_pso(
@@ -69,22 +54,21 @@ def optimize_acqf_pso(
     r"""Maximize an acquisition function by particle swarms, wherever `optimize_acqf` would.
 
     Parameters, but for `X_avoid`, and results are those of `botorch.optim.optimize_acqf`.
-    `num_restarts` independent swarms (see `ParticleSwarm`) start from the best of `raw_samples`
-    Sobol points and advance together: each iteration is one call of the acquisition function,
-    without gradients. Where the acquisition function is differentiable, L-BFGS-B (SLSQP under
-    constraints) then climbs from the best points of the best swarms.
+    `num_restarts` swarms (see `ParticleSwarm`) start from the best of `raw_samples` Sobol points
+    and advance together, each iteration one call of the acquisition function without gradients.
+    Where it is differentiable, L-BFGS-B (SLSQP under constraints) then climbs from the best points.
 
     Only `options["seed"]` decides about random numbers: the same seed gives the same bits.
-    PyTorch's global random state is not read. It is seeded meanwhile and as before afterwards; for
-    that reason optimizations in several threads of a process run one after the other.
+    PyTorch's global random state is seeded meanwhile and as before afterwards; for that reason
+    optimizations in several threads of a process run one after the other.
 
     Args:
         acq_function: An acquisition function; `None` if `acq_function_sequence` is given.
         bounds: A `2 x d`-dim tensor of finite lower and upper bounds.
         q: Number of candidates.
         num_restarts: Number of swarms.
-        raw_samples: Number of points the initial positions are chosen from. Raised to the number
-            of all particles where it is less or `None`.
+        raw_samples: Number of points the initial positions are chosen from, at least that of all
+            particles, which is the default.
         options: Of the swarm, with defaults: `num_particles` (per swarm: 6, but at least 64 over
             all swarms; twice that without gradients), `maxiter` (iterations: 4, or 20 if `q > 1`,
             or 200 without gradients or with nonlinear constraints; more help on rugged surfaces),
@@ -100,40 +84,35 @@ def optimize_acqf_pso(
             acquisition function, only to save memory. BoTorch's initialization options mean what
             they mean there. Unknown keys raise.
         inequality_constraints: Tuples `(indices, coefficients, rhs)` for
-            `sum_i X[indices[i]] * coefficients[i] >= rhs`, intra-point or, with two-dimensional
-            indices, inter-point.
+            `sum_i X[indices[i]] * coefficients[i] >= rhs`; two-dimensional indices: inter-point.
         equality_constraints: Not supported: a swarm does not stay on a surface.
         nonlinear_inequality_constraints: Tuples `(callable, intra_point)` for `callable(x) >= 0`.
-            Neither initial conditions nor an `ic_generator` are needed. A callable that
-            `torch.vmap` cannot map costs one Python call per particle and iteration.
+            Initial conditions are not needed. A callable that `torch.vmap` cannot map costs one
+            Python call per particle and iteration.
         fixed_features: Maps features to their value: a float, or a tensor of shape `num_restarts`
             or `num_restarts x q`.
         post_processing_func: Maps a `b x q x d`-dim tensor to admissible points, for example
-            rounded ones. Applied to each particle before it is evaluated, so that swarms compare
-            and return processed points.
+            rounded ones. Swarms compare and return processed points.
         batch_initial_conditions: A `b x q x d`-dim tensor: each starts one swarm around it. With
             `raw_samples`, `num_restarts - b` further swarms start as usual. A `q x d`-dim tensor is
             one initial condition and, as in BoTorch, the only one. For one-shot acquisition
             functions `q` includes the fantasy points.
         return_best_only: If False, return the best candidate of each swarm.
-        gen_candidates: Not supported: the swarm takes its place. `None` only.
+        gen_candidates: Not supported: the swarm takes its place.
         sequential: Choose the `q` candidates one after the other, each given those before.
         acq_function_sequence: One acquisition function for each of the `q > 1` candidates;
             requires `sequential=True`.
         ic_generator: Generates the swarms' initial conditions, called as by `optimize_acqf`.
             Defaults to the heuristic above, and to BoTorch's own for knowledge gradients.
         X_avoid: A `n x d`-dim tensor of points that are not to be proposed: the best candidate is
-            chosen that differs from all of them in some input by at least a thousandth of the box.
-            Where all tops of hills that were found are such points, a second search looks for it;
-            a known point is returned only if there is no other. Points chosen earlier if
-            `sequential` are avoided, too.
+            chosen that differs from all of them in some input by at least a thousandth of the box,
+            after a second search where only such points were found; one of them is returned only if
+            there is no other. Points chosen earlier if `sequential` are avoided, too.
         timeout_sec: Return the best point found so far after this many seconds; split evenly
             over the candidates if `sequential`. The initial positions are always evaluated.
         return_acq_values: If False, return `None` in place of the values.
-        return_full_tree: If True, return the fantasy points of a one-shot acquisition function,
-            too.
-        retry_on_optimization_warning: No effect: a climb that ends with a warning has the swarm's
-            own result to fall back on, so there is nothing to retry.
+        return_full_tree: If True, return a one-shot acquisition function's fantasy points, too.
+        retry_on_optimization_warning: No effect: a climb has the swarm's result to fall back on.
         ic_gen_kwargs: Passed to `ic_generator`, or refused if there is none.
 
     Returns:
@@ -155,88 +134,52 @@ def optimize_acqf_pso(
         >>> from botorch.models import SingleTaskGP
         >>> from botorch_cll.optim import optimize_acqf_pso
         >>> train_X = torch.linspace(0, 1, 5, dtype=torch.double).unsqueeze(-1)
-        >>> train_Y = torch.sin(6 * train_X)
-        >>> acq_function = LogExpectedImprovement(SingleTaskGP(train_X, train_Y), best_f=1.0)
+        >>> model = SingleTaskGP(train_X, torch.sin(6 * train_X))
+        >>> acq_function = LogExpectedImprovement(model, best_f=1.0)
         >>> bounds = torch.tensor([[0.0], [1.0]], dtype=torch.double)
-        >>> candidate, value = optimize_acqf_pso(
-        ...     acq_function, bounds, q=1, num_restarts=4, raw_samples=64
-        ... )
+        >>> candidate, value = optimize_acqf_pso(acq_function, bounds, q=1, num_restarts=4)
         >>> candidate.shape, value.shape
         (torch.Size([1, 1]), torch.Size([]))
     """
-    if gen_candidates is not None:
-        raise UnsupportedError("`gen_candidates` is not supported: the swarm takes its place.")
-    if equality_constraints:
-        raise UnsupportedError("`equality_constraints` are not supported by particle swarms.")
-    if ic_gen_kwargs and ic_generator is None:
-        raise UnsupportedError(
-            f"Unexpected arguments {sorted(ic_gen_kwargs)}, and no `ic_generator` to take them."
-        )
-    check_bounds(bounds)
-    for name, count in (("q", q), ("num_restarts", num_restarts)):
-        if count < 1:
-            raise InputDataError(f"Expected `{name}` to be at least 1, got {count}.")
-    check_sequence(acq_function, acq_function_sequence, q=q, sequential=sequential)
-    check_constraint_tuples(inequality_constraints, nonlinear_inequality_constraints)
-
-    parsed = SearchOptions.parse(options)
-    fixed = FixedFeatures(fixed_features, bounds.shape[-1])
-    all_fixed = len(fixed.scalars) == bounds.shape[-1]
-
-    def optimize(
-        acq_function: AcquisitionFunction,
-        q: int,
-        seed: int,
-        timeout_sec: float | None,
-        X_avoid: Tensor | None,
-    ) -> tuple[Tensor, Tensor]:
-        one_shot = isinstance(acq_function, OneShotAcquisitionFunction)
-        search = SwarmSearch(
-            acq_function=acq_function,
-            bounds=bounds,
-            q=acq_function.get_augmented_q_batch_size(q) if one_shot else q,
-            options=replace(parsed, seed=seed),
-            fixed_features=fixed,
-            inequality_constraints=inequality_constraints,
-            nonlinear_inequality_constraints=nonlinear_inequality_constraints,
-            post_processing_func=post_processing_func,
-        )
-        known = KnownPoints(bounds[:0] if X_avoid is None else X_avoid, bounds, q)
-        X, values = optimize_jointly(
-            search,
-            q=q,
-            num_restarts=num_restarts,
-            raw_samples=raw_samples,
-            batch_initial_conditions=batch_initial_conditions,
-            ic_generator=ic_generator,
-            ic_gen_kwargs=ic_gen_kwargs,
-            deadline=None if timeout_sec is None else time.monotonic() + timeout_sec,
-            return_best_only=return_best_only,
-            known=known,
-        )
-        if one_shot and not return_full_tree:
-            X = acq_function.extract_candidates(X_full=X)
-        return X, values
-
-    with isolated_random_state(parsed.seed, bounds.device):
-        if sequential and q > 1 and not all_fixed:
-            acq_functions = acq_function_sequence or [acq_function]
-            refuse_inter_point_constraints(inequality_constraints, nonlinear_inequality_constraints)
-            check_sequential(acq_functions, batch_initial_conditions, return_best_only)
-            X, values = _optimize_sequentially(
-                optimize,
-                acq_functions,
-                q=q,
-                seed=parsed.seed,
-                timeout_sec=timeout_sec,
-                X_avoid=X_avoid,
-            )
+    instead = "`gen_candidates` is not supported: the swarm takes its place."
+    refuse(gen_candidates is not None, instead)
+    refuse(bool(equality_constraints), _NO_SURFACE)
+    unexpected = f"Unexpected arguments {sorted(ic_gen_kwargs)}, and no `ic_generator`"
+    refuse(bool(ic_gen_kwargs) and ic_generator is None, f"{unexpected} to take them.")
+    acq_functions = acq_functions_of(acq_function, acq_function_sequence, q, sequential)
+    first = acq_functions[0]
+    one_shot = isinstance(first, OneShotAcquisitionFunction)
+    search = SwarmSearch.of(
+        bounds,
+        options,
+        fixed_features,
+        X_avoid,
+        acq_function=first,
+        q=q,
+        num_fantasies=first.get_augmented_q_batch_size(q) - q if one_shot else 0,
+        num_restarts=num_restarts,
+        raw_samples=raw_samples,
+        inequality_constraints=inequality_constraints or (),
+        nonlinear_inequality_constraints=nonlinear_inequality_constraints or (),
+        post_processing_func=post_processing_func,
+        batch_initial_conditions=batch_initial_conditions,
+        ic_generator=ic_generator and partial(ic_generator, **ic_gen_kwargs),
+        return_best_only=return_best_only,
+        timeout_sec=timeout_sec,
+    )
+    with isolated_random_state(search.options.seed, bounds.device):
+        if sequential and q > 1 and not search.is_one_point:
+            X, values = propose_one_by_one(search, acq_functions, X_avoid is not None)
         else:
-            X, values = optimize(acq_function, q, parsed.seed, timeout_sec, X_avoid)
+            X, values = propose(search)
+            if return_best_only:
+                X, values = X[0], values[0]
+            if one_shot and not return_full_tree:
+                X = first.extract_candidates(X_full=X)
     return X, values if return_acq_values else None
 
 
-def gen_candidates_pso(
+def gen_candidates_pso(  # noqa: D417 - says where the others are explained
     initial_conditions: Tensor,
     acquisition_function: AcquisitionFunction,
     lower_bounds: float | Tensor | None = None,
@@ -250,21 +193,16 @@ def gen_candidates_pso(
 ) -> tuple[Tensor, Tensor]:
     """Generate candidates by one particle swarm around each initial condition.
 
-    For use as `optimize_acqf(..., gen_candidates=gen_candidates_pso)`. Note that `optimize_acqf`
-    keeps the options of its own initialization, among them `seed` and `batch_limit`, to itself.
+    For use as `optimize_acqf(..., gen_candidates=gen_candidates_pso)`, which keeps the options of
+    its own initialization, among them `seed` and `batch_limit`, to itself.
+
+    Arguments and errors that are not explained are those of `optimize_acqf_pso`.
 
     Args:
         initial_conditions: A `(b) x q x d`-dim tensor. Each is one particle of its swarm.
-        acquisition_function: The acquisition function.
-        lower_bounds: Lower bounds: a number or a `d`-dim tensor. Required, as are upper bounds: a
-            swarm needs a box.
-        upper_bounds: Upper bounds.
-        inequality_constraints: As in `optimize_acqf_pso`.
-        equality_constraints: Not supported.
-        nonlinear_inequality_constraints: As in `optimize_acqf_pso`.
-        options: As in `optimize_acqf_pso`; those of the initialization have no effect.
+        lower_bounds: A number or a `d`-dim tensor. Both bounds are required: a swarm needs a box.
+        options: Those of the initialization have no effect.
         fixed_features: Maps features to their value: a float, or a tensor of shape `b` or `b x q`.
-        timeout_sec: Return the best points found so far after this many seconds.
 
     Returns:
         A `(b) x q x d`-dim tensor of the swarms' best points and their `b`-dim acquisition values
@@ -272,98 +210,33 @@ def gen_candidates_pso(
         least infeasible one.
 
     Raises:
-        BotorchTensorDimensionError: A tensor has the wrong shape.
-        InputDataError: Bounds, options, indices or initial conditions are out of range.
-        UnsupportedError: Bounds are missing, or an argument or option has no meaning here.
+        UnsupportedError: Bounds are missing.
 
     Example:
-        >>> import torch
-        >>> from botorch.acquisition import LogExpectedImprovement
-        >>> from botorch.models import SingleTaskGP
+        >>> # With the acquisition function and the bounds of the example of `optimize_acqf_pso`:
         >>> from botorch.optim import optimize_acqf
-        >>> from botorch_cll.optim import gen_candidates_pso
-        >>> train_X = torch.linspace(0, 1, 5, dtype=torch.double).unsqueeze(-1)
-        >>> train_Y = torch.sin(6 * train_X)
-        >>> acq_function = LogExpectedImprovement(SingleTaskGP(train_X, train_Y), best_f=1.0)
-        >>> bounds = torch.tensor([[0.0], [1.0]], dtype=torch.double)
         >>> candidate, value = optimize_acqf(
-        ...     acq_function, bounds, q=1, num_restarts=4, raw_samples=64,
-        ...     gen_candidates=gen_candidates_pso,
+        ...     acq_function, bounds, q=1, num_restarts=4, gen_candidates=gen_candidates_pso
         ... )
-        >>> candidate.shape
-        torch.Size([1, 1])
     """
-    if equality_constraints:
-        raise UnsupportedError("`equality_constraints` are not supported by particle swarms.")
+    refuse(bool(equality_constraints), _NO_SURFACE)
     if lower_bounds is None or upper_bounds is None:
         raise UnsupportedError("Particle swarms need both `lower_bounds` and `upper_bounds`.")
-    if initial_conditions.ndim not in (2, 3):
-        raise BotorchTensorDimensionError(
-            "Expected `initial_conditions` of shape `(b) x q x d`, got "
-            f"{tuple(initial_conditions.shape)}."
-        )
-    seeds = initial_conditions.detach().reshape(-1, *initial_conditions.shape[-2:])
-    bounds = torch.stack(
-        [torch.as_tensor(b).to(seeds).expand(seeds.shape[-1]) for b in (lower_bounds, upper_bounds)]
-    )
-    check_bounds(bounds)
-    check_constraint_tuples(inequality_constraints, nonlinear_inequality_constraints)
-    parsed = SearchOptions.parse(options)
-    search = SwarmSearch(
+    X = initial_conditions.detach()
+    expect_shape(X.ndim in (2, 3), "`initial_conditions` of shape `(b) x q x d`", X)
+    both = [torch.as_tensor(b).to(X) for b in (lower_bounds, upper_bounds)]
+    bounds = torch.stack([b.expand(X.shape[-1]) for b in both])
+    search = SwarmSearch.of(
+        bounds,
+        options,
+        fixed_features,
         acq_function=acquisition_function,
-        bounds=bounds,
-        q=seeds.shape[-2],
-        options=parsed,
-        fixed_features=FixedFeatures(fixed_features, bounds.shape[-1]),
-        inequality_constraints=inequality_constraints,
-        nonlinear_inequality_constraints=nonlinear_inequality_constraints,
+        q=X.shape[-2],
+        inequality_constraints=inequality_constraints or (),
+        nonlinear_inequality_constraints=nonlinear_inequality_constraints or (),
+        timeout_sec=timeout_sec,
     )
-    check_inside(search, seeds, name="initial_conditions")
-    deadline = None if timeout_sec is None else time.monotonic() + timeout_sec
-    generator = torch.Generator(device=bounds.device).manual_seed(parsed.seed)
-    with isolated_random_state(parsed.seed, bounds.device):
-        result = search.run(
-            spread_around(search, seeds, search.num_particles(len(seeds)), generator),
-            generator=generator,
-            deadline=deadline,
-            num_groups=1,
-        )
-    return result.X.reshape(initial_conditions.shape), result.values
-
-
-def _optimize_sequentially(
-    optimize: Callable[
-        [AcquisitionFunction, int, int, float | None, Tensor | None], tuple[Tensor, Tensor]
-    ],
-    acq_functions: Sequence[AcquisitionFunction],
-    q: int,
-    seed: int,
-    timeout_sec: float | None,
-    X_avoid: Tensor | None,
-) -> tuple[Tensor, Tensor]:
-    """Choose `q` candidates one by one, each with those before it pending.
-
-    Returns:
-        A `q x d`-dim tensor of candidates and a `q`-dim tensor of their values, each given the
-        candidates before it.
-    """
-    base_X_pending = [acq_function.X_pending for acq_function in acq_functions]
-    candidates: list[Tensor] = []
-    values: list[Tensor] = []
-    try:
-        for i in range(q):
-            acq_function = acq_functions[i % len(acq_functions)]
-            if candidates:
-                base = base_X_pending[i % len(acq_functions)]
-                pending = candidates if base is None else [base, *candidates]
-                acq_function.set_X_pending(torch.cat(pending, dim=-2))
-            share = None if timeout_sec is None else timeout_sec / q
-            candidate, value = optimize(acq_function, 1, seed + i, share, X_avoid)
-            if X_avoid is not None:
-                X_avoid = torch.cat([X_avoid, candidate])
-            candidates.append(candidate)
-            values.append(value)
-    finally:
-        for acq_function, X_pending in zip(acq_functions, base_X_pending, strict=True):
-            acq_function.set_X_pending(X_pending)
-    return torch.cat(candidates, dim=-2), torch.stack(values)
+    check_inside(X, bounds, search.fixed_features.values, "initial_conditions")
+    with isolated_random_state(search.options.seed, bounds.device):
+        result = run_swarms(replace(search, batch_initial_conditions=X), search.deadline())
+    return result.X.reshape(X.shape), result.values

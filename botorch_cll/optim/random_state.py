@@ -16,9 +16,8 @@ _CPU = torch.device("cpu")
 def isolated_random_state(seed: int, device: torch.device = _CPU) -> Iterator[None]:
     """Seed PyTorch's global generators, which BoTorch's heuristics use, and restore them after.
 
-    All threads share these generators, so one thread at a time is inside; others wait, lest one
-    restores what another has seeded. A thread that draws from them without this sees the seeded
-    state meanwhile.
+    All threads share these generators, so one at a time is inside, and others wait. A thread that
+    draws from them without this sees the seeded state meanwhile.
 
     Args:
         seed: The seed.

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
 import torch
-from botorch.exceptions.errors import InputDataError
 from torch import Tensor
+
+from botorch_cll.optim.checks import expect
 
 BatchedFunction = Callable[[Tensor], Tensor]
 
@@ -18,13 +19,11 @@ BatchedFunction = Callable[[Tensor], Tensor]
 class SwarmOptions:
     """How a swarm moves and when it stops.
 
-    The default coefficients are the constriction coefficients of Clerc and Kennedy (2002) written
-    in the inertia-weight form (Eberhart and Shi, 2000), for which a swarm contracts without any
-    velocity limit.
+    The default coefficients are those of Clerc and Kennedy (2002), in the inertia-weight form
+    (Eberhart and Shi, 2000): with them a swarm contracts without any velocity limit.
 
     Attributes:
-        maxiter: Largest number of iterations, each of one `fitness` call. Zero: only the initial
-            positions are evaluated.
+        maxiter: Largest number of iterations of one `fitness` call each, after that at the start.
         inertia: Weight of a particle's previous velocity.
         cognitive: Pull toward the best point the particle itself has seen.
         social: Pull toward the best point its swarm has seen.
@@ -36,7 +35,7 @@ class SwarmOptions:
         patience: Number of iterations between two checks for convergence.
 
     Raises:
-        InputDataError: A value is out of range; names the option, what it must be and what it is.
+        InputDataError: A value is out of range.
     """
 
     maxiter: int = 200
@@ -49,22 +48,12 @@ class SwarmOptions:
     patience: int = 10
 
     def __post_init__(self) -> None:
-        for name, lowest, exclusive in (
-            ("maxiter", 0, False),
-            ("inertia", 0, False),
-            ("cognitive", 0, False),
-            ("social", 0, False),
-            ("max_velocity", 0, True),
-            ("value_tolerance", 0, False),
-            ("diameter_tolerance", 0, False),
-            ("patience", 1, False),
-        ):
-            value = getattr(self, name)
-            if not (value > lowest if exclusive else value >= lowest):
-                raise InputDataError(
-                    f"Expected option {name!r} to be {'>' if exclusive else '>='} {lowest}, "
-                    f"got {value!r}."
-                )
+        for name, value in asdict(self).items():
+            if name == "max_velocity":
+                expect(value > 0, f"option {name!r} to be > 0", repr(value))
+            else:
+                lowest = 1 if name == "patience" else 0
+                expect(value >= lowest, f"option {name!r} to be >= {lowest}", repr(value))
 
 
 class SwarmResult(NamedTuple):
@@ -73,14 +62,13 @@ class SwarmResult(NamedTuple):
     Attributes:
         X: A `*swarms x q x d`-dim tensor of best points.
         values: A `*swarms`-dim tensor of their fitness.
-        violations: A `*swarms`-dim tensor of their constraint violations, `None` without
-            constraints.
+        violations: A `*swarms`-dim tensor of their constraint violations, zero where feasible.
         num_iterations: Number of iterations taken.
     """
 
     X: Tensor
     values: Tensor
-    violations: Tensor | None
+    violations: Tensor
     num_iterations: int
 
 
@@ -96,15 +84,15 @@ class ParticleSwarm:
 
     where :math:`p` is the best point the particle has seen, :math:`g` the best its swarm has seen,
     and :math:`r_1, r_2 \sim U(0, 1)`, drawn anew per coordinate. A particle that leaves the box is
-    put on its boundary and loses its velocity in that dimension ("absorbing" walls: maxima on the
-    boundary are reached exactly).
+    put on its boundary, which is reached exactly, and loses its velocity in that dimension.
 
     Under constraints, points compete by the rules of Deb (2000): the smaller violation wins, and
     among equal violations (all feasible points have zero) the larger value.
 
     Args:
         fitness: Maps a `*swarms x particles x q x d`-dim tensor of points to a
-            `*swarms x particles`-dim tensor of values, to be maximized; never NaN.
+            `*swarms x particles`-dim tensor of values, to be maximized; never NaN. All swarms are
+            in one call: those of several tasks can share one forward pass of a model.
         X: A `*swarms x particles x q x d`-dim tensor of initial positions inside `bounds`.
         bounds: A `2 x d`-dim tensor of lower and upper bounds.
         generator: Source of all random numbers, on the device of `X`.
@@ -119,15 +107,10 @@ class ParticleSwarm:
         >>> from botorch_cll.optim.swarm import ParticleSwarm
         >>> generator = torch.Generator().manual_seed(0)
         >>> X = torch.rand(3, 16, 1, 2, generator=generator)  # 3 swarms of 16 particles
-        >>> swarm = ParticleSwarm(
-        ...     fitness=lambda X: -(X - 0.3).square().sum(dim=(-2, -1)),
-        ...     X=X,
-        ...     bounds=torch.tensor([[0.0, 0.0], [1.0, 1.0]]),
-        ...     generator=generator,
-        ... )
-        >>> for _ in range(50):
-        ...     swarm.step()
-        >>> bool((swarm.best().X - 0.3).abs().max() < 0.01)
+        >>> fitness = lambda X: -(X - 0.3).square().sum(dim=(-2, -1))
+        >>> bounds = torch.tensor([[0.0, 0.0], [1.0, 1.0]])
+        >>> swarm = ParticleSwarm(fitness, X, bounds, generator=generator)
+        >>> bool((swarm.run().X - 0.3).abs().max() < 0.01)
         True
     """
 
@@ -153,7 +136,7 @@ class ParticleSwarm:
         self.num_iterations = 0
 
         self.X = X
-        self.velocity = self.max_velocity * (self._uniform(X.shape) - 0.5)
+        self.velocity = self.max_velocity * (self._uniform(*X.shape) - 0.5)
         self.best_X, self.best_values, self.best_violations = self._evaluate(X)
         self._leader = self.best()
         self._checked = self._leader
@@ -161,7 +144,7 @@ class ParticleSwarm:
     def step(self) -> None:
         """Move every particle of every swarm once, with one call of `fitness`."""
         options = self.options
-        pull = self._uniform(torch.Size((2, *self.X.shape)))
+        pull = self._uniform(2, *self.X.shape)
         velocity = (
             options.inertia * self.velocity
             + options.cognitive * pull[0] * (self.best_X - self.X)
@@ -184,29 +167,29 @@ class ParticleSwarm:
 
     def best(self) -> SwarmResult:
         """Return the best point each swarm has seen."""
-        index = index_of_best(self.best_values, self.best_violations)
-        violations = self.best_violations
-        return SwarmResult(
-            X=self.best_X.take_along_dim(index[..., None, None], dim=-3).squeeze(-3),
-            values=self.best_values.gather(-1, index).squeeze(-1),
-            violations=None if violations is None else violations.gather(-1, index).squeeze(-1),
-            num_iterations=self.num_iterations,
-        )
+        best = best_particles(self.best_X, self.best_values, self.best_violations)
+        return SwarmResult(*best, self.num_iterations)
+
+    def run(self, deadline: float | None = None) -> SwarmResult:
+        """Move until all swarms have converged, and return the best point each has seen.
+
+        Stops earlier at `options.maxiter`, or once `time.monotonic()` has reached the deadline.
+        """
+        while self.num_iterations < self.options.maxiter:
+            if deadline is not None and time.monotonic() >= deadline:
+                break
+            self.step()
+            if self.num_iterations % self.options.patience == 0 and self.has_converged():
+                break
+        return self.best()
 
     def has_converged(self) -> bool:
-        """Tell whether every swarm stands still and has contracted; compares with the last call.
-
-        Returns:
-            True if, in every swarm, the best violation is as before, the best value has risen by no
-            more than `value_tolerance`, and the best points span at most `diameter_tolerance`.
-        """
+        """Whether every swarm stands still, compared with the last call, and has contracted."""
         before, now = self._checked, self._leader
         self._checked = now
         tolerance = self.options.value_tolerance * now.values.abs().clamp(min=1.0)
         # Two infinities of one sign differ by NaN, which is not above the tolerance either.
-        still = ~(now.values - before.values > tolerance)
-        if now.violations is not None and before.violations is not None:
-            still &= now.violations == before.violations
+        still = ~(now.values - before.values > tolerance) & (now.violations == before.violations)
         diameter = self.best_X.amax(dim=-3) - self.best_X.amin(dim=-3)
         contracted = diameter <= self.options.diameter_tolerance * self.span
         return bool(still.all() & contracted.all())
@@ -217,89 +200,23 @@ class ParticleSwarm:
             X = self.repair(X)
         return X, self.fitness(X), None if self.violation is None else self.violation(X)
 
-    def _uniform(self, shape: torch.Size) -> Tensor:
-        return torch.rand(
-            shape, generator=self.generator, dtype=self.span.dtype, device=self.span.device
-        )
+    def _uniform(self, *shape: int) -> Tensor:
+        dtype, device = self.span.dtype, self.span.device
+        return torch.rand(shape, generator=self.generator, dtype=dtype, device=device)
 
 
-def maximize_by_swarm(
-    fitness: BatchedFunction,
-    X: Tensor,
-    bounds: Tensor,
-    *,
-    generator: torch.Generator,
-    options: SwarmOptions | None = None,
-    violation: BatchedFunction | None = None,
-    repair: BatchedFunction | None = None,
-    deadline: float | None = None,
-) -> SwarmResult:
-    """Run particle swarms until all have converged, time is up or `options.maxiter` is reached.
-
-    Leading dimensions are preserved: `fitness` sees all swarms in one call, so that swarms of
-    different tasks, say `tasks x swarms` of them, can share one forward pass of a model.
-
-    Args:
-        fitness: Maps a `*swarms x particles x q x d`-dim tensor of points to a
-            `*swarms x particles`-dim tensor of values, to be maximized.
-        X: A `*swarms x particles x q x d`-dim tensor of initial positions inside `bounds`.
-        bounds: A `2 x d`-dim tensor of lower and upper bounds.
-        generator: Source of all random numbers, on the device of `X`.
-        options: Coefficients and stopping rules.
-        violation: Maps points to non-negative `*swarms x particles`-dim constraint violations.
-        repair: Maps positions to the points evaluated in their place.
-        deadline: Stop before the first iteration that would start after `time.monotonic()` has
-            reached this. The initial positions are always evaluated.
-
-    Returns:
-        The best point of each swarm.
-
-    Example:
-        >>> import torch
-        >>> from botorch_cll.optim.swarm import maximize_by_swarm
-        >>> generator = torch.Generator().manual_seed(0)
-        >>> peaks = torch.tensor([0.2, 0.7])  # one fitness for each of two groups of swarms
-        >>> result = maximize_by_swarm(
-        ...     lambda X: -(X.squeeze((-2, -1)) - peaks[:, None, None]).square(),
-        ...     X=torch.rand(2, 4, 16, 1, 1, generator=generator),
-        ...     bounds=torch.tensor([[0.0], [1.0]]),
-        ...     generator=generator,
-        ... )
-        >>> result.X.shape
-        torch.Size([2, 4, 1, 1])
-    """
-    swarm = ParticleSwarm(
-        fitness=fitness,
-        X=X,
-        bounds=bounds,
-        generator=generator,
-        options=options,
-        violation=violation,
-        repair=repair,
-    )
-    options = swarm.options
-    while swarm.num_iterations < options.maxiter:
-        if deadline is not None and time.monotonic() >= deadline:
-            break
-        swarm.step()
-        if swarm.num_iterations % options.patience == 0 and swarm.has_converged():
-            break
-    return swarm.best()
-
-
-def index_of_best(values: Tensor, violations: Tensor | None) -> Tensor:
-    """Find each swarm's best particle by the rules of Deb (2000).
-
-    Args:
-        values: A `*swarms x particles`-dim tensor of fitness values.
-        violations: A `*swarms x particles`-dim tensor of violations, if there are constraints.
-
-    Returns:
-        A `*swarms x 1`-dim tensor of indices.
-    """
+def best_particles(
+    X: Tensor, values: Tensor, violations: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The best of each swarm's particles by the rules of Deb (2000), its value and violation."""
+    rank = values
     if violations is not None:
         least = violations.amin(dim=-1, keepdim=True)
         # The clamp lets a feasible point of value -inf still beat every infeasible one.
-        lowest = torch.finfo(values.dtype).min
-        values = values.clamp(min=lowest).where(violations == least, -torch.inf)
-    return values.argmax(dim=-1, keepdim=True)
+        rank = values.clamp(torch.finfo(values.dtype).min).where(violations == least, -torch.inf)
+    index = rank.argmax(dim=-1, keepdim=True)
+    X = X.take_along_dim(index[..., None, None], dim=-3).squeeze(-3)
+    values = values.gather(-1, index).squeeze(-1)
+    if violations is None:
+        return X, values, torch.zeros_like(values)
+    return X, values, violations.gather(-1, index).squeeze(-1)

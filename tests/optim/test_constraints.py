@@ -2,17 +2,12 @@
 
 import pytest
 import torch
-from botorch.exceptions.errors import InputDataError, UnsupportedError
+from botorch.exceptions.errors import InputDataError
 from botorch.optim.parameter_constraints import evaluate_feasibility
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from botorch_cll.optim.constraints import (
-    ConstraintViolation,
-    FixedFeatures,
-    check_constraint_tuples,
-    refuse_inter_point_constraints,
-)
+from botorch_cll.optim.constraints import ConstraintViolation, FixedFeatures
 
 BOUNDS = torch.tensor([[0.0] * 3, [1.0] * 3], dtype=torch.double)
 
@@ -63,7 +58,7 @@ def python_branch(x):
 )
 def test_any_callable_of_one_point_gives_its_own_values(constraint):
     X = torch.rand(20, 2, 3, generator=torch.Generator().manual_seed(0), dtype=torch.double)
-    violation = ConstraintViolation(BOUNDS, 2, None, [(constraint, True)])
+    violation = ConstraintViolation(BOUNDS, 2, (), [(constraint, True)])
     expected = [sum(max(0.0, -float(constraint(x))) for x in points) for points in X]
     assert violation(X).tolist() == pytest.approx(expected, abs=1e-7)
 
@@ -75,13 +70,13 @@ def test_callables_are_mapped_where_that_is_possible():
         calls.append(x)
         return x.sum()
 
-    violation = ConstraintViolation(BOUNDS, 1, None, [(constraint, True)])
+    violation = ConstraintViolation(BOUNDS, 1, (), [(constraint, True)])
     violation(torch.rand(500, 1, 3, dtype=torch.double))
     assert len(calls) < 20
 
 
 def test_nan_from_a_callable_is_infinitely_infeasible():
-    violation = ConstraintViolation(BOUNDS, 1, None, [(lambda x: x.sum() * torch.nan, True)])
+    violation = ConstraintViolation(BOUNDS, 1, (), [(lambda x: x.sum() * torch.nan, True)])
     assert violation(torch.rand(5, 1, 3, dtype=torch.double)).tolist() == [torch.inf] * 5
 
 
@@ -90,7 +85,7 @@ def test_errors_of_a_callable_reach_the_user():
         raise KeyError("my own mistake")
 
     with pytest.raises(KeyError, match="my own mistake"):
-        ConstraintViolation(BOUNDS, 1, None, [(broken, True)])(torch.rand(5, 1, 3))
+        ConstraintViolation(BOUNDS, 1, (), [(broken, True)])(torch.rand(5, 1, 3))
 
 
 def test_no_constraints_are_false():
@@ -107,8 +102,9 @@ def test_no_constraints_are_false():
         (torch.tensor([[2, 0]]), tensor(1.0), r"\[0, 2\) for points, got \[\[2, 0\]\]"),
         (torch.tensor([0, 1]), tensor(1.0), r"shape \(2,\), got \(1,\)"),
         (torch.tensor(0), tensor(1.0), r"shape `k` or `k x 2`, got \(\)"),
+        ([0, 1], [1.0, 1.0], r"both tensors, and a number, got .* as number 0"),
     ],
-    ids=["feature", "negative", "point", "coefficients", "ndim"],
+    ids=["feature", "negative", "point", "coefficients", "ndim", "lists"],
 )
 def test_constraints_that_do_not_fit_are_refused(indices, coefficients, match):
     with pytest.raises(InputDataError, match=match):
@@ -118,29 +114,26 @@ def test_constraints_that_do_not_fit_are_refused(indices, coefficients, match):
 @pytest.mark.parametrize(
     ("linear", "nonlinear", "match"),
     [
-        ([([0, 1], [1.0, 1.0], 0.5)], None, r"both tensors, and a number, got .* as number 0"),
-        ((torch.tensor([0]), tensor(1.0), 0.5), None, "both tensors, and a number, got tensor"),
-        (None, [(torch.sum, True), torch.sum], r"`\(constraint, True\)`, got .* as number 1"),
+        ((torch.tensor([0]), tensor(1.0), 0.5), (), "both tensors, and a number, got tensor"),
+        ((), [(torch.sum, True), torch.sum], r"`\(constraint, True\)`, got .* as number 1"),
     ],
-    ids=["lists", "one tuple", "no tuple"],
+    ids=["one tuple", "no tuple"],
 )
-def test_constraints_that_are_no_tuples_of_tensors_or_callables_are_refused(
-    linear, nonlinear, match
-):
+def test_constraints_that_are_no_tuples_are_refused(linear, nonlinear, match):
     with pytest.raises(InputDataError, match=match):
-        check_constraint_tuples(linear, nonlinear)
+        ConstraintViolation(BOUNDS, 2, linear, nonlinear)
 
 
 def test_truth_values_of_constraints_are_refused():
-    violation = ConstraintViolation(BOUNDS, 1, None, [(lambda x: x.sum() > 1, True)])
+    violation = ConstraintViolation(BOUNDS, 1, (), [(lambda x: x.sum() > 1, True)])
     with pytest.raises(InputDataError, match="at least zero where .* got a truth value"):
         violation(torch.rand(3, 1, 3))
 
 
 def test_fixed_features_are_set_per_swarm_and_point():
     X = torch.rand(2, 5, 3, 4, dtype=torch.double)
-    per_swarm, per_point = tensor(1.0, 2.0), torch.arange(6.0).view(2, 3)
-    fixed = FixedFeatures({0: 7.0, -1: per_swarm, 1: per_point, 2: tensor(8.0)}, d=4)
+    per_swarm, per_point = torch.tensor([1.0, 2.0]).double(), torch.arange(6.0).view(2, 3)
+    fixed = FixedFeatures({0: 7.0, -1: per_swarm, 1: per_point, 2: torch.tensor([8.0])}, d=4)
     Z = fixed(X)
     assert (Z[..., 0] == 7.0).all()
     assert torch.equal(Z[..., 3], per_swarm.view(2, 1, 1).expand(2, 5, 3))
@@ -162,17 +155,3 @@ def test_fixed_features_are_set_per_swarm_and_point():
 def test_fixed_features_that_do_not_fit_are_refused(fixed_features, match):
     with pytest.raises(InputDataError, match=match):
         FixedFeatures(fixed_features, d=4)(torch.rand(2, 5, 3, 4))
-
-
-@pytest.mark.parametrize(
-    ("linear", "nonlinear", "match"),
-    [
-        ([INTRA, INTER], None, "linear inequality constraint 1"),
-        (None, [(torch.sum, False)], "nonlinear inequality constraint 0"),
-    ],
-    ids=["linear", "nonlinear"],
-)
-def test_inter_point_constraints_are_refused_where_points_come_one_by_one(linear, nonlinear, match):
-    refuse_inter_point_constraints([INTRA], [(torch.sum, True)])
-    with pytest.raises(UnsupportedError, match=match):
-        refuse_inter_point_constraints(linear, nonlinear)

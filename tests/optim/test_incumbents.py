@@ -1,11 +1,17 @@
 import pytest
 import torch
-from botorch.exceptions.errors import BotorchTensorDimensionError
+from botorch.exceptions.errors import (
+    BotorchTensorDimensionError,
+    InputDataError,
+    UnsupportedError,
+)
+from botorch.models import SingleTaskGP
+from botorch.models.transforms import Normalize
 
 from botorch_cll.fit import fit_rbf_ensemble
 from botorch_cll.models import MultiRBFCorrelationModel
 from botorch_cll.optim import best_by_task, expected_best_by_task, optimize_acqf_any_task
-from botorch_cll.optim.incumbents import task_units
+from botorch_cll.optim.incumbents import check_model_and_incumbents, task_units
 
 BOUNDS = torch.tensor([[0.0, -2.0], [1.0, 2.0]], dtype=torch.double)
 
@@ -89,3 +95,33 @@ def test_incumbents_of_long_data_are_those_of_the_same_data_in_the_wide_format()
     one = optimize_acqf_any_task(wide, BOUNDS, 1)
     other = optimize_acqf_any_task(long, BOUNDS, 1)
     torch.testing.assert_close(one, other)
+
+
+def test_bounds_and_incumbents_that_do_not_suit_a_model_are_refused(
+    model: MultiRBFCorrelationModel,
+) -> None:
+    best_f = model.train_Y.amax(0)
+    for bounds, given, error, match in (
+        (BOUNDS, best_f[:2], BotorchTensorDimensionError, "one entry for each of 3 outputs"),
+        (BOUNDS, best_f.tolist(), InputDataError, "best_f as a tensor, got list"),
+        (BOUNDS[:, :1], best_f, BotorchTensorDimensionError, r"2 inputs, 2 x 2, got \(2, 1\)"),
+        (BOUNDS.float(), best_f, InputDataError, r"dtype, torch.float64, got torch.float32"),
+        (BOUNDS.long(), best_f, InputDataError, "floating-point numbers, got torch.int64"),
+        (BOUNDS.tolist(), best_f, InputDataError, "floating-point numbers, got list"),
+    ):
+        with pytest.raises(error, match=match):
+            check_model_and_incumbents(model, bounds, given, True)
+    assert model.train_X.dtype == torch.float64
+
+
+def test_models_that_do_not_know_their_incumbents_need_them(
+    model: MultiRBFCorrelationModel,
+) -> None:
+    gp = SingleTaskGP(model.train_X, model.train_Y, input_transform=Normalize(2))
+    with pytest.raises(UnsupportedError, match="Expected best_f for a model .*SingleTaskGP"):
+        optimize_acqf_any_task(gp, BOUNDS, 1)
+    conditioned = model.condition_on_observations(model.train_X[:1] + 0.1, model.train_Y[:1])
+    with pytest.raises(UnsupportedError, match="got one conditioned on further observations"):
+        optimize_acqf_any_task(conditioned, BOUNDS, 1)
+    best_f = model.train_Y.amax(0)
+    assert optimize_acqf_any_task(conditioned, BOUNDS, 1, best_f)[0].shape == (1, 2)

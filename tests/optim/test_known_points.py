@@ -19,12 +19,14 @@ from botorch_cll.optim import (
     optimize_acqf_pso,
     run_bay_mrbfcor,
 )
-from botorch_cll.optim.known_points import SAME_POINT, KnownPoints
+from botorch_cll.optim.known_points import KnownPoints
+from botorch_cll.optim.settings import PROPOSAL
 
 from support.surfaces import DISC, Surface, box, hill, waves
 
 BOUNDS = torch.tensor([[0.0, -2.0], [1.0, 2.0]], dtype=torch.double)
 CORNER = torch.tensor([[1.0, 2.0]], dtype=torch.double)
+SAME_POINT = PROPOSAL.same_point
 
 
 def toward_a_corner(X: Tensor) -> Tensor:
@@ -45,9 +47,9 @@ def distance(X: Tensor, known: Tensor) -> Tensor:
 
 
 def test_distance_is_that_of_the_input_that_differs_most_in_fractions_of_the_box() -> None:
-    known = KnownPoints(torch.tensor([[0.5, 0.0], [0.1, 1.0]]).double(), BOUNDS, q=2)
-    X = torch.tensor([[[0.6, 0.8], [0.13, 1.2], [0.5, 0.0]]]).double()
-    # Of the two points that have to differ the second is 0.03 of 1 and 0.2 of 4 from a known one.
+    known = KnownPoints(torch.tensor([[0.5, 0.0], [0.1, 1.0]]).double(), BOUNDS)
+    X = torch.tensor([[[0.6, 0.8], [0.13, 1.2]]]).double()
+    # The second point is 0.03 of 1 and 0.2 of 4 from a known one.
     torch.testing.assert_close(known.distance(X), torch.tensor([0.05]).double())
     assert known.are_new(X).all()
     X[0, 1] = torch.tensor([0.1, 1.0 + 3.9 * SAME_POINT]).double()
@@ -64,7 +66,7 @@ def test_what_satisfies_the_constraint_differs_whatever_its_tolerance() -> None:
     known = KnownPoints(CORNER, BOUNDS)
     X = CORNER - SAME_POINT * torch.linspace(1.0 - 1e-4, 1.0 + 1e-4, 201).double().unsqueeze(-1)
     X = torch.cat([X, CORNER - 0.01]).unsqueeze(-2)
-    satisfied = evaluate_feasibility(X, nonlinear_inequality_constraints=[known.constraint])
+    satisfied = evaluate_feasibility(X, nonlinear_inequality_constraints=[(known.beyond, False)])
     assert satisfied.any()
     assert known.are_new(X)[satisfied].all()
 

@@ -133,29 +133,34 @@ def test_a_run_goes_on_from_what_the_callback_got() -> None:
         run_bay_mrbfcor(two_bowls, BOUNDS, budget=9, start=(X, Y))
 
 
-def test_bounds_upside_down_are_refused_before_anything_is_evaluated() -> None:
+@pytest.mark.parametrize(
+    ("evaluate", "error", "match"),
+    [
+        (lambda X: X[:, 0], BotorchTensorDimensionError, r"4 x T-dim tensor, got shape \(4,\)"),
+        (lambda X: X.sum(), BotorchTensorDimensionError, r"4 x T-dim tensor, got shape \(\)"),
+        (
+            lambda X: two_bowls(X)[:, : 2 if len(X) > 2 else 1],
+            BotorchTensorDimensionError,
+            r"2 x 2-dim tensor, got shape \(2, 1\)",
+        ),
+        (lambda X: two_bowls(X).float(), InputDataError, "return .*float64, .* got torch.float32"),
+        (lambda X: two_bowls(X).numpy(), InputDataError, "evaluate to return .* got ndarray"),
+    ],
+    ids=["one task", "a number", "a task less", "dtype", "array"],
+)
+def test_values_that_do_not_fit_are_refused(evaluate, error, match) -> None:
+    with pytest.raises(error, match=match):
+        run_bay_mrbfcor(evaluate, BOUNDS, budget=8, num_initial=4)
+
+
+def test_bounds_and_budget_are_checked_before_anything_is_evaluated() -> None:
     def never(X: torch.Tensor) -> torch.Tensor:
         raise AssertionError
 
     with pytest.raises(InputDataError, match=r"got \[\[1.0, 1.0\], \[0.0, 0.0\]\]"):
         run_bay_mrbfcor(never, BOUNDS.flip(0), budget=8, num_initial=4)
-
-
-def test_refusals() -> None:
     with pytest.raises(InputDataError, match="num_initial=8 and budget=4"):
-        run_bay_mrbfcor(two_bowls, BOUNDS, budget=4, num_initial=8)
-    with pytest.raises(BotorchTensorDimensionError, match=r"4 x T-dim tensor, got shape \(4,\)"):
-        run_bay_mrbfcor(lambda X: X[:, 0], BOUNDS, budget=8, num_initial=4)
-    with pytest.raises(BotorchTensorDimensionError, match=r"4 x T-dim tensor, got shape \(\)"):
-        run_bay_mrbfcor(lambda X: X.sum(), BOUNDS, budget=8, num_initial=4)
-    with pytest.raises(InputDataError, match=r"evaluate to return .*float64, .* got torch.float32"):
-        run_bay_mrbfcor(lambda X: two_bowls(X).float(), BOUNDS, budget=8, num_initial=4)
-    with pytest.raises(InputDataError, match=r"evaluate to return .* got ndarray"):
-        run_bay_mrbfcor(lambda X: two_bowls(X).numpy(), BOUNDS, budget=8, num_initial=4)
-    with pytest.raises(BotorchTensorDimensionError, match=r"2 x 2-dim tensor, got shape \(2, 1\)"):
-        run_bay_mrbfcor(
-            lambda X: two_bowls(X)[:, : 2 if len(X) > 2 else 1], BOUNDS, budget=8, num_initial=4
-        )
+        run_bay_mrbfcor(never, BOUNDS, budget=4, num_initial=8)
 
 
 def test_one_of_our_models_proposes_for_any_task(monkeypatch: pytest.MonkeyPatch) -> None:

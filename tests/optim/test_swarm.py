@@ -9,12 +9,7 @@ from botorch.exceptions.errors import InputDataError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from botorch_cll.optim.swarm import (
-    ParticleSwarm,
-    SwarmOptions,
-    index_of_best,
-    maximize_by_swarm,
-)
+from botorch_cll.optim.swarm import ParticleSwarm, SwarmOptions, SwarmResult, best_particles
 
 UNIT_SQUARE = torch.tensor([[0.0, 0.0], [1.0, 1.0]], dtype=torch.double)
 
@@ -29,6 +24,10 @@ def start(*shape: int, seed: int = 0) -> torch.Tensor:
 
 def sphere(X: torch.Tensor) -> torch.Tensor:
     return -(X - 0.3).square().sum(dim=(-2, -1))
+
+
+def maximize(fitness, X, bounds=UNIT_SQUARE, deadline=None, **options) -> SwarmResult:
+    return ParticleSwarm(fitness, X, bounds, generator=generator(), **options).run(deadline)
 
 
 def test_step_follows_the_equations_particle_by_particle():
@@ -104,9 +103,7 @@ def test_best_points_are_in_the_box_have_their_value_and_never_get_worse(seed, q
 
 
 def test_a_maximum_on_the_boundary_is_reached_exactly():
-    result = maximize_by_swarm(
-        lambda X: X.sum(dim=(-2, -1)), start(2, 16, 1, 2), UNIT_SQUARE, generator=generator()
-    )
+    result = maximize(lambda X: X.sum(dim=(-2, -1)), start(2, 16, 1, 2))
     assert torch.equal(result.X, torch.ones(2, 1, 2, dtype=torch.double))
 
 
@@ -114,7 +111,7 @@ def test_a_dimension_without_width_stays_where_it_is():
     bounds = torch.tensor([[0.0, 0.7], [1.0, 0.7]], dtype=torch.double)
     X = start(2, 16, 1, 2)
     X[..., 1] = 0.7
-    result = maximize_by_swarm(sphere, X, bounds, generator=generator())
+    result = maximize(sphere, X, bounds)
     assert torch.equal(result.X[..., 1], torch.full((2, 1), 0.7, dtype=torch.double))
     assert torch.allclose(result.X[..., 0], torch.full((2, 1), 0.3).double(), atol=1e-3)
 
@@ -127,12 +124,7 @@ def test_groups_of_swarms_have_their_own_fitness_in_one_call():
         shapes.append(X.shape)
         return -(X.squeeze((-2, -1)) - peaks[:, None, None]).square()
 
-    result = maximize_by_swarm(
-        fitness,
-        start(3, 4, 16, 1, 1),
-        torch.tensor([[0.0], [1.0]], dtype=torch.double),
-        generator=generator(),
-    )
+    result = maximize(fitness, start(3, 4, 16, 1, 1), UNIT_SQUARE[:, :1])
     assert result.X.shape == (3, 4, 1, 1)
     assert result.values.shape == (3, 4)
     assert torch.allclose(result.X.squeeze(), peaks[:, None].expand(3, 4), atol=1e-3)
@@ -141,26 +133,18 @@ def test_groups_of_swarms_have_their_own_fitness_in_one_call():
 
 
 def test_swarms_are_independent_of_each_other():
-    def fitness(X):
-        return (7 * X).cos().sum(dim=(-2, -1))
+    def first(X):
+        fitness = lambda X: (7 * X).cos().sum(dim=(-2, -1))  # noqa: E731
+        return maximize(fitness, X, options=SwarmOptions(maxiter=9)).X[0]
 
     X = start(3, 8, 1, 2)
-    together = maximize_by_swarm(
-        fitness, X, UNIT_SQUARE, generator=generator(), options=SwarmOptions(maxiter=9)
-    )
     # Other points for the other swarms, the same random numbers: the first one must not notice.
-    X[1:] = 1 - X[1:]
-    other = maximize_by_swarm(
-        fitness, X, UNIT_SQUARE, generator=generator(), options=SwarmOptions(maxiter=9)
-    )
-    assert torch.equal(together.X[0], other.X[0])
+    assert torch.equal(first(X), first(torch.cat([X[:1], 1 - X[1:]])))
 
 
 def test_stops_when_all_swarms_have_converged():
     options = SwarmOptions(maxiter=1000, diameter_tolerance=1e-4)
-    result = maximize_by_swarm(
-        sphere, start(3, 16, 1, 2), UNIT_SQUARE, generator=generator(), options=options
-    )
+    result = maximize(sphere, start(3, 16, 1, 2), options=options)
     assert 20 < result.num_iterations < 500
     assert result.num_iterations % options.patience == 0
     assert torch.allclose(result.X, torch.full_like(result.X, 0.3), atol=1e-3)
@@ -170,7 +154,7 @@ def test_does_not_stop_while_one_swarm_has_not_contracted():
     def fitness(X):  # nothing to find in the second swarm
         return torch.stack([sphere(X[0]), torch.zeros_like(sphere(X[1]))])
 
-    result = maximize_by_swarm(fitness, start(2, 16, 1, 2), UNIT_SQUARE, generator=generator())
+    result = maximize(fitness, start(2, 16, 1, 2))
     assert result.num_iterations == SwarmOptions().maxiter
 
 
@@ -179,22 +163,18 @@ def test_does_not_stop_while_one_swarm_has_not_contracted():
 )
 def test_a_small_rise_is_compared_with_the_value_only_if_that_is_above_one(value, num_iterations):
     rising = itertools.count()
-    result = maximize_by_swarm(
+    result = maximize(
         lambda X: torch.full(X.shape[:-2], value + 0.01 * next(rising), dtype=torch.double),
         start(2, 16, 1, 2),
-        UNIT_SQUARE,
-        generator=generator(),
         options=SwarmOptions(maxiter=50, diameter_tolerance=1.0),
     )
     assert result.num_iterations == num_iterations
 
 
 def test_does_not_stop_on_the_way_to_the_feasible_points():
-    result = maximize_by_swarm(
+    result = maximize(
         lambda X: torch.zeros(X.shape[:-2], dtype=torch.double),
         0.1 * start(2, 16, 1, 2),
-        UNIT_SQUARE,
-        generator=generator(),
         options=SwarmOptions(max_velocity=0.02, diameter_tolerance=1.0),
         violation=lambda X: (0.9 - X).clamp(min=0.0).sum(dim=(-2, -1)),
     )
@@ -203,21 +183,15 @@ def test_does_not_stop_on_the_way_to_the_feasible_points():
 
 @pytest.mark.parametrize("value", [-torch.inf, torch.inf], ids=["-inf", "inf"])
 def test_infinite_values_neither_break_nor_block_convergence(value):
-    result = maximize_by_swarm(
-        lambda X: torch.full(X.shape[:-2], value),
-        start(1, 2, 1, 2).expand(1, 2, 1, 2) * 0 + 0.5,
-        UNIT_SQUARE,
-        generator=generator(),
-    )
+    X = torch.full((1, 2, 1, 2), 0.5, dtype=torch.double)
+    result = maximize(lambda X: torch.full(X.shape[:-2], value), X)
     assert result.num_iterations == SwarmOptions().patience
     assert result.values.item() == value
 
 
 def test_deadline_in_the_past_still_evaluates_the_start():
     X = start(2, 16, 1, 2)
-    result = maximize_by_swarm(
-        sphere, X, UNIT_SQUARE, generator=generator(), deadline=time.monotonic() - 1
-    )
+    result = maximize(sphere, X, deadline=time.monotonic() - 1)
     assert result.num_iterations == 0
     assert torch.equal(result.values, sphere(X).amax(dim=-1))
 
@@ -229,34 +203,30 @@ def test_repaired_points_are_compared_and_returned():
         seen.append(X)
         return -(X - 0.4).square().sum(dim=(-2, -1))
 
-    result = maximize_by_swarm(
-        fitness,
-        start(2, 16, 1, 2),
-        UNIT_SQUARE,
-        generator=generator(),
-        repair=lambda X: (4 * X).round() / 4,
-    )
+    result = maximize(fitness, start(2, 16, 1, 2), repair=lambda X: (4 * X).round() / 4)
     assert all(torch.equal(X, (4 * X).round() / 4) for X in seen)
     assert torch.equal(result.X, torch.full_like(result.X, 0.5))
 
 
-def test_index_of_best_follows_the_feasibility_rules():
+def test_the_best_particle_follows_the_feasibility_rules():
     inf = torch.inf
     values = torch.tensor([[1.0, 9.0, 2.0], [9.0, 1.0, 2.0], [9.0, 8.0, -inf]])
     violations = torch.tensor([[0.0, 1.0, 0.0], [3.0, 2.0, 2.0], [1.0, 1.0, 0.0]])
-    assert index_of_best(values, violations).flatten().tolist() == [2, 2, 2]
-    assert index_of_best(values, None).flatten().tolist() == [1, 0, 0]
+    number = torch.arange(3.0).expand(3, 3)[..., None, None]
+    X, value, violation = best_particles(number, values, violations)
+    assert X.flatten().tolist() == [2, 2, 2]
+    assert value.tolist() == [2.0, 2.0, -inf]
+    assert violation.tolist() == [0.0, 2.0, 0.0]
+    X, _, _ = best_particles(number, values, None)
+    assert X.flatten().tolist() == [1, 0, 0]
 
 
 def test_feasible_points_win_and_infeasible_swarms_move_toward_feasibility():
-    result = maximize_by_swarm(
+    result = maximize(
         lambda X: X.sum(dim=(-2, -1)),
         0.5 + 0.5 * start(2, 16, 1, 2),  # all start infeasible
-        UNIT_SQUARE,
-        generator=generator(),
         violation=lambda X: (X.sum(dim=(-2, -1)) - 0.4).clamp(min=0.0),
     )
-    assert result.violations is not None
     assert torch.equal(result.violations, torch.zeros(2, dtype=torch.double))
     assert torch.allclose(result.values, torch.full((2,), 0.4).double(), atol=1e-3)
 

@@ -3,6 +3,9 @@
 import torch
 from botorch.acquisition import AcquisitionFunction
 
+from botorch_cll.optim import optimize_acqf_pso
+from botorch_cll.optim.search import SwarmSearch
+
 LINEAR = [(torch.tensor([0, 1]), torch.tensor([-1.0, -1.0], dtype=torch.double), -1.0)]
 CORNER = [(torch.tensor([0, 1]), torch.ones(2, dtype=torch.double), 1.9)]  # 1 / 200 of the square
 IC = torch.full((2, 1, 2), 0.5, dtype=torch.double)
@@ -36,3 +39,15 @@ def hill(peak: float):
 
 def waves(X):  # many maxima, those at multiples of 1 / 3
     return (6 * torch.pi * X).cos().sum(dim=(-2, -1))
+
+
+def search_of(function, bounds: torch.Tensor, options=None, fixed_features=None, **given):
+    """A search for the maximum of a function, and of its shapes and points in `acq_function`."""
+    acq_function = function if isinstance(function, AcquisitionFunction) else Surface(function)
+    return SwarmSearch.of(bounds, options, fixed_features, acq_function=acq_function, **given)
+
+
+def maximize(function, d: int, q: int = 1, num_restarts: int = 4, raw_samples=64, **given):
+    """A function's maximizer in the unit cube of `d` dimensions, by swarms."""
+    acq_function = function if isinstance(function, AcquisitionFunction) else Surface(function)
+    return optimize_acqf_pso(acq_function, box(d), q, num_restarts, raw_samples, **given)

@@ -11,7 +11,7 @@ from botorch.sampling import SobolQMCNormalSampler
 
 from botorch_cll.optim import optimize_acqf_pso
 
-from support.surfaces import DISC, LINEAR, Surface, box, hill, waves
+from support.surfaces import DISC, LINEAR, Surface, box, hill, maximize, waves
 
 # Nearly equal points in one candidate, and nothing the user could do about it.
 pytestmark = pytest.mark.filterwarnings("ignore:A not p.d., added jitter")
@@ -24,9 +24,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:A not p.d., added jitter")
     ids=["linear", "nonlinear"],
 )
 def test_a_maximum_on_the_boundary_of_the_constraints(constraints, polish):
-    candidate, _ = optimize_acqf_pso(
-        Surface(hill(0.9)), box(2), 1, 4, 64, options={"polish": polish}, **constraints
-    )
+    candidate, _ = maximize(hill(0.9), 2, options={"polish": polish}, **constraints)
     assert torch.allclose(candidate, torch.full_like(candidate, 0.5), atol=5e-3)
     assert evaluate_feasibility(candidate.unsqueeze(0), **constraints).all()
 
@@ -34,43 +32,23 @@ def test_a_maximum_on_the_boundary_of_the_constraints(constraints, polish):
 def test_constraints_across_points():
     # The second point may not be less than 0.2 above the first.
     apart = [(torch.tensor([[1, 0], [0, 0]]), torch.tensor([1.0, -1.0], dtype=torch.double), 0.2)]
-    candidates, value = optimize_acqf_pso(
-        Surface(hill(0.5)),
-        box(1),
-        q=2,
-        num_restarts=4,
-        raw_samples=64,
-        inequality_constraints=apart,
-    )
+    candidates, value = maximize(hill(0.5), 1, q=2, inequality_constraints=apart)
     assert candidates.flatten().tolist() == pytest.approx([0.4, 0.6], abs=1e-3)
     assert value.item() == pytest.approx(-0.02, abs=1e-4)
     circle = [(lambda X: 0.02 - X.square().sum(), False)]
-    candidates, _ = optimize_acqf_pso(
-        Surface(hill(0.5)), box(1), 2, 4, 64, nonlinear_inequality_constraints=circle
-    )
+    candidates, _ = maximize(hill(0.5), 1, q=2, nonlinear_inequality_constraints=circle)
     assert candidates.flatten().tolist() == pytest.approx([0.1, 0.1], abs=1e-3)
 
 
 def test_a_small_feasible_set_is_found_and_all_results_are_in_it():
-    d = 4
-    corner = [
-        (torch.arange(d), torch.ones(d, dtype=torch.double), d - 0.2)
-    ]  # 1 / 15 000 of the box
-    candidates, values = optimize_acqf_pso(
-        Surface(hill(0.0)), box(d), 1, 3, 32, inequality_constraints=corner, return_best_only=False
-    )
+    d, few = 4, {"num_restarts": 3, "raw_samples": 32, "return_best_only": False}
+    # 1 / 15 000 of the box.
+    corner = [(torch.arange(d), torch.ones(d, dtype=torch.double), d - 0.2)]
+    candidates, values = maximize(hill(0.0), d, **few, inequality_constraints=corner)
     assert evaluate_feasibility(candidates, corner).all()
     assert values.tolist() == pytest.approx([-d * 0.95**2] * 3, abs=1e-2)
     tiny = [(lambda x: 1e-4 - (x - 0.77).square().sum(), True)]
-    candidates, _ = optimize_acqf_pso(
-        Surface(hill(0.0)),
-        box(d),
-        1,
-        3,
-        32,
-        nonlinear_inequality_constraints=tiny,
-        return_best_only=False,
-    )
+    candidates, _ = maximize(hill(0.0), d, **few, nonlinear_inequality_constraints=tiny)
     assert evaluate_feasibility(candidates, nonlinear_inequality_constraints=tiny).all()
 
 
@@ -84,50 +62,41 @@ def test_a_small_feasible_set_is_found_and_all_results_are_in_it():
 )
 def test_constraints_that_exclude_everything(constraints):
     with pytest.raises(CandidateGenerationError, match=r"satisf"):
-        optimize_acqf_pso(Surface(waves), box(2), 1, 2, 16, options={"maxiter": 5}, **constraints)
+        maximize(waves, 2, num_restarts=2, options={"maxiter": 5}, **constraints)
 
 
 def test_constraints_hold_together_with_fixed_features():
     # With x0 = 0.75 the linear constraint leaves x1 <= 0.25.
-    candidate, _ = optimize_acqf_pso(
-        Surface(hill(0.9)),
-        box(3),
-        1,
-        4,
-        64,
-        inequality_constraints=LINEAR,
-        fixed_features={0: 0.75},
-    )
+    fixed = {0: 0.75}
+    candidate, _ = maximize(hill(0.9), 3, inequality_constraints=LINEAR, fixed_features=fixed)
     assert candidate.flatten().tolist() == pytest.approx([0.75, 0.25, 0.9], abs=1e-3)
 
 
 @pytest.mark.parametrize("polish", [None, False], ids=["polished", "swarm only"])
 def test_fixed_features(polish):
     fixed = {-1: 5.0, 0: 0.125}  # the first of them out of bounds, as contexts may be
-    acqf = Surface(hill(0.4))
-    candidate, _ = optimize_acqf_pso(
-        acqf, box(3), 1, 4, 64, fixed_features=fixed, options={"polish": polish}
-    )
+    candidate, _ = maximize(hill(0.4), 3, fixed_features=fixed, options={"polish": polish})
     assert candidate[0, 0].item() == 0.125
     assert candidate[0, 2].item() == 5.0
     assert candidate[0, 1].item() == pytest.approx(0.4, abs=1e-3)
     start = torch.tensor([[[0.125, 0.6, 5.0]]], dtype=torch.double)
-    candidate, _ = optimize_acqf_pso(
-        acqf, box(3), 1, 1, fixed_features=fixed, batch_initial_conditions=start
-    )
+    candidate, _ = maximize(hill(0.4), 3, fixed_features=fixed, batch_initial_conditions=start)
     assert candidate.flatten().tolist() == pytest.approx([0.125, 0.4, 5.0], abs=1e-3)
+
+
+def ridge(X):
+    return -(X[..., 0] - X[..., 1]).square().sum(dim=-1)
 
 
 @pytest.mark.parametrize("q", [1, 2])
 @pytest.mark.parametrize("timeout_sec", [None, 60.0], ids=["no timeout", "timeout"])
 def test_fixed_features_per_swarm(q, timeout_sec):
     contexts = torch.tensor([0.1, 0.5, 0.9], dtype=torch.double)
-    candidates, _ = optimize_acqf_pso(
-        Surface(lambda X: -(X[..., 0] - X[..., 1]).square().sum(dim=-1)),
-        box(2),
-        q=q,
+    candidates, _ = maximize(
+        ridge,
+        2,
+        q,
         num_restarts=3,
-        raw_samples=32,
         fixed_features={1: contexts},
         return_best_only=False,
         timeout_sec=timeout_sec,
@@ -137,35 +106,16 @@ def test_fixed_features_per_swarm(q, timeout_sec):
 
 
 def test_swarms_next_to_given_ones_start_where_their_own_fixed_features_are_best():
-    candidates, _ = optimize_acqf_pso(
-        Surface(lambda X: -(X[..., 0] - X[..., 1]).square().sum(dim=-1)),
-        box(2),
-        q=1,
+    candidates, _ = maximize(
+        ridge,
+        2,
         num_restarts=3,
-        raw_samples=64,
         fixed_features={1: torch.tensor([0.1, 0.5, 0.9], dtype=torch.double)},
         batch_initial_conditions=torch.full((1, 1, 2), 0.5, dtype=torch.double),
         return_best_only=False,
         options={"maxiter": 0, "polish": False},
     )
     assert candidates[1:, 0, 0].tolist() == pytest.approx([0.5, 0.9], abs=0.05)
-
-
-def test_one_of_several_given_settings_at_a_time():
-    acqf = Surface(hill(0.45))
-    acqf.X_pending = None
-    candidates, values = optimize_acqf_pso(
-        acqf,
-        box(1),
-        q=2,
-        num_restarts=3,
-        raw_samples=8,
-        sequential=True,
-        fixed_features={0: torch.tensor([0.1, 0.5, 0.9], dtype=torch.double)},
-        X_avoid=torch.tensor([[0.5]], dtype=torch.double),
-    )
-    assert candidates.flatten().tolist() == [0.1, 0.9]
-    assert values.tolist() == pytest.approx([-(0.35**2), -(0.45**2)])
 
 
 @pytest.mark.parametrize("return_best_only", [True, False], ids=["best", "all"])
@@ -187,9 +137,7 @@ def test_post_processing_happens_inside_the_swarm():
         X[..., 0] = X[..., 0].round()
         return X
 
-    def function(
-        X,
-    ):  # increases toward 2.6 and prefers 3, but only 2 allows the best second feature
+    def function(X):  # increases toward 2.6, but only 2 allows the best second feature
         bonus = (X[..., 0] == 2).to(X) * (1 - (X[..., 1] - 1.7).square())
         return (-(X[..., 0] - 2.6).square() + bonus).sum(dim=-1)
 
@@ -208,25 +156,18 @@ def test_batch_initial_conditions_start_the_first_swarms():
     acqf = Surface(waves)
     options = {"maxiter": 0, "polish": False, "num_particles": 9, "spread": 0.01}
     kwargs = {"batch_initial_conditions": seeds, "return_best_only": False, "options": options}
-    candidates, _ = optimize_acqf_pso(acqf, box(2), 1, num_restarts=4, raw_samples=64, **kwargs)
+    candidates, _ = maximize(acqf, 2, **kwargs)
     X = acqf.X[-1].view(4, 9, 1, 2)
     assert torch.equal(X[:2, 0], seeds)
     assert (X[:2] - seeds.unsqueeze(1)).abs().max() < 0.06
     assert (X[2:].amax(dim=1) - X[2:].amin(dim=1)).min() > 0.1
     assert candidates.shape == (4, 1, 2)
     assert (waves(candidates[:2]) >= waves(seeds)).all()
-    # Without raw samples, or with more initial conditions than restarts, there are no others.
-    candidates, _ = optimize_acqf_pso(acqf, box(2), 1, num_restarts=4, **kwargs)
-    assert candidates.shape == (2, 1, 2)
-    candidates, _ = optimize_acqf_pso(acqf, box(2), 1, num_restarts=1, raw_samples=64, **kwargs)
-    assert candidates.shape == (2, 1, 2)
 
 
 def test_two_dimensional_initial_conditions_are_one_candidate():
     seed = torch.tensor([[0.2, 0.3], [0.6, 0.7], [0.1, 0.1]], dtype=torch.double)
-    candidates, value = optimize_acqf_pso(
-        Surface(hill(0.5)), box(2), q=3, num_restarts=4, batch_initial_conditions=seed
-    )
+    candidates, value = maximize(hill(0.5), 2, q=3, batch_initial_conditions=seed)
     assert candidates.shape == (3, 2)
     assert value.item() == pytest.approx(0.0, abs=1e-6)
 
