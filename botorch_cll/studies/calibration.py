@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from benchmarks.methods import SURROGATES
 from botorch_cll.studies.grid import Key, RunOutput, Study
 from botorch_cll.studies.prediction.problems import FAMILIES, problem_labels
 from botorch_cll.studies.prediction.scores import fit_and_score
 from botorch_cll.studies.report.calibration import report_calibration
-from botorch_cll.studies.surrogates import SURROGATES
 
 
 def run_calibration(key: Key, config: Mapping[str, Any]) -> RunOutput:

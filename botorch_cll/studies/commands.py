@@ -78,8 +78,8 @@ def conformance(
     ] = None,
 ) -> None:
     """Check models against what BoTorch demands of them."""
+    from benchmarks.methods import FACTORIES
     from botorch_cll.studies.conformance import run_conformance
-    from botorch_cll.studies.peers import FACTORIES
     from botorch_cll.testing import surrogate_checks
 
     _check_names("--model", model, FACTORIES)

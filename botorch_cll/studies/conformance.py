@@ -19,7 +19,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from botorch_cll.studies.peers import FACTORIES
+from benchmarks.methods import FACTORIES
 from botorch_cll.testing import CheckResult, Outcome, run_checks, surrogate_checks
 
 LEGEND = "✓ passes, ○ passes with one model per task only, ✗ fails"

@@ -18,8 +18,8 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from benchmarks.methods import METHODS, MethodRun, run_method
 from botorch_cll.plots import make_figure, plot_best_so_far
-from botorch_cll.studies.methods import METHODS, MethodRun, run_method
 from botorch_cll.studies.tuning import log_losses
 from botorch_cll.test_functions import SklearnTuningTasks
 

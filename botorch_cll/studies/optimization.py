@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from benchmarks.methods import MethodRun
 from botorch_cll.studies.grid import Curve, Level, RunOutput
-from botorch_cll.studies.methods import MethodRun
 from botorch_cll.test_functions import MultiTaskTestProblem
 
 _MEDIAN_POINTS = 1024

@@ -10,8 +10,8 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from benchmarks.methods import METHODS, run_method
 from botorch_cll.studies.grid import Key, RunOutput, Study
-from botorch_cll.studies.methods import METHODS, run_method
 from botorch_cll.studies.optimization import optimization_output, random_median
 from botorch_cll.studies.report import Report
 from botorch_cll.studies.report.optimization import report_optimization

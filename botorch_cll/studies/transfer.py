@@ -9,11 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from benchmarks.methods import METHODS, NO_SURROGATE, without_sparse_warning
 from botorch_cll.studies.grid import Key, RunOutput, Study
-from botorch_cll.studies.methods import METHODS, NO_SURROGATE
 from botorch_cll.studies.prediction.scores import score
 from botorch_cll.studies.report.regression import report_regression
-from botorch_cll.studies.surrogates import without_sparse_warning
 from botorch_cll.test_functions import CorrelatedTasks
 
 _DIM = 4

@@ -13,9 +13,9 @@ from botorch.posteriors.posterior import Posterior
 from botorch.utils.sampling import draw_sobol_samples
 from torch import Tensor
 
+from benchmarks.methods import METHODS, run_method
 from botorch_cll.optim.loop import Fit
 from botorch_cll.studies.grid import Key, RunOutput, Study
-from botorch_cll.studies.methods import METHODS, run_method
 from botorch_cll.studies.optimization import optimization_output, random_median
 from botorch_cll.studies.report.optimization import report_optimization
 from botorch_cll.test_functions import CompositeTasks

@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from torch import Tensor
 
+from benchmarks.methods import METHODS, run_method
 from botorch_cll.studies.grid import Key, RunOutput, Study
-from botorch_cll.studies.methods import METHODS, run_method
 from botorch_cll.studies.optimization import optimization_output
 from botorch_cll.studies.report import Report
 from botorch_cll.studies.report.comparison import cells_table, complete_blocks

@@ -5,11 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from botorch_cll.studies.grid import Key, RunOutput, Study
-from botorch_cll.studies.prediction.problems import problem_labels
-from botorch_cll.studies.prediction.scores import fit_and_score
-from botorch_cll.studies.report.unequal import report_unequal
-from botorch_cll.studies.surrogates import (
+from benchmarks.methods import (
     INDEPENDENT_GPS,
     INDEX_KERNEL_GP,
     MULTI_TASK_GP,
@@ -17,6 +13,10 @@ from botorch_cll.studies.surrogates import (
     OURS,
     SINGLE_RBF,
 )
+from botorch_cll.studies.grid import Key, RunOutput, Study
+from botorch_cll.studies.prediction.problems import problem_labels
+from botorch_cll.studies.prediction.scores import fit_and_score
+from botorch_cll.studies.report.unequal import report_unequal
 
 
 def run_unequal(key: Key, config: Mapping[str, Any]) -> RunOutput:

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from botorch_cll.studies.methods import MethodRun
+from benchmarks.methods import MethodRun
 from botorch_cll.studies.optimization import optimization_output, random_median
 from botorch_cll.test_functions import CompositeTasks, ShiftedTasks
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from botorch_cll.studies.methods import METHODS
+from benchmarks.methods import METHODS
 from botorch_cll.studies.table2 import PAPER_NAMES, TABLE2, paper_table, run_table2
 from botorch_cll.test_functions import CompositeTasks
 from botorch_cll.test_functions.composite import PAIRS

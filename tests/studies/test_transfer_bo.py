@@ -4,9 +4,9 @@ import pytest
 import torch
 from botorch.acquisition.objective import ScalarizedPosteriorTransform
 
+from benchmarks.methods import fit_multi_task_gp, rbf_fit
 from botorch_cll.models import MultiRBFCorrelationModel
 from botorch_cll.studies.optimization import random_median
-from botorch_cll.studies.surrogates import fit_multi_task_gp, rbf_fit
 from botorch_cll.studies.transfer_bo import FirstTask, run_transfer_bo, with_old_data
 from botorch_cll.test_functions import CompositeTasks
 

@@ -2,12 +2,12 @@
 
 import pytest
 
+from benchmarks.methods.peers import rbf_factory
 from botorch_cll.models import (
     MultiRBFCorrelationModel,
     RegularizedMultiTaskRBFModel,
     SingleRBFModel,
 )
-from botorch_cll.studies.peers import rbf_factory
 from botorch_cll.testing import Outcome, run_checks
 
 MOVING_MEAN = "fantasies_keep_the_mean_on_average"

@@ -10,14 +10,7 @@ import torch
 from botorch.models.model import Model
 from torch import Tensor
 
-from botorch_cll.fit import fit_rbf_ensemble
-from botorch_cll.models import MultiRBFCorrelationModel
-from botorch_cll.models.ensemble import default_num_centers
-from botorch_cll.optim.loop import Propose, propose_by_swarm
-from botorch_cll.studies.bench.clock import time_side_by_side
-from botorch_cll.studies.bench.floor import fit_parts, measure_rates, posterior
-from botorch_cll.studies.bench.parts import time_parts
-from botorch_cll.studies.surrogates import (
+from benchmarks.methods import (
     INDEPENDENT_GPS,
     KRONECKER_GP,
     MULTI_TASK_GP,
@@ -25,6 +18,13 @@ from botorch_cll.studies.surrogates import (
     SURROGATES,
     propose_by_gradient,
 )
+from botorch_cll.fit import fit_rbf_ensemble
+from botorch_cll.models import MultiRBFCorrelationModel
+from botorch_cll.models.ensemble import default_num_centers
+from botorch_cll.optim.loop import Propose, propose_by_swarm
+from botorch_cll.studies.bench.clock import time_side_by_side
+from botorch_cll.studies.bench.floor import fit_parts, measure_rates, posterior
+from botorch_cll.studies.bench.parts import time_parts
 from botorch_cll.test_functions import CompositeTasks
 
 PEERS = (MULTI_TASK_GP, KRONECKER_GP, INDEPENDENT_GPS, "VBLL")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 
+from benchmarks.methods import OURS
 from botorch_cll.studies.bench.swarms import GRADIENTS, SWARM, TOLERANCE
 from botorch_cll.studies.report import Report, ReportTable
-from botorch_cll.studies.surrogates import OURS
 
 _SECONDS = ".3g"
 _RATIO = ".3g"

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from botorch_cll.studies.surrogates import INDEPENDENT_GPS, KRONECKER_GP, MULTI_TASK_GP, OURS
+from benchmarks.methods import INDEPENDENT_GPS, KRONECKER_GP, MULTI_TASK_GP, OURS
 
 PEERS = (MULTI_TASK_GP, KRONECKER_GP, INDEPENDENT_GPS)
 MEMORY_LIMIT_MIB = 16 * 1024

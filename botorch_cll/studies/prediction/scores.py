@@ -9,9 +9,9 @@ import torch
 from botorch.models.model import Model
 from torch import Tensor
 
+from benchmarks.methods import SURROGATES
 from botorch_cll.plots import LEVELS, interval_coverage
 from botorch_cll.studies.prediction.problems import PROBLEMS
-from botorch_cll.studies.surrogates import SURROGATES
 from botorch_cll.test_functions import MultiTaskTestProblem
 
 PERCENT = tuple(round(100 * level) for level in LEVELS)

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from benchmarks.methods import GPS, MULTI_TASK_GPS, OURS
 from botorch_cll.plots import make_figure, plot_calibration
 from botorch_cll.studies.prediction.problems import FAMILIES, PROBLEMS
 from botorch_cll.studies.prediction.scores import PERCENT
 from botorch_cll.studies.report import Report, ReportTable
 from botorch_cll.studies.report.comparison import complete_blocks, failure_notes
 from botorch_cll.studies.results import Results
-from botorch_cll.studies.surrogates import GPS, MULTI_TASK_GPS, OURS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

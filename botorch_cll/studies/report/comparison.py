@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from botorch_cll.studies.methods import REFERENCE_METHOD
+from benchmarks.methods import OURS, REFERENCE_METHOD
 from botorch_cll.studies.report import ReportTable
 from botorch_cll.studies.report.statistics import (
     SIGNIFICANCE,
@@ -15,7 +15,6 @@ from botorch_cll.studies.report.statistics import (
     ranks,
 )
 from botorch_cll.studies.results import Results
-from botorch_cll.studies.surrogates import OURS
 
 REFERENCES = (REFERENCE_METHOD, OURS)
 """What our method is called, of which a study has one."""

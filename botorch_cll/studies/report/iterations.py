@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from botorch_cll.studies.methods import METHODS
+from benchmarks.methods import METHODS
 from botorch_cll.studies.report import ReportTable
 from botorch_cll.studies.report.comparison import summary_table
 from botorch_cll.studies.results import Results

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from benchmarks.methods import NO_LAYER
 from botorch_cll.studies.report import ReportTable
 from botorch_cll.studies.report.comparison import (
     REFERENCES,
@@ -15,7 +16,6 @@ from botorch_cll.studies.report.comparison import (
 )
 from botorch_cll.studies.report.statistics import Verdict, mean_interval, verdicts
 from botorch_cll.studies.results import Results
-from botorch_cll.studies.surrogates import NO_LAYER
 
 _EFFECTS: dict[Verdict, str] = {
     "confirmed": "helps",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from botorch_cll.studies.methods import REFERENCE_METHOD
+from benchmarks.methods import REFERENCE_METHOD
 from botorch_cll.studies.report import ReportTable
 from botorch_cll.studies.report.comparison import cell_columns, in_order
 from botorch_cll.studies.report.optimization import with_known_optima

@@ -6,8 +6,8 @@ from botorch.models.model import Model
 from botorch.posteriors import GPyTorchPosterior
 from gpytorch.distributions import MultitaskMultivariateNormal
 
+from benchmarks.methods import SINGLE_RBF, SURROGATES
 from botorch_cll.studies.prediction.scores import PERCENT, draw_data, fit_and_score, score
-from botorch_cll.studies.surrogates import SINGLE_RBF, SURROGATES
 from botorch_cll.test_functions import ShiftedTasks
 
 

@@ -8,15 +8,15 @@ import pandas as pd
 import pytest
 import torch
 
-from botorch_cll.studies.report.calibration import head_to_head, report_calibration
-from botorch_cll.studies.results import Results
-from botorch_cll.studies.surrogates import (
+from benchmarks.methods import (
     INDEPENDENT_GPS,
     INDEX_KERNEL_GP,
     KRONECKER_GP,
     MULTI_TASK_GP,
     OURS,
 )
+from botorch_cll.studies.report.calibration import head_to_head, report_calibration
+from botorch_cll.studies.results import Results
 
 GPS = (INDEPENDENT_GPS, MULTI_TASK_GP, INDEX_KERNEL_GP, KRONECKER_GP)
 METHODS = (OURS, "Single-RBF", *GPS)

@@ -7,9 +7,9 @@ import pytest
 import torch
 from scipy.stats import ttest_rel
 
+from benchmarks.methods import MULTI_TASK_GP, NO_LAYER, OURS
 from botorch_cll.studies.report.unequal import report_unequal
 from botorch_cll.studies.results import Results
-from botorch_cll.studies.surrogates import MULTI_TASK_GP, NO_LAYER, OURS
 
 CONFIG = {"num_poor": 5, "num_rich": 20, "num_test": 9}
 PROBLEMS = ["Ackley+Schwefel p=0.9", "Ackley+Griewank p=0.9", "Ackley+Schwefel p=0", "CI+HS"]

@@ -6,9 +6,8 @@ import torch
 from botorch.acquisition.analytic import LogExpectedImprovement
 from botorch.models import MultiTaskGP, SingleTaskGP
 
-from botorch_cll.models import SingleRBFModel
-from botorch_cll.studies import surrogates
-from botorch_cll.studies.surrogates import (
+from benchmarks.methods import surrogates
+from benchmarks.methods.surrogates import (
     fit_independent_gps,
     fit_index_kernel_gp,
     fit_multi_task_gp,
@@ -16,7 +15,8 @@ from botorch_cll.studies.surrogates import (
     propose_by_gradient,
     rbf_fit,
 )
-from botorch_cll.studies.wide import IndexKernelMultiTaskGP
+from benchmarks.methods.wide import IndexKernelMultiTaskGP
+from botorch_cll.models import SingleRBFModel
 
 
 def data() -> tuple[torch.Tensor, torch.Tensor]:

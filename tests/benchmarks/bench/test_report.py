@@ -1,9 +1,9 @@
 import pandas as pd
 import pytest
 
+from benchmarks.methods.surrogates import INDEPENDENT_GPS, OURS
 from botorch_cll.studies.bench.report import report_bench
 from botorch_cll.studies.bench.swarms import GRADIENTS, SWARM
-from botorch_cll.studies.surrogates import INDEPENDENT_GPS, OURS
 
 
 def table(rows: list[dict], name: str) -> pd.DataFrame:

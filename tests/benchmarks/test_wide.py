@@ -7,13 +7,13 @@ from botorch.fit import fit_gpytorch_mll
 from botorch.models import MultiTaskGP
 from gpytorch.mlls import ExactMarginalLogLikelihood
 
-from botorch_cll.optim.random_state import isolated_random_state
-from botorch_cll.studies.wide import (
+from benchmarks.methods.wide import (
     IndexKernelMultiTaskGP,
     WideKroneckerGP,
     WideMultiTaskGP,
     WideVBLL,
 )
+from botorch_cll.optim.random_state import isolated_random_state
 
 
 def data() -> tuple[torch.Tensor, torch.Tensor]:

@@ -18,6 +18,12 @@ from botorch.optim import optimize_acqf
 from gpytorch.mlls import ExactMarginalLogLikelihood, SumMarginalLogLikelihood
 from torch import Tensor
 
+from benchmarks.methods.wide import (
+    IndexKernelMultiTaskGP,
+    WideKroneckerGP,
+    WideMultiTaskGP,
+    WideVBLL,
+)
 from botorch_cll.fit import fit_rbf_ensemble
 from botorch_cll.models import (
     MultiRBFCorrelationModel,
@@ -27,12 +33,6 @@ from botorch_cll.models import (
 from botorch_cll.models.ensemble import RBFEnsembleModel
 from botorch_cll.optim import best_by_task
 from botorch_cll.optim.random_state import isolated_random_state
-from botorch_cll.studies.wide import (
-    IndexKernelMultiTaskGP,
-    WideKroneckerGP,
-    WideMultiTaskGP,
-    WideVBLL,
-)
 
 
 @contextmanager

@@ -5,10 +5,10 @@ import torch
 from rich.console import Console
 from typer.testing import CliRunner
 
+from benchmarks.methods.surrogates import INDEPENDENT_GPS
 from botorch_cll.studies.bench import BenchOptions, read_bench, run_bench
 from botorch_cll.studies.bench.scale import Size
 from botorch_cll.studies.commands import app
-from botorch_cll.studies.surrogates import INDEPENDENT_GPS
 
 
 def test_all_parts_of_a_small_benchmark(tmp_path: Path) -> None:

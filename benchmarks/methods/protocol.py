@@ -11,13 +11,7 @@ from botorch.models.model import Model
 from botorch.utils.sampling import draw_sobol_samples
 from torch import Tensor
 
-from botorch_cll.models import (
-    MultiRBFCorrelationModel,
-    RegularizedMultiTaskRBFModel,
-    SingleRBFModel,
-)
-from botorch_cll.optim.loop import Fit, Propose, fit_multi_rbf, propose_by_swarm, run_bay_mrbfcor
-from botorch_cll.studies.surrogates import (
+from benchmarks.methods.surrogates import (
     NO_LAYER,
     fit_independent_gps,
     fit_multi_task_gp,
@@ -25,6 +19,12 @@ from botorch_cll.studies.surrogates import (
     rbf_fit,
     without_sparse_warning,
 )
+from botorch_cll.models import (
+    MultiRBFCorrelationModel,
+    RegularizedMultiTaskRBFModel,
+    SingleRBFModel,
+)
+from botorch_cll.optim.loop import Fit, Propose, fit_multi_rbf, propose_by_swarm, run_bay_mrbfcor
 
 _SOBOL_POINTS = 256
 
