@@ -57,7 +57,7 @@ def demo(
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
 ) -> None:
     """Tune an estimator on four data sets with five methods."""
-    from botorch_cll.studies.demo import run_demo
+    from benchmarks.demo import run_demo
 
     if num_initial > budget:
         raise typer.BadParameter(f"--num-initial is {num_initial}, --budget only {budget}")
@@ -78,8 +78,8 @@ def conformance(
     ] = None,
 ) -> None:
     """Check models against what BoTorch demands of them."""
+    from benchmarks.conformance import run_conformance
     from benchmarks.methods import FACTORIES
-    from botorch_cll.studies.conformance import run_conformance
     from botorch_cll.testing import surrogate_checks
 
     _check_names("--model", model, FACTORIES)
@@ -132,14 +132,14 @@ def bench(
     from botorch.exceptions.errors import InputDataError, UnsupportedError
     from rich.console import Console
 
-    from botorch_cll.studies.bench import (
+    from benchmarks.bench import (
         PARTS,
         BenchOptions,
         read_bench,
         report_bench,
         run_bench,
     )
-    from botorch_cll.studies.bench.fitting import FIT_SIZES, PEERS
+    from benchmarks.bench.fitting import FIT_SIZES, PEERS
 
     _check_names("PART", part, PARTS)
     _check_names("--peer", peer, PEERS)

@@ -9,9 +9,9 @@ from botorch.models.transforms.input import InputPerturbation
 from rich.console import Console
 from typer.testing import CliRunner
 
+from benchmarks.conformance import render_markdown, run_conformance
 from benchmarks.methods import peers
 from botorch_cll.studies.commands import app
-from botorch_cll.studies.conformance import render_markdown, run_conformance
 from botorch_cll.testing.subject import Subject
 
 CHECKS = ["shapes", "batch_shape", "one_member", "ExpectedImprovement"]

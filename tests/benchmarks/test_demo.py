@@ -4,7 +4,7 @@ import pytest
 import torch
 from rich.console import Console
 
-from botorch_cll.studies.demo import run_demo
+from benchmarks.demo import run_demo
 
 
 # BoTorch's GP fits may warn and retry, and PyTorch warns about GPyTorch's sparse tensors.

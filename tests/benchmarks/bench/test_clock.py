@@ -2,7 +2,7 @@ import time
 
 import torch
 
-from botorch_cll.studies.bench.clock import clock, limited_threads, time_side_by_side
+from benchmarks.bench.clock import clock, limited_threads, time_side_by_side
 
 
 def test_works_alternate_and_slow_ones_sit_out() -> None:

@@ -3,9 +3,9 @@ import time
 import pandas as pd
 import torch
 
+from benchmarks.bench.fitting import bench_fit, bench_floor, bench_propose, draw_tasks
+from benchmarks.bench.parts import PARTS
 from benchmarks.methods.surrogates import INDEPENDENT_GPS, OURS
-from botorch_cll.studies.bench.fitting import bench_fit, bench_floor, bench_propose, draw_tasks
-from botorch_cll.studies.bench.parts import PARTS
 
 
 def test_fit_and_proposal_are_timed_for_every_method() -> None:

@@ -3,7 +3,7 @@ import time
 import pytest
 import torch
 
-from botorch_cll.studies.bench.floor import (
+from benchmarks.bench.floor import (
     Operations,
     Rates,
     fit_parts,

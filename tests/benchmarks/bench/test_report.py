@@ -1,9 +1,9 @@
 import pandas as pd
 import pytest
 
+from benchmarks.bench.report import report_bench
+from benchmarks.bench.swarms import GRADIENTS, SWARM
 from benchmarks.methods.surrogates import INDEPENDENT_GPS, OURS
-from botorch_cll.studies.bench.report import report_bench
-from botorch_cll.studies.bench.swarms import GRADIENTS, SWARM
 
 
 def table(rows: list[dict], name: str) -> pd.DataFrame:

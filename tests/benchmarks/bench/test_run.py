@@ -5,9 +5,9 @@ import torch
 from rich.console import Console
 from typer.testing import CliRunner
 
+from benchmarks.bench import BenchOptions, read_bench, run_bench
+from benchmarks.bench.scale import Size
 from benchmarks.methods.surrogates import INDEPENDENT_GPS
-from botorch_cll.studies.bench import BenchOptions, read_bench, run_bench
-from botorch_cll.studies.bench.scale import Size
 from botorch_cll.studies.commands import app
 
 

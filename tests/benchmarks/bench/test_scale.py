@@ -4,10 +4,10 @@ import pandas as pd
 import pytest
 import torch
 
+from benchmarks.bench import scale
+from benchmarks.bench.scale import Size, bench_scale, fit_in_process
+from benchmarks.bench.scale_job import draw_data, memory
 from benchmarks.methods.surrogates import INDEPENDENT_GPS, OURS
-from botorch_cll.studies.bench import scale
-from botorch_cll.studies.bench.scale import Size, bench_scale, fit_in_process
-from botorch_cll.studies.bench.scale_job import draw_data, memory
 
 
 def test_data_are_related_tasks() -> None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from botorch.exceptions.errors import UnsupportedError
 
-from botorch_cll.studies.bench.swarms import (
+from benchmarks.bench.swarms import (
     CMA_ES,
     EVALUATIONS,
     GRADIENTS,

@@ -115,7 +115,7 @@ def leave_one_out(n: int, columns: int, targets: int) -> Operations:
 def fit_parts(n: int, d: int, num_tasks: int) -> dict[str, Operations]:
     """The parts of the default two-stage fit of all tasks at `n` common points.
 
-    The keys are those of `PARTS` of `botorch_cll.studies.bench.parts`.
+    The keys are those of `PARTS` of `benchmarks.bench.parts`.
     """
     options = TwoStageOptions()
     settings = options.num_initial + options.num_rounds * options.num_candidates

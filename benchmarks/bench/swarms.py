@@ -14,10 +14,10 @@ from botorch.exceptions.errors import UnsupportedError
 from botorch.optim import optimize_acqf
 from torch import Tensor
 
+from benchmarks.bench.clock import time_side_by_side
 from benchmarks.methods import INDEPENDENT_GPS, OURS, SURROGATES
 from botorch_cll.optim import optimize_acqf_pso
 from botorch_cll.optim.random_state import isolated_random_state
-from botorch_cll.studies.bench.clock import time_side_by_side
 from botorch_cll.test_functions import CompositeTasks
 from botorch_cll.test_functions.composite import PAIRS
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
+from benchmarks.bench.swarms import GRADIENTS, SWARM, TOLERANCE
 from benchmarks.methods import OURS
-from botorch_cll.studies.bench.swarms import GRADIENTS, SWARM, TOLERANCE
 from botorch_cll.studies.report import Report, ReportTable
 
 _SECONDS = ".3g"

@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from benchmarks.bench.clock import clock, limited_threads
 from benchmarks.methods import SURROGATES, without_sparse_warning
-from botorch_cll.studies.bench.clock import clock, limited_threads
 
 _MIB = 1 << 20
 _GRACE = 5

@@ -10,6 +10,9 @@ import torch
 from botorch.models.model import Model
 from torch import Tensor
 
+from benchmarks.bench.clock import time_side_by_side
+from benchmarks.bench.floor import fit_parts, measure_rates, posterior
+from benchmarks.bench.parts import time_parts
 from benchmarks.methods import (
     INDEPENDENT_GPS,
     KRONECKER_GP,
@@ -22,9 +25,6 @@ from botorch_cll.fit import fit_rbf_ensemble
 from botorch_cll.models import MultiRBFCorrelationModel
 from botorch_cll.models.ensemble import default_num_centers
 from botorch_cll.optim.loop import Propose, propose_by_swarm
-from botorch_cll.studies.bench.clock import time_side_by_side
-from botorch_cll.studies.bench.floor import fit_parts, measure_rates, posterior
-from botorch_cll.studies.bench.parts import time_parts
 from botorch_cll.test_functions import CompositeTasks
 
 PEERS = (MULTI_TASK_GP, KRONECKER_GP, INDEPENDENT_GPS, "VBLL")

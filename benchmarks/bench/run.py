@@ -13,10 +13,10 @@ import pandas as pd
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from benchmarks.bench import fitting, scale, swarms
+from benchmarks.bench.clock import clock, limited_threads
+from benchmarks.bench.report import report_bench
 from botorch_cll.files import write_atomically
-from botorch_cll.studies.bench import fitting, scale, swarms
-from botorch_cll.studies.bench.clock import clock, limited_threads
-from botorch_cll.studies.bench.report import report_bench
 from botorch_cll.studies.rows import read_rows
 
 PARTS = ("fit", "propose", "swarm", "scale")

@@ -13,7 +13,7 @@ from benchmarks.methods import INDEPENDENT_GPS, KRONECKER_GP, MULTI_TASK_GP, OUR
 
 PEERS = (MULTI_TASK_GP, KRONECKER_GP, INDEPENDENT_GPS)
 MEMORY_LIMIT_MIB = 16 * 1024
-JOB_MODULE = "botorch_cll.studies.bench.scale_job"
+JOB_MODULE = "benchmarks.bench.scale_job"
 
 
 class Size(NamedTuple):
