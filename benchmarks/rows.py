@@ -10,14 +10,7 @@ from botorch.exceptions.errors import InputDataError
 
 
 def read_rows(path: Path, columns: Iterable[str]) -> pd.DataFrame:
-    """Read a CSV file.
-
-    Args:
-        path: The file.
-        columns: The columns that it has to have.
-
-    Returns:
-        Its rows.
+    """The rows of a CSV file that has certain columns.
 
     Raises:
         InputDataError: If it is no CSV file, or lacks a column.
