@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from botorch_cll.studies.rows import read_rows
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -17,7 +18,6 @@ from benchmarks.bench import fitting, scale, swarms
 from benchmarks.bench.clock import clock, limited_threads
 from benchmarks.bench.report import report_bench
 from botorch_cll.files import write_atomically
-from botorch_cll.studies.rows import read_rows
 
 PARTS = ("fit", "propose", "swarm", "scale")
 _PACKAGES = ("botorch_cll", "torch", "botorch", "gpytorch", "pymoo", "cma")

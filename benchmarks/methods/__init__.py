@@ -1,15 +1,17 @@
-"""Our surrogates and their peers, each defined once for studies, speed and conformance alike."""
+"""Our methods and their peers, each defined once for studies, speed and conformance alike."""
 
-from benchmarks.methods.peers import FACTORIES, rbf_factory
-from benchmarks.methods.protocol import (
+from benchmarks.methods.run import (
     METHODS,
     NO_SURROGATE,
     REFERENCE_METHOD,
     Method,
     MethodRun,
+    propose_by_gradient,
     run_method,
+    without_sparse_warning,
 )
 from benchmarks.methods.surrogates import (
+    FACTORIES,
     GPS,
     INDEPENDENT_GPS,
     INDEX_KERNEL_GP,
@@ -20,21 +22,8 @@ from benchmarks.methods.surrogates import (
     OURS,
     SINGLE_RBF,
     SURROGATES,
-    fit_independent_gps,
-    fit_index_kernel_gp,
-    fit_kronecker_gp,
     fit_multi_task_gp,
-    fit_vbll,
-    propose_by_gradient,
     rbf_fit,
-    without_sparse_warning,
-)
-from benchmarks.methods.wide import (
-    IndexKernelMultiTaskGP,
-    WideKroneckerGP,
-    WideModel,
-    WideMultiTaskGP,
-    WideVBLL,
 )
 
 __all__ = [
@@ -52,20 +41,10 @@ __all__ = [
     "REFERENCE_METHOD",
     "SINGLE_RBF",
     "SURROGATES",
-    "IndexKernelMultiTaskGP",
     "Method",
     "MethodRun",
-    "WideKroneckerGP",
-    "WideModel",
-    "WideMultiTaskGP",
-    "WideVBLL",
-    "fit_independent_gps",
-    "fit_index_kernel_gp",
-    "fit_kronecker_gp",
     "fit_multi_task_gp",
-    "fit_vbll",
     "propose_by_gradient",
-    "rbf_factory",
     "rbf_fit",
     "run_method",
     "without_sparse_warning",

@@ -1,17 +1,17 @@
-"""Factories of the models that the conformance study looks at: ours and BoTorch's.
+"""BoTorch's own models as its documentation builds and fits them, for one or several tasks.
 
-Each takes the options that its model has and no others; nothing is added to a peer that its users
-would not have.
+Each takes the options that its model has and no others.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from botorch.fit import fit_gpytorch_mll
 from botorch.models import ModelList, MultiTaskGP, SingleTaskGP
 from botorch.models.ensemble import EnsembleModel
+from botorch.models.gpytorch import GPyTorchModel
 from botorch.models.model import Model
 from botorch.models.transforms import Normalize, Standardize
 from botorch.models.transforms.input import InputPerturbation, InputTransform
@@ -20,105 +20,62 @@ from botorch.utils.types import DEFAULT, _DefaultType
 from botorch_community.models.vblls import (  # type: ignore[import-untyped, unused-ignore]
     VBLLModel,
 )
+from gpytorch.kernels import IndexKernel
 from gpytorch.mlls import ExactMarginalLogLikelihood
 from torch import Tensor, nn
 
-from botorch_cll.fit import fit_rbf_ensemble
-from botorch_cll.models import (
-    MultiRBFCorrelationModel,
-    RegularizedMultiTaskRBFModel,
-    SingleRBFModel,
-)
-from botorch_cll.models.ensemble import RBFEnsembleModel
-from botorch_cll.testing import SurrogateFactory
+GP = TypeVar("GP", bound=GPyTorchModel)
 
 
-def rbf_factory(model_class: type[RBFEnsembleModel]) -> SurrogateFactory:
-    """The factory of one of our models, with eight members unless told otherwise.
-
-    Args:
-        model_class: The class.
-
-    Returns:
-        The factory.
-    """
-
-    def factory(train_X: Tensor, train_Y: Tensor, num_restarts: int = 8, **options: Any) -> Model:
-        return fit_rbf_ensemble(model_class(train_X, train_Y, num_restarts=num_restarts, **options))
-
-    return factory
+def fit_exactly(gp: GP) -> GP:
+    """Fit a Gaussian process by its marginal likelihood."""
+    fit_gpytorch_mll(ExactMarginalLogLikelihood(gp.likelihood, gp))
+    return gp
 
 
-def fit_single_task_gp(
+def single_task_gp(train_X: Tensor, train_Y: Tensor, **options: Any) -> SingleTaskGP:
+    """`SingleTaskGP` of `n x d`-dim inputs, normalized, and `n x T`-dim targets, standardized."""
+    options = {"input_transform": Normalize(train_X.shape[-1])} | options
+    return SingleTaskGP(train_X, train_Y, **options)
+
+
+def multi_task_gp(
     train_X: Tensor,
     train_Y: Tensor,
-    train_Yvar: Tensor | None = None,
-    input_transform: InputTransform | _DefaultType | None = DEFAULT,
-    outcome_transform: OutcomeTransform | _DefaultType | None = DEFAULT,
-) -> SingleTaskGP:
-    """BoTorch's `SingleTaskGP`, inputs normalized, targets standardized, as its tutorials do.
-
-    Args:
-        train_X: A `n x d`-dim tensor of inputs.
-        train_Y: A `n x T`-dim tensor of targets.
-        train_Yvar: A `n x T`-dim tensor of noise variances.
-        input_transform: An input transform; `Normalize` if omitted.
-        outcome_transform: An outcome transform; `Standardize` if omitted.
-
-    Returns:
-        The fitted model.
-    """
-    if input_transform is DEFAULT:
-        input_transform = Normalize(train_X.shape[-1])
-    model = SingleTaskGP(
-        train_X,
-        train_Y,
-        train_Yvar,
-        input_transform=input_transform,
-        outcome_transform=outcome_transform,
-    )
-    fit_gpytorch_mll(ExactMarginalLogLikelihood(model.likelihood, model))
-    return model
-
-
-def fit_stock_multi_task_gp(
-    train_X: Tensor, train_Y: Tensor, task_feature: int | None = None, **options: Any
+    task_feature: int | None = None,
+    missing: str = "raise",
+    gp_class: type[MultiTaskGP] = MultiTaskGP,
+    **options: Any,
 ) -> MultiTaskGP:
-    """BoTorch's `MultiTaskGP`, inputs normalized; a column per task becomes a row per observation.
+    """`MultiTaskGP`, inputs normalized; a column per task becomes a row per observation.
 
     Args:
         train_X: A `n x d`-dim tensor of inputs; with a `task_feature` `n x (d + 1)`-dim.
         train_Y: A `n x T`-dim tensor of targets, with `missing="mask"` NaN where not observed;
             with a `task_feature` `n x 1`-dim.
         task_feature: The task column of long data, which are given to the model as they are.
-        options: `missing`, for wide data; the other options of the model's constructor.
-
-    Returns:
-        The fitted model.
+        missing: `"raise"` or `"mask"`, for wide data.
+        gp_class: `MultiTaskGP` or a subclass.
+        options: The other options of its constructor.
     """
     if task_feature is None:
-        num_tasks = train_Y.shape[-1]
         task_feature = train_X.shape[-1]
-        seen = torch.ones_like(train_Y, dtype=torch.bool)
-        if options.pop("missing", "raise") == "mask":
-            seen = ~train_Y.isnan()
+        options["all_tasks"] = list(range(train_Y.shape[-1]))
+        seen = ~train_Y.isnan() if missing == "mask" else torch.ones_like(train_Y).bool()
         row, task = seen.nonzero(as_tuple=True)
         train_X = torch.cat([train_X[row], task.unsqueeze(-1).to(train_X)], dim=-1)
         train_Y = train_Y[row, task].unsqueeze(-1)
         if options.get("train_Yvar") is not None:
             options["train_Yvar"] = options["train_Yvar"][row, task].unsqueeze(-1)
-        options["all_tasks"] = list(range(num_tasks))
     width = train_X.shape[-1]
     inputs = [i for i in range(width) if i != task_feature % width]
-    options["input_transform"] = _beside_the_task(
+    options["input_transform"] = beside_the_task(
         options.get("input_transform", Normalize(len(inputs))), inputs, width
     )
-    model = MultiTaskGP(train_X, train_Y, task_feature=task_feature, **options)
-    fit_gpytorch_mll(ExactMarginalLogLikelihood(model.likelihood, model))
-    return model
+    return gp_class(train_X, train_Y, task_feature=task_feature, **options)
 
 
-def _beside_the_task(
+def beside_the_task(
     transform: InputTransform | None, inputs: list[int], width: int
 ) -> InputTransform | None:
     """The same transform of the inputs for data that also have a task column."""
@@ -128,6 +85,47 @@ def _beside_the_task(
     if isinstance(transform, InputPerturbation):
         return InputPerturbation(transform.perturbation_set, indices=inputs)
     return transform
+
+
+class IndexKernelMultiTaskGP(MultiTaskGP):
+    r"""`MultiTaskGP` whose tasks may be negatively related.
+
+    The covariance of the tasks is GPyTorch's `IndexKernel` of full rank, without a prior,
+
+    .. math:: k(s, t) = (B B^\top + \mathrm{diag}(v))_{st},
+
+    as it was by default before BoTorch 0.16.1 made it a `PositiveIndexKernel`. Everything else is
+    `MultiTaskGP`'s, arguments included.
+    """
+
+    covar_module: Any  # a ProductKernel
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # MultiTaskGP takes a kernel for the inputs only, and makes that of the tasks itself.
+        over_inputs, _ = self.covar_module.kernels
+        over_tasks = IndexKernel(
+            num_tasks=self.num_tasks, rank=self._rank, active_dims=[self._task_feature]
+        )
+        self.covar_module = over_inputs * over_tasks.to(self.train_targets)
+
+
+def vbll(d: int, device: torch.device | None = None) -> Any:
+    """BoTorch community's `VBLLModel` of `d` inputs with its tutorial's sizes, not trained."""
+    return VBLLModel(in_features=d, hidden_features=64, num_layers=3, out_features=1, device=device)
+
+
+def fit_vblls(train_X: Tensor, train_Y: Tensor, num_epochs: int = 1500) -> Model:
+    """One `VBLLModel` per column of `n x T`-dim targets: its posterior has one output only.
+
+    The tutorial's 10 000 epochs at a learning rate of 0.001 take half a minute for small data;
+    1 500 at 0.01 fit them as well.
+    """
+    models = [vbll(train_X.shape[-1]) for _ in train_Y.T]
+    for model, column in zip(models, train_Y.T, strict=True):
+        settings = {"num_epochs": num_epochs, "lr": 1e-2}
+        model.fit(train_X, column.unsqueeze(-1), optimization_settings=settings)
+    return models[0] if len(models) == 1 else ModelList(*models)
 
 
 class MLPEnsemble(EnsembleModel):
@@ -183,48 +181,5 @@ class MLPEnsemble(EnsembleModel):
         self.eval()
 
     def forward(self, X: Tensor) -> Tensor:
-        """The members' values.
-
-        Args:
-            X: A `batch_shape x q x d`-dim tensor.
-
-        Returns:
-            A `batch_shape x S x q x T`-dim tensor.
-        """
+        """The members' values, `batch_shape x S x q x T`, at `batch_shape x q x d`-dim points."""
         return torch.stack([member(X) for member in self.members], dim=-3)
-
-
-def fit_stock_vbll(train_X: Tensor, train_Y: Tensor, num_epochs: int = 1500) -> Model:
-    """BoTorch community's `VBLLModel` with its tutorial's architecture.
-
-    The tutorial's 10 000 epochs at a learning rate of 0.001 take half a minute for the small data
-    of the checks; 1 500 at 0.01 fit them as well. Its posterior has one output only, so that
-    several tasks become a list of models.
-
-    Args:
-        train_X: A `n x d`-dim tensor of inputs.
-        train_Y: A `n x T`-dim tensor of targets.
-        num_epochs: The number of epochs.
-
-    Returns:
-        The fitted model.
-    """
-    settings = {"num_epochs": num_epochs, "lr": 1e-2}
-    models = []
-    for column in train_Y.T:
-        model = VBLLModel(in_features=train_X.shape[-1], hidden_features=64, num_layers=3)
-        model.fit(train_X, column.unsqueeze(-1), optimization_settings=settings)
-        models.append(model)
-    return models[0] if len(models) == 1 else ModelList(*models)
-
-
-FACTORIES: dict[str, SurrogateFactory] = {
-    "MultiRBFCorrelation": rbf_factory(MultiRBFCorrelationModel),
-    "RMLA": rbf_factory(RegularizedMultiTaskRBFModel),
-    "Single-RBF": rbf_factory(SingleRBFModel),
-    "SingleTaskGP": fit_single_task_gp,
-    "MultiTaskGP": fit_stock_multi_task_gp,
-    "EnsembleModel": MLPEnsemble,
-    "VBLLModel": fit_stock_vbll,
-}
-"""The factories by the name that the report has for them."""

@@ -1,77 +1,62 @@
-"""The surrogates that our studies compare, each fitted as its authors recommend."""
+"""All surrogates by name: those of the studies and of the speed, and those of the conformance."""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
-import torch
-from botorch.acquisition.analytic import LogExpectedImprovement
-from botorch.acquisition.objective import ScalarizedPosteriorTransform
 from botorch.fit import fit_gpytorch_mll
-from botorch.models import ModelListGP, SingleTaskGP
+from botorch.models import ModelListGP
 from botorch.models.model import Model
-from botorch.models.transforms import Normalize
-from botorch.optim import optimize_acqf
-from gpytorch.mlls import ExactMarginalLogLikelihood, SumMarginalLogLikelihood
+from gpytorch.mlls import SumMarginalLogLikelihood
 from torch import Tensor
 
-from benchmarks.methods.wide import (
+from benchmarks.methods.peers import (
     IndexKernelMultiTaskGP,
-    WideKroneckerGP,
-    WideMultiTaskGP,
-    WideVBLL,
+    MLPEnsemble,
+    fit_exactly,
+    fit_vblls,
+    multi_task_gp,
+    single_task_gp,
 )
+from benchmarks.methods.wide import WideKroneckerGP, WideMultiTaskGP, WideVBLL
 from botorch_cll.fit import fit_rbf_ensemble
 from botorch_cll.models import (
     MultiRBFCorrelationModel,
     RegularizedMultiTaskRBFModel,
     SingleRBFModel,
 )
-from botorch_cll.models.ensemble import RBFEnsembleModel
-from botorch_cll.optim import best_by_task
 from botorch_cll.optim.random_state import isolated_random_state
 
 
-@contextmanager
-def without_sparse_warning() -> Iterator[None]:
-    """Hide, while inside, what PyTorch says of the sparse tensors that GPyTorch makes."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Sparse invariant checks")
-        yield
+def rbf_fit(model_class: type[Any], missing: str = "mask", **options: Any) -> Callable[..., Any]:
+    """A fit of one of our models with given options: of `X` and `Y`, a seed and further options."""
+
+    def fit(X: Tensor, Y: Tensor, seed: int = 0, **further: Any) -> Model:
+        given = {"missing": missing, "seed": seed} | options | further
+        return fit_rbf_ensemble(model_class(X, Y, **given))
+
+    return fit
 
 
-def _fit_gp(model: WideMultiTaskGP | WideKroneckerGP) -> None:
-    fit_gpytorch_mll(ExactMarginalLogLikelihood(model.gp.likelihood, model.gp))
-
-
-def fit_multi_task_gp(X: Tensor, Y: Tensor, seed: int) -> WideMultiTaskGP:
-    """Fit `MultiTaskGP` by marginal likelihood."""
+def fit_multi_task_gp(X: Tensor, Y: Tensor, seed: int, **options: Any) -> WideMultiTaskGP:
+    """Fit `MultiTaskGP`, or the `gp_class` of the options."""
     with isolated_random_state(seed, X.device):
-        model = WideMultiTaskGP(X, Y)
-        _fit_gp(model)
+        model = WideMultiTaskGP(X, Y, **options)
+        fit_exactly(model.gp)
     return model
 
 
 def fit_index_kernel_gp(X: Tensor, Y: Tensor, seed: int) -> WideMultiTaskGP:
-    """Fit `MultiTaskGP` with an `IndexKernel` between the tasks by marginal likelihood."""
-    with isolated_random_state(seed, X.device):
-        model = WideMultiTaskGP(X, Y, gp_class=IndexKernelMultiTaskGP)
-        _fit_gp(model)
-    return model
+    """Fit `MultiTaskGP` with an `IndexKernel` between the tasks."""
+    return fit_multi_task_gp(X, Y, seed, gp_class=IndexKernelMultiTaskGP)
 
 
 def fit_kronecker_gp(X: Tensor, Y: Tensor, seed: int) -> WideKroneckerGP:
-    """Fit `KroneckerMultiTaskGP` by marginal likelihood.
-
-    Raises:
-        UnsupportedError: If a task was not observed somewhere.
-    """
+    """Fit `KroneckerMultiTaskGP`, which refuses tasks that were not observed somewhere."""
     with isolated_random_state(seed, X.device):
         model = WideKroneckerGP(X, Y)
-        _fit_gp(model)
+        fit_exactly(model.gp)
     return model
 
 
@@ -87,40 +72,42 @@ def fit_vbll(
 
 def fit_independent_gps(X: Tensor, Y: Tensor, seed: int) -> ModelListGP:
     """Fit one `SingleTaskGP` per task on the rows it was observed in."""
-    models = []
-    for column in Y.T:
-        seen = ~column.isnan()
-        normalize = Normalize(X.shape[-1])
-        models.append(SingleTaskGP(X[seen], column[seen].unsqueeze(-1), input_transform=normalize))
+    seen = ~Y.isnan()
+    models = [
+        single_task_gp(X[rows], column[rows].unsqueeze(-1))
+        for rows, column in zip(seen.T, Y.T, strict=True)
+    ]
     model = ModelListGP(*models)
     with isolated_random_state(seed, X.device):
         fit_gpytorch_mll(SumMarginalLogLikelihood(model.likelihood, model))
     return model
 
 
-def rbf_fit(
-    model_class: type[RBFEnsembleModel], **options: Any
-) -> Callable[[Tensor, Tensor, int], RBFEnsembleModel]:
-    """A fit of one of our models with given options, as `run_bay_mrbfcor` takes it."""
+def fit_single_task_gp(train_X: Tensor, train_Y: Tensor, **options: Any) -> Model:
+    """Fit BoTorch's `SingleTaskGP` as its users do."""
+    return fit_exactly(single_task_gp(train_X, train_Y, **options))
 
-    def fit(X: Tensor, Y: Tensor, seed: int) -> RBFEnsembleModel:
-        return fit_rbf_ensemble(model_class(X, Y, missing="mask", seed=seed, **options))
 
-    return fit
+def fit_stock_multi_task_gp(train_X: Tensor, train_Y: Tensor, **options: Any) -> Model:
+    """Fit BoTorch's `MultiTaskGP` as its users do."""
+    return fit_exactly(multi_task_gp(train_X, train_Y, **options))
 
 
 OURS = "MultiRBFCorrelation"
 NO_LAYER = "no correlation layer"
+RMLA = "RMLA"
 SINGLE_RBF = "Single-RBF"
 INDEPENDENT_GPS = "independent GPs"
 MULTI_TASK_GP = "MultiTaskGP"
 INDEX_KERNEL_GP = "MultiTaskGP-IndexKernel"
 KRONECKER_GP = "KroneckerMultiTaskGP"
+MULTI_TASK_GPS = (MULTI_TASK_GP, INDEX_KERNEL_GP, KRONECKER_GP)
+GPS = (INDEPENDENT_GPS, *MULTI_TASK_GPS)
 
 SURROGATES: dict[str, Callable[[Tensor, Tensor, int], Model]] = {
     OURS: rbf_fit(MultiRBFCorrelationModel),
     NO_LAYER: rbf_fit(MultiRBFCorrelationModel, correlation_layers=None),
-    "RMLA": rbf_fit(RegularizedMultiTaskRBFModel),
+    RMLA: rbf_fit(RegularizedMultiTaskRBFModel),
     SINGLE_RBF: rbf_fit(SingleRBFModel),
     INDEPENDENT_GPS: fit_independent_gps,
     MULTI_TASK_GP: fit_multi_task_gp,
@@ -128,31 +115,15 @@ SURROGATES: dict[str, Callable[[Tensor, Tensor, int], Model]] = {
     KRONECKER_GP: fit_kronecker_gp,
     "VBLL": fit_vbll,
 }
-MULTI_TASK_GPS = (MULTI_TASK_GP, INDEX_KERNEL_GP, KRONECKER_GP)
-GPS = (INDEPENDENT_GPS, *MULTI_TASK_GPS)
+"""Fits of all columns of `Y`, NaN where not observed, by name; of points, values and a seed."""
 
-
-def propose_by_gradient(
-    model: Model | None, bounds: Tensor, X: Tensor, Y: Tensor, seed: int
-) -> Tensor:
-    """One candidate per task by `LogExpectedImprovement` and `optimize_acqf`, task by task.
-
-    20 restarts from 512 raw samples and the best observation as incumbent, as in BoTorch's
-    tutorials.
-    """
-    assert model is not None
-    best_f = best_by_task(X, Y).Y
-    candidates, values = [], []
-    for task, incumbent in enumerate(best_f):
-        weights = torch.zeros_like(best_f)
-        weights[task] = 1.0
-        acqf = LogExpectedImprovement(
-            model, incumbent, posterior_transform=ScalarizedPosteriorTransform(weights)
-        )
-        with isolated_random_state(seed, X.device):
-            candidate, value = optimize_acqf(
-                acqf, bounds, q=1, num_restarts=20, raw_samples=512, options={"seed": seed}
-            )
-        candidates.append(candidate)
-        values.append(value)
-    return torch.cat(candidates)[torch.stack(values).argsort(descending=True)]
+FACTORIES: dict[str, Callable[..., Model]] = {
+    OURS: rbf_fit(MultiRBFCorrelationModel, missing="raise", num_restarts=8),
+    RMLA: rbf_fit(RegularizedMultiTaskRBFModel, missing="raise", num_restarts=8),
+    SINGLE_RBF: rbf_fit(SingleRBFModel, missing="raise", num_restarts=8),
+    "SingleTaskGP": fit_single_task_gp,
+    MULTI_TASK_GP: fit_stock_multi_task_gp,
+    "EnsembleModel": MLPEnsemble,
+    "VBLLModel": fit_vblls,
+}
+"""What `botorch_cll.testing` checks: models as they come, with the options that each has."""

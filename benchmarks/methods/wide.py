@@ -1,4 +1,4 @@
-"""Baselines of BoTorch with one column per task, each standardized."""
+"""The peers with one column per task, each task standardized; studies compare them."""
 
 from __future__ import annotations
 
@@ -14,12 +14,10 @@ from botorch.models.transforms import Normalize, Standardize
 from botorch.models.utils import gpt_posterior_settings
 from botorch.posteriors import GPyTorchPosterior
 from botorch.posteriors.posterior import Posterior
-from botorch_community.models.vblls import (  # type: ignore[import-untyped, unused-ignore]
-    VBLLModel,
-)
 from gpytorch.distributions import MultitaskMultivariateNormal, MultivariateNormal
-from gpytorch.kernels import IndexKernel
 from torch import Tensor
+
+from benchmarks.methods.peers import multi_task_gp, vbll
 
 
 class WideModel(Model, ABC):
@@ -81,49 +79,13 @@ class WideModel(Model, ABC):
         return posterior if posterior_transform is None else posterior_transform(posterior, X)
 
 
-class IndexKernelMultiTaskGP(MultiTaskGP):
-    r"""`MultiTaskGP` whose tasks may be negatively related.
-
-    The covariance of the tasks is GPyTorch's `IndexKernel` of full rank, without a prior,
-
-    .. math:: k(s, t) = (B B^\top + \mathrm{diag}(v))_{st},
-
-    as it was by default before BoTorch 0.16.1 made it a `PositiveIndexKernel`. Everything else is
-    `MultiTaskGP`'s, arguments included.
-    """
-
-    covar_module: Any  # a ProductKernel
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        # MultiTaskGP takes a kernel for the inputs only, and makes that of the tasks itself.
-        over_inputs, _ = self.covar_module.kernels
-        over_tasks = IndexKernel(
-            num_tasks=self.num_tasks, rank=self._rank, active_dims=[self._task_feature]
-        )
-        self.covar_module = over_inputs * over_tasks.to(self.train_targets)
-
-
 class WideMultiTaskGP(WideModel):
-    """BoTorch's `MultiTaskGP`, or a subclass, with one column per task.
-
-    Args:
-        X: A `n x d`-dim tensor of points.
-        Y: A `n x T`-dim tensor of values, NaN where a task was not observed.
-        gp_class: `MultiTaskGP` or a subclass.
-    """
+    """`MultiTaskGP`, or a subclass `gp_class`; for the data see `WideModel`."""
 
     def __init__(self, X: Tensor, Y: Tensor, gp_class: type[MultiTaskGP] = MultiTaskGP) -> None:
         super().__init__(X, Y)
-        d = X.shape[-1]
-        scaled, _ = self.standardize(Y)
-        row, task = (~Y.isnan()).nonzero(as_tuple=True)
-        self.gp = gp_class(
-            torch.cat([X[row], task.unsqueeze(-1).to(X)], dim=-1),
-            scaled[row, task].unsqueeze(-1),
-            task_feature=d,
-            outcome_transform=None,
-            input_transform=Normalize(d + 1, indices=list(range(d))),
+        self.gp = multi_task_gp(
+            X, self.standardize(Y)[0], missing="mask", gp_class=gp_class, outcome_transform=None
         )
 
     def _distribution(self, X: Tensor, observation_noise: bool) -> MultitaskMultivariateNormal:
@@ -131,15 +93,11 @@ class WideMultiTaskGP(WideModel):
 
 
 class WideKroneckerGP(WideModel):
-    """BoTorch's `KroneckerMultiTaskGP` on standardized tasks.
+    """`KroneckerMultiTaskGP`; for the data see `WideModel`.
 
     Predictions come from GPyTorch's exact inference: the variance that
     `KroneckerMultiTaskGP.posterior` of BoTorch 0.18 reports assumes one noise level for all tasks,
     while the model fits one for each.
-
-    Args:
-        X: A `n x d`-dim tensor of points.
-        Y: A `n x T`-dim tensor of values.
 
     Raises:
         UnsupportedError: If a task was not observed somewhere.
@@ -164,7 +122,7 @@ class WideKroneckerGP(WideModel):
 
 
 class WideVBLL(WideModel):
-    r"""One network with a variational Bayesian last layer per task.
+    r"""One network with a variational Bayesian last layer per task; for the data see `WideModel`.
 
     .. math::
         y_t(x) = w_t^\top \phi_t(x) + \epsilon_t, \qquad
@@ -174,10 +132,6 @@ class WideVBLL(WideModel):
     Training, ICLR 2025. `VBLLModel` predicts for one output only, which is why each task has its
     own. Its `posterior` always includes the noise and leaves out the covariance between points;
     here both are as the formula says.
-
-    Args:
-        X: A `n x d`-dim tensor of points.
-        Y: A `n x T`-dim tensor of values, NaN where a task was not observed.
     """
 
     networks: Any  # a ModuleList of VBLLModel
@@ -188,22 +142,16 @@ class WideVBLL(WideModel):
         self.normalize = Normalize(d)
         self.normalize(X)
         self.normalize.eval()
-        self.networks = torch.nn.ModuleList(
-            # The sizes of the authors' tutorial for BoTorch.
-            VBLLModel(
-                in_features=d, hidden_features=64, num_layers=3, out_features=1, device=X.device
-            )
-            for _ in range(Y.shape[-1])
-        )
+        self.networks = torch.nn.ModuleList(vbll(d, X.device) for _ in range(Y.shape[-1]))
 
     def train_networks(
         self, X: Tensor, Y: Tensor, optimization_settings: dict[str, Any] | None = None
     ) -> None:
-        """Train each network on the rows its task was observed in.
+        """Train each network on the rows its task was observed in, as `VBLLModel.fit` does.
 
         Args:
-            X: A `n x d`-dim tensor of points.
-            Y: A `n x T`-dim tensor of values, NaN where a task was not observed.
+            X: As for the constructor.
+            Y: Likewise.
             optimization_settings: See `VBLLModel.fit`; its defaults if omitted.
         """
         scaled, _ = self.standardize(Y)

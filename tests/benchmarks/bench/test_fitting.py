@@ -5,7 +5,7 @@ import torch
 
 from benchmarks.bench.fitting import bench_fit, bench_floor, bench_propose, draw_tasks
 from benchmarks.bench.parts import PARTS
-from benchmarks.methods.surrogates import INDEPENDENT_GPS, OURS
+from benchmarks.methods import INDEPENDENT_GPS, OURS
 
 
 def test_fit_and_proposal_are_timed_for_every_method() -> None:

@@ -3,7 +3,7 @@ import pytest
 
 from benchmarks.bench.report import report_bench
 from benchmarks.bench.swarms import GRADIENTS, SWARM
-from benchmarks.methods.surrogates import INDEPENDENT_GPS, OURS
+from benchmarks.methods import INDEPENDENT_GPS, OURS
 
 
 def table(rows: list[dict], name: str) -> pd.DataFrame:

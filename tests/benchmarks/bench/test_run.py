@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from benchmarks.bench import BenchOptions, read_bench, run_bench
 from benchmarks.bench.scale import Size
-from benchmarks.methods.surrogates import INDEPENDENT_GPS
+from benchmarks.methods import INDEPENDENT_GPS
 from botorch_cll.studies.commands import app
 
 

@@ -7,7 +7,7 @@ import torch
 from benchmarks.bench import scale
 from benchmarks.bench.scale import Size, bench_scale, fit_in_process
 from benchmarks.bench.scale_job import draw_data, memory
-from benchmarks.methods.surrogates import INDEPENDENT_GPS, OURS
+from benchmarks.methods import INDEPENDENT_GPS, OURS
 
 
 def test_data_are_related_tasks() -> None:

@@ -3,16 +3,11 @@ import math
 import pytest
 import torch
 from botorch.exceptions.errors import InputDataError, UnsupportedError
-from botorch.fit import fit_gpytorch_mll
 from botorch.models import MultiTaskGP
-from gpytorch.mlls import ExactMarginalLogLikelihood
 
-from benchmarks.methods.wide import (
-    IndexKernelMultiTaskGP,
-    WideKroneckerGP,
-    WideMultiTaskGP,
-    WideVBLL,
-)
+from benchmarks.methods.peers import IndexKernelMultiTaskGP
+from benchmarks.methods.surrogates import fit_index_kernel_gp, fit_multi_task_gp
+from benchmarks.methods.wide import WideKroneckerGP, WideMultiTaskGP, WideVBLL
 from botorch_cll.optim.random_state import isolated_random_state
 
 
@@ -40,10 +35,8 @@ def test_index_kernel_expresses_negative_relations_and_the_default_does_not() ->
     Y += 0.03 * torch.randn(24, 2, dtype=torch.double, generator=generator)
     Y[4:, 0] = math.nan  # four points say what the first task has to do with the second
     errors, correlations = [], []
-    for gp_class in (MultiTaskGP, IndexKernelMultiTaskGP):
-        with isolated_random_state(0):
-            model = WideMultiTaskGP(X, Y, gp_class=gp_class)
-            fit_gpytorch_mll(ExactMarginalLogLikelihood(model.gp.likelihood, model.gp))
+    for fit in (fit_multi_task_gp, fit_index_kernel_gp):
+        model = fit(X, Y, 0)
         with torch.no_grad():
             tasks = torch.cat([X[:1].expand(2, 1), torch.arange(2.0).unsqueeze(-1)], dim=-1)
             covariance = model.gp.covar_module(tasks.double()).to_dense()

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from benchmarks.methods.protocol import METHODS, REFERENCE_METHOD, run_method
+from benchmarks.methods.run import METHODS, REFERENCE_METHOD, run_method
 
 BOUNDS = torch.tensor([[0.0, 0.0], [1.0, 1.0]], dtype=torch.double)
 CENTERS = torch.tensor([[0.2, 0.7], [0.4, 0.6]], dtype=torch.double)

@@ -1,30 +1,34 @@
-"""The methods that our studies compare, by name, and how one of them optimises several tasks."""
+"""How a method minimises several tasks, and the methods by name."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
+from botorch.acquisition.analytic import LogExpectedImprovement
+from botorch.acquisition.objective import ScalarizedPosteriorTransform
 from botorch.models.model import Model
+from botorch.optim import optimize_acqf
 from botorch.utils.sampling import draw_sobol_samples
 from torch import Tensor
 
 from benchmarks.methods.surrogates import (
+    INDEPENDENT_GPS,
+    MULTI_TASK_GP,
     NO_LAYER,
-    fit_independent_gps,
-    fit_multi_task_gp,
-    propose_by_gradient,
+    RMLA,
+    SINGLE_RBF,
+    SURROGATES,
     rbf_fit,
-    without_sparse_warning,
 )
-from botorch_cll.models import (
-    MultiRBFCorrelationModel,
-    RegularizedMultiTaskRBFModel,
-    SingleRBFModel,
-)
-from botorch_cll.optim.loop import Fit, Propose, fit_multi_rbf, propose_by_swarm, run_bay_mrbfcor
+from botorch_cll.models import MultiRBFCorrelationModel
+from botorch_cll.optim import best_by_task, run_bay_mrbfcor
+from botorch_cll.optim.loop import Fit, Propose, fit_multi_rbf, propose_by_swarm
+from botorch_cll.optim.random_state import isolated_random_state
 
 _SOBOL_POINTS = 256
 
@@ -46,34 +50,6 @@ class Method:
     one_task_at_a_time: bool = False
 
 
-def _no_model(X: Tensor, Y: Tensor, seed: int) -> None:
-    return None
-
-
-def _propose_sobol(model: Model | None, bounds: Tensor, X: Tensor, Y: Tensor, seed: int) -> Tensor:
-    """Many points of one sequence, of which the loop takes as many as its budget allows."""
-    return draw_sobol_samples(bounds, n=_SOBOL_POINTS, q=1, seed=seed).squeeze(-2)
-
-
-METHODS: dict[str, Method] = {
-    "Bay_MRBFCor": Method(fit_multi_rbf, propose_by_swarm),
-    "Bay_MRBFCor (paper)": Method(
-        rbf_fit(MultiRBFCorrelationModel, correlation_layers=(8,)), propose_by_swarm
-    ),
-    NO_LAYER: Method(rbf_fit(MultiRBFCorrelationModel, correlation_layers=None), propose_by_swarm),
-    "RMLA": Method(rbf_fit(RegularizedMultiTaskRBFModel), propose_by_swarm),
-    "Single-RBF": Method(rbf_fit(SingleRBFModel), propose_by_swarm, one_task_at_a_time=True),
-    "independent GPs": Method(fit_independent_gps, propose_by_gradient, one_task_at_a_time=True),
-    "MultiTaskGP": Method(fit_multi_task_gp, propose_by_gradient),
-    "Sobol": Method(_no_model, _propose_sobol),
-}
-
-REFERENCE_METHOD = "Bay_MRBFCor"
-"""The method that reports compare all others with."""
-
-NO_SURROGATE = "Sobol"
-
-
 class MethodRun(NamedTuple):
     """What a method has evaluated.
 
@@ -89,6 +65,70 @@ class MethodRun(NamedTuple):
     Y: Tensor
     fit_seconds: float
     propose_seconds: float
+
+
+def propose_by_gradient(
+    model: Model | None, bounds: Tensor, X: Tensor, Y: Tensor, seed: int
+) -> Tensor:
+    """One candidate per task by `LogExpectedImprovement` and `optimize_acqf`, task by task.
+
+    20 restarts from 512 raw samples and the best observation as incumbent, as in BoTorch's
+    tutorials.
+    """
+    assert model is not None
+    best_f = best_by_task(X, Y).Y
+    candidates, values = [], []
+    for task, incumbent in enumerate(best_f):
+        weights = torch.zeros_like(best_f)
+        weights[task] = 1.0
+        acqf = LogExpectedImprovement(
+            model, incumbent, posterior_transform=ScalarizedPosteriorTransform(weights)
+        )
+        with isolated_random_state(seed, X.device):
+            candidate, value = optimize_acqf(
+                acqf, bounds, q=1, num_restarts=20, raw_samples=512, options={"seed": seed}
+            )
+        candidates.append(candidate)
+        values.append(value)
+    return torch.cat(candidates)[torch.stack(values).argsort(descending=True)]
+
+
+def _no_model(X: Tensor, Y: Tensor, seed: int) -> None:
+    return None
+
+
+def _propose_sobol(model: Model | None, bounds: Tensor, X: Tensor, Y: Tensor, seed: int) -> Tensor:
+    """Many points of one sequence, of which the loop takes as many as its budget allows."""
+    return draw_sobol_samples(bounds, n=_SOBOL_POINTS, q=1, seed=seed).squeeze(-2)
+
+
+REFERENCE_METHOD = "Bay_MRBFCor"
+"""The method that reports compare all others with."""
+
+NO_SURROGATE = "Sobol"
+
+METHODS: dict[str, Method] = {
+    REFERENCE_METHOD: Method(fit_multi_rbf, propose_by_swarm),
+    "Bay_MRBFCor (paper)": Method(
+        rbf_fit(MultiRBFCorrelationModel, correlation_layers=(8,)), propose_by_swarm
+    ),
+    NO_LAYER: Method(SURROGATES[NO_LAYER], propose_by_swarm),
+    RMLA: Method(SURROGATES[RMLA], propose_by_swarm),
+    SINGLE_RBF: Method(SURROGATES[SINGLE_RBF], propose_by_swarm, one_task_at_a_time=True),
+    INDEPENDENT_GPS: Method(
+        SURROGATES[INDEPENDENT_GPS], propose_by_gradient, one_task_at_a_time=True
+    ),
+    MULTI_TASK_GP: Method(SURROGATES[MULTI_TASK_GP], propose_by_gradient),
+    NO_SURROGATE: Method(_no_model, _propose_sobol),
+}
+
+
+@contextmanager
+def without_sparse_warning() -> Iterator[None]:
+    """Hide, while inside, what PyTorch says of the sparse tensors that GPyTorch makes."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Sparse invariant checks")
+        yield
 
 
 def run_method(
@@ -118,9 +158,6 @@ def run_method(
         num_initial: The size of the first design.
         seed: The seed of the design, the fits and the proposals.
         callback: Called with the number of evaluations made so far, those of all tasks added up.
-
-    Returns:
-        All points and values, and the seconds spent.
     """
     tasks: list[int | None] = [*range(num_tasks)] if method.one_task_at_a_time else [None]
     results = []

@@ -6,16 +6,15 @@ import torch
 from botorch.acquisition.analytic import LogExpectedImprovement
 from botorch.models import MultiTaskGP, SingleTaskGP
 
-from benchmarks.methods import surrogates
+from benchmarks.methods import propose_by_gradient, run
+from benchmarks.methods.peers import IndexKernelMultiTaskGP
 from benchmarks.methods.surrogates import (
     fit_independent_gps,
     fit_index_kernel_gp,
     fit_multi_task_gp,
     fit_vbll,
-    propose_by_gradient,
     rbf_fit,
 )
-from benchmarks.methods.wide import IndexKernelMultiTaskGP
 from botorch_cll.models import SingleRBFModel
 
 
@@ -88,7 +87,7 @@ def test_proposals_by_gradient_improve_on_the_best_observations(
             incumbents.append(float(best_f))
             super().__init__(model, best_f, **options)
 
-    monkeypatch.setattr(surrogates, "LogExpectedImprovement", Recording)
+    monkeypatch.setattr(run, "LogExpectedImprovement", Recording)
     X, Y = data()
     bounds = torch.tensor([[0.0, 0.0], [3.0, 3.0]]).double()
     propose_by_gradient(fit_independent_gps(X, Y, 0), bounds, X, Y, seed=1)
