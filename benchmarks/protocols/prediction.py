@@ -1,0 +1,141 @@
+"""Runs that fit one surrogate to data of several tasks and score its predictions."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from botorch.models.model import Model
+from torch import Tensor
+
+from benchmarks.methods import METHODS, SURROGATES, without_sparse_warning
+from benchmarks.problems import PROBLEMS, transfer_problem
+from benchmarks.runner.grid import Key, RunOutput
+from botorch_cll.plots import LEVELS, interval_coverage
+from botorch_cll.test_functions import MultiTaskTestProblem
+
+PERCENT = tuple(round(100 * level) for level in LEVELS)
+
+
+def draw_data(
+    problem: MultiTaskTestProblem,
+    counts: int | Sequence[int],
+    num_test: int,
+    generator: torch.Generator,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Uniform points: some to test, and some to fit with the values observed there.
+
+    Args:
+        problem: The problem, of `T` tasks.
+        counts: The observations of all tasks, at common points, or those of each task, at points of
+            its own.
+        num_test: The number of test points.
+        generator: The source of the points.
+
+    Returns:
+        A `n x d`-dim tensor of points, a `n x T`-dim tensor of observations, NaN where a task was
+        not observed, and a `num_test x d`-dim tensor of test points.
+    """
+    low, high = problem.bounds
+
+    def uniform(num: int) -> Tensor:
+        unit = torch.rand(num, problem.dim, generator=generator, dtype=torch.double)
+        return low + (high - low) * unit
+
+    test_X = uniform(num_test)
+    if isinstance(counts, int):
+        X = uniform(counts)
+        return X, problem(X), test_X
+    task = torch.arange(problem.num_tasks).repeat_interleave(torch.tensor(counts))
+    X = uniform(len(task))
+    own = task.unsqueeze(-1) == torch.arange(problem.num_tasks)
+    return X, problem(X).where(own, torch.nan), test_X
+
+
+def score(model: Model, X: Tensor, Y: Tensor) -> dict[str, Tensor]:
+    """Accuracy and calibration of a model's predictive distribution, per task.
+
+    Args:
+        model: A fitted model of `T` outputs.
+        X: A `n x d`-dim tensor of test points.
+        Y: A `n x T`-dim tensor of values there.
+
+    Returns:
+        `T`-dim tensors: root mean squared error and mean standard deviation in units of the
+        standard deviation of `Y`, mean negative log predictive density in those units, and the
+        shares of values within the central intervals of `PERCENT`.
+    """
+    with torch.no_grad():
+        # One point at a time: a joint posterior over all points is not asked for.
+        posterior = model.posterior(X.unsqueeze(-2), observation_noise=True)
+        mean, variance = posterior.mean.squeeze(-2), posterior.variance.squeeze(-2)
+    scale = Y.std(0)
+    z = (Y - mean) / variance.sqrt()
+    density = 0.5 * (2.0 * math.pi * variance / scale.square()).log() + 0.5 * z.square()
+    scores = {
+        "rmse": ((Y - mean) / scale).square().mean(0).sqrt(),
+        "nlpd": density.mean(0),
+        "sharpness": (variance.sqrt() / scale).mean(0),
+    }
+    coverage = interval_coverage(mean, variance, Y)
+    return scores | {
+        f"coverage_{percent}": shares for percent, shares in zip(PERCENT, coverage, strict=True)
+    }
+
+
+def run_prediction(key: Key, config: Mapping[str, Any]) -> RunOutput:
+    """Predict two tasks observed at the same points, or one with few points beside one with many.
+
+    Args:
+        key: The levels of `problem` (a label of `PROBLEMS`), `method` (a key of `SURROGATES`),
+            `seed`, and `n`, the number of points, if they are the same.
+        config: `num_test`, and if they are not the same `num_poor` and `num_rich`.
+
+    Returns:
+        One row: the scores of noise-free values, means over both tasks or those of the poor one,
+        and the processor `seconds` of fit and predictions.
+    """
+    seed = int(key["seed"])
+    problem = PROBLEMS[str(key["problem"])].build(seed)
+    counts = int(key["n"]) if "n" in key else (config["num_poor"], config["num_rich"])
+    generator = torch.Generator().manual_seed(seed)
+    X, Y, test_X = draw_data(problem, counts, config["num_test"], generator)
+    test_Y = problem.evaluate_true(test_X)
+    started = time.process_time()
+    scores = score(SURROGATES[str(key["method"])](X, Y, seed), test_X, test_Y)
+    seconds = time.process_time() - started
+    task, scored = ("both", slice(None)) if "n" in key else (1, slice(1))
+    means = {name: values[scored].mean().item() for name, values in scores.items()}
+    return RunOutput([{"task": task, **means, "seconds": seconds}])
+
+
+def run_transfer(key: Key, config: Mapping[str, Any]) -> RunOutput:
+    """Predict a poorly observed task beside well observed ones.
+
+    Args:
+        key: The levels of `problem` (of `TRANSFER_PROBLEMS`), `correlation`, `method` and `seed`.
+        config: `num_poor`, `num_rich` and `num_test`.
+
+    Returns:
+        One row: root mean squared error of the noise-free values, in standard deviations of the
+        task, and negative log predictive density and coverage of new, noisy observations.
+    """
+    seed = int(key["seed"])
+    generator = torch.Generator().manual_seed(seed)
+    p = float(key["correlation"])
+    problem = transfer_problem(str(key["problem"]), p, seed, generator)
+    counts = [config["num_poor"]] + [config["num_rich"]] * (problem.num_tasks - 1)
+    X, Y, test_X = draw_data(problem, counts, config["num_test"], generator)
+    with without_sparse_warning():
+        started = time.perf_counter()
+        model = METHODS[str(key["method"])].fit(X, Y, seed)
+        seconds = time.perf_counter() - started
+        assert model is not None
+        exact = score(model, test_X, problem.evaluate_true(test_X))
+        noisy = score(model, test_X, problem(test_X))
+    scores = {"rmse": exact["rmse"], "nlpd": noisy["nlpd"], "coverage_95": noisy["coverage_95"]}
+    first = {name: values[0].item() for name, values in scores.items()}
+    return RunOutput([{"task": 1, **first, "fit_seconds": seconds}])

@@ -1,0 +1,149 @@
+"""The report of the LeNet study: the paper's Table 1 beside ours, its claims and its Fig. 7."""
+
+from __future__ import annotations
+
+import pandas as pd
+from botorch.exceptions.errors import InputDataError
+
+from benchmarks.report import Report, ReportTable
+from benchmarks.report.claims import claim_records
+from benchmarks.report.paper import REFERENCE
+from benchmarks.report.pictures import plot_pictures, plot_training
+from benchmarks.report.plots import BANDS
+from benchmarks.runner.results import Results
+from botorch_cll.datasets import load_sources, make_multi_images
+
+SINGLE = "SingleLeNet"
+MULTI = ("MultiLeNet", "MultiLeNet+", "MultiLeNetCS", "MultiLeNetCS+")
+CLAIMS = (
+    *((model, SINGLE) for model in MULTI),
+    ("MultiLeNet+", "MultiLeNet"),
+    ("MultiLeNetCS+", "MultiLeNetCS"),
+)
+"""Which network the paper claims to be more accurate than which."""
+
+_PAPER_TRAIN_SIZE = 120_000
+_NUM_PICTURES = 6
+"""How many pictures of each data set are drawn."""
+
+
+def table1_reference() -> pd.DataFrame:
+    """The paper's Table 1: columns `data`, `task`, `model`, `mean` and `max` of test accuracies."""
+    wide = pd.read_csv(REFERENCE / "table1.csv").rename(columns={"dataset": "data"})
+    parts = []
+    for model in (SINGLE, *MULTI):
+        part = wide[["data", "task", f"{model}_mean", f"{model}_max"]]
+        part = part.set_axis(["data", "task", "mean", "max"], axis=1)
+        part.insert(2, "model", model)
+        parts.append(part)
+    return pd.concat(parts, ignore_index=True)
+
+
+def report_table1(results: Results, report: Report) -> None:
+    """Put our accuracies beside the paper's, test its claims, draw curves and pictures.
+
+    Without the images at hand the report lacks the pictures and says so.
+    """
+    config = results.config
+    names = _labels(results)
+    report.notes += [
+        "Adam, learning rate 0.001 halved every 15 epochs as in the paper, which gives neither the "
+        "number of epochs nor that of pictures in a batch. Accuracies are shares of test pictures "
+        "classified correctly after the last epoch; no epoch is chosen by its test accuracy.",
+        BANDS,
+    ]
+    for data, label in names.items():
+        source = results.rows.loc[results.rows["data"] == data, "source"].unique()
+        report.notes.append(f"{label} is made of {' or '.join(source)}.")
+        report.tables += [accuracy_table(results, data), claims_table(results, data)]
+    report.tables.append(_cost_table(results))
+    report.figures["curves"] = plot_training(results.curves, names, results.levels["model"])
+    try:
+        sources = load_sources(names, config)
+    except InputDataError as error:
+        report.notes.append(f"Sample pictures are missing: {error}")
+        return
+    size, seed = config["train_size"], config["data_seed"]
+    pictures = {
+        label: make_multi_images(data, sources, size, 1, seed)[0] for data, label in names.items()
+    }
+    report.figures["pictures"] = plot_pictures(pictures, min(_NUM_PICTURES, size))
+
+
+def accuracy_table(results: Results, data: str) -> ReportTable:
+    """Accuracies over seeds, beside the paper's where the images are those of the paper.
+
+    One row per task and network; the highest mean of a task in bold.
+    """
+    rows = results.rows[results.rows["data"] == data]
+    accuracies = rows.groupby(["task", "model"])["test_accuracy"]
+    frame = accuracies.agg(["count", "mean", "std", "max"]).rename(columns={"count": "runs"})
+    order = [model for model in results.levels["model"] if model in set(rows["model"])]
+    frame = frame.reindex(order, level="model")
+    highest = frame["mean"] == frame.groupby(level="task")["mean"].transform("max")
+    caption = "Mean, standard deviation and maximum over the seeds."
+    if rows["stand_in"].any():
+        caption += " Not the paper's images, so its accuracies are not shown beside these."
+    else:
+        paper = table1_reference().query("data == @data").set_index(["task", "model"])
+        frame = frame.join(paper[["mean", "max"]].add_prefix("paper\n"))
+        caption += f" The paper: 10 runs, {_PAPER_TRAIN_SIZE} training pictures"
+        train_size = results.config["train_size"]
+        caption += "." if train_size == _PAPER_TRAIN_SIZE else f"; here {train_size}."
+    formats = dict.fromkeys(frame.columns, ".4f") | {"task": "d", "runs": "d"}
+    bold = {"mean": highest.reset_index(drop=True)}
+    name, title = f"accuracy_{_file_name(data)}", f"Test accuracy on {_labels(results)[data]}"
+    return ReportTable(name, title, caption, frame.reset_index(), formats, bold)
+
+
+def claims_table(results: Results, data: str) -> ReportTable:
+    """Test the paper's claims about which network is the more accurate one.
+
+    One row per task and claim, of claims of which both networks have runs of a common seed.
+    """
+    rows = results.rows[results.rows["data"] == data]
+    wide = rows.pivot(index=["task", "seed"], columns="model", values="test_accuracy")
+    gains = []
+    for task, group in wide.groupby(level="task"):
+        for first, second in CLAIMS:
+            if {first, second} <= set(group.columns):
+                gain = (group[first] - group[second]).dropna()
+                claim = {"task": task, "claim": f"{first} above {second}", "seeds": len(gain)}
+                gains += [(claim, gain)] * (len(gain) > 0)
+    caption = (
+        "Gain: test accuracy of the first network minus the second's, paired by seed, mean with "
+        "its 95 % confidence interval (Student's), each claim by itself. Confirmed: above 0 by "
+        "Student's test at the 5 % level, adjusted for all rows (Holm); refuted: below; else "
+        "undecided. The pictures are the same for all seeds, so intervals speak of other first "
+        "weights and orders of pictures, not of other pictures."
+    )
+    interval = ("gain", "from", "to")
+    columns = ["task", "claim", "seeds", *interval, "verdict"]
+    frame = pd.DataFrame(claim_records(gains, interval), columns=columns)
+    formats = {"task": "d", "seeds": "d", **dict.fromkeys(interval, "+.4f")}
+    title = f"The paper's claims on {_labels(results)[data]}"
+    return ReportTable(f"claims_{_file_name(data)}", title, caption, frame, formats)
+
+
+def _cost_table(results: Results) -> ReportTable:
+    runs = results.rows.drop_duplicates(results.factors).groupby("model")
+    frame = runs[["total_seconds", "cpu_seconds"]].mean()
+    frame.insert(0, "device", runs["device"].agg(lambda x: ", ".join(sorted(x.unique()))))
+    frame.insert(0, "runs", runs.size())
+    frame = frame.loc[results.found("model")].reset_index()
+    frame.columns = ["model", "runs", "device", "seconds", "CPU seconds"]
+    formats = {"runs": "d", "seconds": ".1f", "CPU seconds": ".1f"}
+    caption = "Mean of a run, one thread; what the epochs cost, and loading the images."
+    return ReportTable("cost", "Cost", caption, frame, formats)
+
+
+def _labels(results: Results) -> dict[str, str]:
+    """The data sets that have results, and what to call them: stand-ins are told by name."""
+    stand_in = results.rows.groupby("data")["stand_in"].any()
+    return {
+        data: f"{data} (stand-in)" if stand_in[data] else data for data in results.found("data")
+    }
+
+
+def _file_name(data: str) -> str:
+    return data.replace("(", "").replace(")", "")

@@ -1,0 +1,137 @@
+"""The folder of a study: one file per run, written at once and atomically."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from benchmarks.runner.grid import Key, Level, Study, StudyError, run_name
+from botorch_cll.files import write_atomically
+
+Piece = dict[str, list[Level]]
+"""The levels of every factor that one call asked for: the runs of their product."""
+
+RESULTS_CSV = "results.csv"
+CURVES_CSV = "curves.csv"
+FAILURES_CSV = "failures.csv"
+
+
+class RunStore:
+    """The finished runs of one study in one folder.
+
+    `study.json` holds the study's name, its configuration, and the pieces of the grid that were
+    ever asked for; `runs/` one file per run, whose name is the key; the CSV files hold the same
+    merged, and runs found only there count as finished too. Several processes may work on pieces
+    without common runs.
+
+    Args:
+        folder: The folder.
+
+    Raises:
+        StudyError: If the folder does not hold a study.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._runs = folder / "runs"
+        try:
+            content = json.loads((folder / "study.json").read_text(encoding="utf-8"))
+            self.name: str = content["study"]
+            self.config: dict[str, Any] = content["config"]
+            self.pieces: list[Piece] = content["pieces"]
+            self.levels = merged_levels(self.pieces)
+        except (FileNotFoundError, NotADirectoryError):
+            raise StudyError(f"Expected a study in {folder}, got no file study.json.") from None
+        except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+            raise StudyError(
+                f"Expected {folder / 'study.json'} as a study has written it, got one that cannot "
+                f"be read: {type(error).__name__}: {error}"
+            ) from error
+
+    @classmethod
+    def create(cls, folder: Path, study: Study) -> RunStore:
+        """Start a study, or the piece of it to do now, in a folder, or continue what is there.
+
+        Raises:
+            StudyError: If the folder holds another study, or this one in another configuration, or
+                is a file.
+        """
+        if folder.exists() and not folder.is_dir():
+            raise StudyError(f"Expected a folder, got the file {folder}.")
+        piece = {factor: list(levels) for factor, levels in study.factors.items()}
+        config = json.loads(json.dumps(study.config))
+        (folder / "runs").mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / ".study.json.lock"):
+            pieces = [piece]
+            if (folder / "study.json").exists():
+                found = cls(folder)
+                found._check_same(study.name, config, list(piece))
+                pieces = _with_piece(found.pieces, piece)
+            content = {"study": study.name, "config": config, "pieces": pieces}
+            write_atomically(folder / "study.json", json.dumps(content, indent=1) + "\n")
+        return cls(folder)
+
+    def _check_same(self, name: str, config: dict[str, Any], factors: list[str]) -> None:
+        if self.name != name:
+            raise StudyError(f"Expected {name} in {self.folder}, got a study {self.name}.")
+        if sorted(self.levels) != sorted(factors):
+            raise StudyError(
+                f"Expected the factors {factors} in {self.folder}, got {list(self.levels)}: the "
+                "study was started by another version. Choose another folder."
+            )
+        changed = [
+            f"{entry} is {self.config.get(entry)!r} there, got {config.get(entry)!r}"
+            for entry in {**self.config, **config}
+            if self.config.get(entry) != config.get(entry)
+        ]
+        if changed:
+            raise StudyError(
+                f"The study in {self.folder} has another configuration: {'; '.join(changed)}. "
+                "Choose another folder, or the options it was started with."
+            )
+
+    def write(self, record: dict[str, Any]) -> None:
+        """Keep the record of a run, finished or failed, in place of an earlier one of its key."""
+        path = self._runs / f"{run_name(record['key'])}.json"
+        write_atomically(path, json.dumps(record))
+
+    def records(self) -> Iterator[dict[str, Any]]:
+        """The records of all runs that have a file, in the order of their names."""
+        for path in sorted(self._runs.glob("*.json")):
+            yield json.loads(path.read_text(encoding="utf-8"))
+
+    def merged_names(self) -> set[str]:
+        """The names of the runs in the merged results."""
+        path = self.folder / RESULTS_CSV
+        if not path.exists():
+            return set()
+        with path.open(newline="", encoding="utf-8") as file:
+            return {run_name(self._key(row)) for row in csv.DictReader(file)}
+
+    def _key(self, row: dict[str, str]) -> Key:
+        text = {factor: isinstance(x[0], str) for factor, x in self.levels.items()}
+        return {factor: row[factor] if text[factor] else float(row[factor]) for factor in text}
+
+
+def merged_levels(pieces: Sequence[Piece]) -> Piece:
+    """All levels of every factor, in the order in which they were asked for."""
+    return {
+        factor: list(dict.fromkeys(level for piece in pieces for level in piece[factor]))
+        for factor in pieces[0]
+    }
+
+
+def _with_piece(pieces: Sequence[Piece], new: Piece) -> list[Piece]:
+    """Pieces with a further one, without those that are part of another."""
+    if any(_contains(piece, new) for piece in pieces):
+        return list(pieces)
+    return [*(piece for piece in pieces if not _contains(new, piece)), new]
+
+
+def _contains(piece: Piece, other: Piece) -> bool:
+    return all(set(other[factor]) <= set(levels) for factor, levels in piece.items())
