@@ -22,7 +22,6 @@ from benchmarks.methods.surrogates import (
     OURS,
     SINGLE_RBF,
     SURROGATES,
-    fit_multi_task_gp,
     rbf_fit,
 )
 
@@ -43,7 +42,6 @@ __all__ = [
     "SURROGATES",
     "Method",
     "MethodRun",
-    "fit_multi_task_gp",
     "propose_by_gradient",
     "rbf_fit",
     "run_method",

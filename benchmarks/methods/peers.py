@@ -121,24 +121,19 @@ def fit_vblls(train_X: Tensor, train_Y: Tensor, num_epochs: int = 1500) -> Model
     The tutorial's 10 000 epochs at a learning rate of 0.001 take half a minute for small data;
     1 500 at 0.01 fit them as well.
     """
-    models = [vbll(train_X.shape[-1]) for _ in train_Y.T]
-    for model, column in zip(models, train_Y.T, strict=True):
-        settings = {"num_epochs": num_epochs, "lr": 1e-2}
-        model.fit(train_X, column.unsqueeze(-1), optimization_settings=settings)
+    settings = {"num_epochs": num_epochs, "lr": 1e-2}
+    models = []
+    for column in train_Y.T:
+        models.append(vbll(train_X.shape[-1]))
+        models[-1].fit(train_X, column.unsqueeze(-1), optimization_settings=settings)
     return models[0] if len(models) == 1 else ModelList(*models)
 
 
 class MLPEnsemble(EnsembleModel):
-    """A deep ensemble as a user of BoTorch's `EnsembleModel` writes it.
+    """A deep ensemble of `n x T`-dim targets as a user of BoTorch's `EnsembleModel` writes it.
 
-    The members are networks with two hidden layers, trained from different random weights.
-
-    Args:
-        train_X: A `n x d`-dim tensor of inputs.
-        train_Y: A `n x T`-dim tensor of targets.
-        num_restarts: The number of members.
-        input_transform: An input transform; `Normalize` if omitted.
-        outcome_transform: An outcome transform; `Standardize` if omitted.
+    The members, `num_restarts` of them, are networks with two hidden layers, trained from different
+    random weights. Inputs are normalized and targets standardized unless told otherwise.
     """
 
     def __init__(
@@ -150,31 +145,25 @@ class MLPEnsemble(EnsembleModel):
         outcome_transform: OutcomeTransform | _DefaultType | None = DEFAULT,
     ) -> None:
         super().__init__()
-        d, self._num_outputs = train_X.shape[-1], train_Y.shape[-1]
-        if input_transform is DEFAULT:
-            input_transform = Normalize(d)
-        if outcome_transform is DEFAULT:
-            outcome_transform = Standardize(m=self._num_outputs)
+        d, T = train_X.shape[-1], train_Y.shape[-1]
+        self._num_outputs = T
         if input_transform is not None:
-            self.input_transform = input_transform
-        if outcome_transform is not None:
-            self.outcome_transform = outcome_transform
+            self.input_transform = Normalize(d) if input_transform is DEFAULT else input_transform
         self.members = nn.ModuleList(
             nn.Sequential(
-                nn.Linear(d, 32), nn.Tanh(), nn.Linear(32, 32), nn.Tanh(), nn.Linear(32, m)
+                nn.Linear(d, 32), nn.Tanh(), nn.Linear(32, 32), nn.Tanh(), nn.Linear(32, T)
             )
-            for m in [self._num_outputs] * num_restarts
+            for _ in range(num_restarts)
         )
         self.to(train_X)
-        self._train(train_X, train_Y)
-
-    def _train(self, train_X: Tensor, train_Y: Tensor, num_steps: int = 200) -> None:
         with torch.no_grad():
             X, Y = self.transform_inputs(train_X), train_Y
-            if hasattr(self, "outcome_transform"):
+            if outcome_transform is not None:
+                default = outcome_transform is DEFAULT
+                self.outcome_transform = Standardize(m=T) if default else outcome_transform
                 Y, _ = self.outcome_transform(Y, X=X)
         optimizer = torch.optim.Adam(self.members.parameters(), lr=1e-2)
-        for _ in range(num_steps):
+        for _ in range(200):
             optimizer.zero_grad()
             (self.forward(X) - Y).square().mean().backward()
             optimizer.step()

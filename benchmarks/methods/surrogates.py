@@ -39,58 +39,29 @@ def rbf_fit(model_class: type[Any], missing: str = "mask", **options: Any) -> Ca
     return fit
 
 
-def fit_multi_task_gp(X: Tensor, Y: Tensor, seed: int, **options: Any) -> WideMultiTaskGP:
-    """Fit `MultiTaskGP`, or the `gp_class` of the options."""
-    with isolated_random_state(seed, X.device):
-        model = WideMultiTaskGP(X, Y, **options)
-        fit_exactly(model.gp)
+def seeded(model_class: Callable[..., Model], **options: Any) -> Callable[..., Any]:
+    """A fit whose random numbers come from its seed, for models that are fitted when made."""
+
+    def fit(X: Tensor, Y: Tensor, seed: int) -> Model:
+        with isolated_random_state(seed, X.device):
+            return model_class(X, Y, **options)
+
+    return fit
+
+
+def independent_gps(X: Tensor, Y: Tensor) -> ModelListGP:
+    """One `SingleTaskGP` per task, fitted to the rows that it was observed in."""
+    rows = [~column.isnan() for column in Y.T]
+    model = ModelListGP(
+        *(single_task_gp(X[seen], Y[seen, task : task + 1]) for task, seen in enumerate(rows))
+    )
+    fit_gpytorch_mll(SumMarginalLogLikelihood(model.likelihood, model))
     return model
 
 
-def fit_index_kernel_gp(X: Tensor, Y: Tensor, seed: int) -> WideMultiTaskGP:
-    """Fit `MultiTaskGP` with an `IndexKernel` between the tasks."""
-    return fit_multi_task_gp(X, Y, seed, gp_class=IndexKernelMultiTaskGP)
-
-
-def fit_kronecker_gp(X: Tensor, Y: Tensor, seed: int) -> WideKroneckerGP:
-    """Fit `KroneckerMultiTaskGP`, which refuses tasks that were not observed somewhere."""
-    with isolated_random_state(seed, X.device):
-        model = WideKroneckerGP(X, Y)
-        fit_exactly(model.gp)
-    return model
-
-
-def fit_vbll(
-    X: Tensor, Y: Tensor, seed: int, optimization_settings: dict[str, Any] | None = None
-) -> WideVBLL:
-    """Train one `VBLLModel` per task as `VBLLModel.fit` does, by default with its settings."""
-    with isolated_random_state(seed, X.device):
-        model = WideVBLL(X, Y)
-        model.train_networks(X, Y, optimization_settings)
-    return model
-
-
-def fit_independent_gps(X: Tensor, Y: Tensor, seed: int) -> ModelListGP:
-    """Fit one `SingleTaskGP` per task on the rows it was observed in."""
-    seen = ~Y.isnan()
-    models = [
-        single_task_gp(X[rows], column[rows].unsqueeze(-1))
-        for rows, column in zip(seen.T, Y.T, strict=True)
-    ]
-    model = ModelListGP(*models)
-    with isolated_random_state(seed, X.device):
-        fit_gpytorch_mll(SumMarginalLogLikelihood(model.likelihood, model))
-    return model
-
-
-def fit_single_task_gp(train_X: Tensor, train_Y: Tensor, **options: Any) -> Model:
-    """Fit BoTorch's `SingleTaskGP` as its users do."""
-    return fit_exactly(single_task_gp(train_X, train_Y, **options))
-
-
-def fit_stock_multi_task_gp(train_X: Tensor, train_Y: Tensor, **options: Any) -> Model:
-    """Fit BoTorch's `MultiTaskGP` as its users do."""
-    return fit_exactly(multi_task_gp(train_X, train_Y, **options))
+def stock(gp: Callable[..., Any]) -> Callable[..., Any]:
+    """The fit of a Gaussian process with the options that its users have."""
+    return lambda train_X, train_Y, **options: fit_exactly(gp(train_X, train_Y, **options))
 
 
 OURS = "MultiRBFCorrelation"
@@ -109,11 +80,11 @@ SURROGATES: dict[str, Callable[[Tensor, Tensor, int], Model]] = {
     NO_LAYER: rbf_fit(MultiRBFCorrelationModel, correlation_layers=None),
     RMLA: rbf_fit(RegularizedMultiTaskRBFModel),
     SINGLE_RBF: rbf_fit(SingleRBFModel),
-    INDEPENDENT_GPS: fit_independent_gps,
-    MULTI_TASK_GP: fit_multi_task_gp,
-    INDEX_KERNEL_GP: fit_index_kernel_gp,
-    KRONECKER_GP: fit_kronecker_gp,
-    "VBLL": fit_vbll,
+    INDEPENDENT_GPS: seeded(independent_gps),
+    MULTI_TASK_GP: seeded(WideMultiTaskGP),
+    INDEX_KERNEL_GP: seeded(WideMultiTaskGP, gp_class=IndexKernelMultiTaskGP),
+    KRONECKER_GP: seeded(WideKroneckerGP),
+    "VBLL": seeded(WideVBLL),
 }
 """Fits of all columns of `Y`, NaN where not observed, by name; of points, values and a seed."""
 
@@ -121,8 +92,8 @@ FACTORIES: dict[str, Callable[..., Model]] = {
     OURS: rbf_fit(MultiRBFCorrelationModel, missing="raise", num_restarts=8),
     RMLA: rbf_fit(RegularizedMultiTaskRBFModel, missing="raise", num_restarts=8),
     SINGLE_RBF: rbf_fit(SingleRBFModel, missing="raise", num_restarts=8),
-    "SingleTaskGP": fit_single_task_gp,
-    MULTI_TASK_GP: fit_stock_multi_task_gp,
+    "SingleTaskGP": stock(single_task_gp),
+    MULTI_TASK_GP: stock(multi_task_gp),
     "EnsembleModel": MLPEnsemble,
     "VBLLModel": fit_vblls,
 }

@@ -1,4 +1,9 @@
-"""The peers with one column per task, each task standardized; studies compare them."""
+"""The peers of the studies: fitted models of `n x T`-dim values, NaN where not observed.
+
+BoTorch's multi-task models want their targets standardized task by task, and each takes them in
+another form; these classes all take the same. They are fitted when they are made, with the global
+random state, see `benchmarks.methods.surrogates.seeded`.
+"""
 
 from __future__ import annotations
 
@@ -17,14 +22,11 @@ from botorch.posteriors.posterior import Posterior
 from gpytorch.distributions import MultitaskMultivariateNormal, MultivariateNormal
 from torch import Tensor
 
-from benchmarks.methods.peers import multi_task_gp, vbll
+from benchmarks.methods.peers import fit_exactly, multi_task_gp, vbll
 
 
 class WideModel(Model, ABC):
     """Base class: tasks are standardized before, and predictions scaled back after.
-
-    BoTorch's multi-task models want their targets standardized task by task, and each takes them
-    in another form; these classes all take the same.
 
     Args:
         X: A `n x d`-dim tensor of points.
@@ -80,12 +82,13 @@ class WideModel(Model, ABC):
 
 
 class WideMultiTaskGP(WideModel):
-    """`MultiTaskGP`, or a subclass `gp_class`; for the data see `WideModel`."""
+    """`MultiTaskGP`, or a subclass `gp_class`."""
 
     def __init__(self, X: Tensor, Y: Tensor, gp_class: type[MultiTaskGP] = MultiTaskGP) -> None:
         super().__init__(X, Y)
-        self.gp = multi_task_gp(
-            X, self.standardize(Y)[0], missing="mask", gp_class=gp_class, outcome_transform=None
+        scaled, _ = self.standardize(Y)
+        self.gp = fit_exactly(
+            multi_task_gp(X, scaled, missing="mask", gp_class=gp_class, outcome_transform=None)
         )
 
     def _distribution(self, X: Tensor, observation_noise: bool) -> MultitaskMultivariateNormal:
@@ -93,7 +96,7 @@ class WideMultiTaskGP(WideModel):
 
 
 class WideKroneckerGP(WideModel):
-    """`KroneckerMultiTaskGP`; for the data see `WideModel`.
+    """`KroneckerMultiTaskGP`.
 
     Predictions come from GPyTorch's exact inference: the variance that
     `KroneckerMultiTaskGP.posterior` of BoTorch 0.18 reports assumes one noise level for all tasks,
@@ -112,7 +115,8 @@ class WideKroneckerGP(WideModel):
             )
         super().__init__(X, Y)
         scaled, _ = self.standardize(Y)
-        self.gp = KroneckerMultiTaskGP(X, scaled, input_transform=Normalize(X.shape[-1]))
+        normalize = Normalize(X.shape[-1])
+        self.gp = fit_exactly(KroneckerMultiTaskGP(X, scaled, input_transform=normalize))
 
     def _distribution(self, X: Tensor, observation_noise: bool) -> MultitaskMultivariateNormal:
         self.eval()
@@ -122,7 +126,7 @@ class WideKroneckerGP(WideModel):
 
 
 class WideVBLL(WideModel):
-    r"""One network with a variational Bayesian last layer per task; for the data see `WideModel`.
+    r"""One network with a variational Bayesian last layer per task, trained by `VBLLModel.fit`.
 
     .. math::
         y_t(x) = w_t^\top \phi_t(x) + \epsilon_t, \qquad
@@ -132,36 +136,25 @@ class WideVBLL(WideModel):
     Training, ICLR 2025. `VBLLModel` predicts for one output only, which is why each task has its
     own. Its `posterior` always includes the noise and leaves out the covariance between points;
     here both are as the formula says.
+
+    Args:
+        X: A `n x d`-dim tensor of points.
+        Y: A `n x T`-dim tensor of values, NaN where a task was not observed.
+        settings: The `optimization_settings` of `VBLLModel.fit` that are not its defaults.
     """
 
     networks: Any  # a ModuleList of VBLLModel
 
-    def __init__(self, X: Tensor, Y: Tensor) -> None:
+    def __init__(self, X: Tensor, Y: Tensor, **settings: Any) -> None:
         super().__init__(X, Y)
-        d = X.shape[-1]
-        self.normalize = Normalize(d)
+        self.normalize = Normalize(X.shape[-1])
         self.normalize(X)
         self.normalize.eval()
-        self.networks = torch.nn.ModuleList(vbll(d, X.device) for _ in range(Y.shape[-1]))
-
-    def train_networks(
-        self, X: Tensor, Y: Tensor, optimization_settings: dict[str, Any] | None = None
-    ) -> None:
-        """Train each network on the rows its task was observed in, as `VBLLModel.fit` does.
-
-        Args:
-            X: As for the constructor.
-            Y: Likewise.
-            optimization_settings: See `VBLLModel.fit`; its defaults if omitted.
-        """
-        scaled, _ = self.standardize(Y)
-        for network, column in zip(self.networks, scaled.T, strict=True):
+        self.networks = torch.nn.ModuleList(vbll(X.shape[-1], X.device) for _ in Y.T)
+        for network, column in zip(self.networks, self.standardize(Y)[0].T, strict=True):
             seen = ~column.isnan()
-            network.fit(
-                self.normalize(X[seen]),
-                column[seen].unsqueeze(-1),
-                optimization_settings=optimization_settings,
-            )
+            points, targets = self.normalize(X[seen]), column[seen].unsqueeze(-1)
+            network.fit(points, targets, optimization_settings=settings)
 
     def _distribution(self, X: Tensor, observation_noise: bool) -> MultitaskMultivariateNormal:
         self.eval()

@@ -3,11 +3,10 @@
 import pytest
 import torch
 from botorch.acquisition.objective import ScalarizedPosteriorTransform
-
-from benchmarks.methods import fit_multi_task_gp, rbf_fit
-from botorch_cll.models import MultiRBFCorrelationModel
 from botorch_cll.studies.optimization import random_median
 from botorch_cll.studies.transfer_bo import FirstTask, run_transfer_bo, with_old_data
+
+from benchmarks.methods import MULTI_TASK_GP, OURS, SURROGATES
 from botorch_cll.test_functions import CompositeTasks
 
 CONFIG = {"num_old": 20, "budget": 8, "num_initial": 5}
@@ -19,10 +18,10 @@ def data() -> tuple[torch.Tensor, torch.Tensor]:
 
 
 @pytest.mark.filterwarnings("ignore")  # BoTorch's fits may warn and retry
-@pytest.mark.parametrize("fit", [rbf_fit(MultiRBFCorrelationModel), fit_multi_task_gp])
-def test_the_first_task_of_a_model_is_a_model_of_one_output(fit):
+@pytest.mark.parametrize("name", [OURS, MULTI_TASK_GP])
+def test_the_first_task_of_a_model_is_a_model_of_one_output(name):
     X, Y = data()
-    model, at = fit(X, Y, 0), X[:4].unsqueeze(1)
+    model, at = SURROGATES[name](X, Y, 0), X[:4].unsqueeze(1)
     first, both = FirstTask(model).posterior(at), model.posterior(at)
     torch.testing.assert_close(first.mean, both.mean[..., :1])
     torch.testing.assert_close(first.variance, both.variance[..., :1])

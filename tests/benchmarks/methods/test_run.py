@@ -2,8 +2,19 @@
 
 import pytest
 import torch
+from botorch.acquisition.analytic import LogExpectedImprovement
 
-from benchmarks.methods.run import METHODS, REFERENCE_METHOD, run_method
+from benchmarks.methods import (
+    INDEPENDENT_GPS,
+    METHODS,
+    REFERENCE_METHOD,
+    SURROGATES,
+    propose_by_gradient,
+    run_method,
+)
+from benchmarks.methods import run as module
+
+from support.two_tasks import data
 
 BOUNDS = torch.tensor([[0.0, 0.0], [1.0, 1.0]], dtype=torch.double)
 CENTERS = torch.tensor([[0.2, 0.7], [0.4, 0.6]], dtype=torch.double)
@@ -68,3 +79,32 @@ def test_one_task_at_a_time_evaluates_nothing_else():
 def test_sobol_points_are_one_sequence_and_distinct():
     X = run("Sobol", budget=300).X[0]
     assert len(X.unique(dim=0)) == 300
+
+
+def test_proposals_by_gradient_are_one_per_task_and_within_bounds() -> None:
+    X, Y = data()
+    bounds = torch.tensor([[0.0, 0.0], [3.0, 3.0]]).double()
+    before = torch.random.get_rng_state()
+    model = SURROGATES[INDEPENDENT_GPS](X, Y, 0)
+    candidates = propose_by_gradient(model, bounds, X, Y, seed=1)
+    assert candidates.shape == (2, 2)
+    assert torch.equal(candidates, propose_by_gradient(model, bounds, X, Y, seed=1))
+    assert torch.equal(before, torch.random.get_rng_state())
+    assert ((candidates >= 0) & (candidates <= 3)).all()
+
+
+def test_proposals_by_gradient_improve_on_the_best_observations(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    incumbents = []
+
+    class Recording(LogExpectedImprovement):
+        def __init__(self, model, best_f, **options):
+            incumbents.append(float(best_f))
+            super().__init__(model, best_f, **options)
+
+    monkeypatch.setattr(module, "LogExpectedImprovement", Recording)
+    X, Y = data()
+    bounds = torch.tensor([[0.0, 0.0], [3.0, 3.0]]).double()
+    propose_by_gradient(SURROGATES[INDEPENDENT_GPS](X, Y, 0), bounds, X, Y, seed=1)
+    assert incumbents == Y.amax(0).tolist()

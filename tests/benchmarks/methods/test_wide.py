@@ -5,17 +5,12 @@ import torch
 from botorch.exceptions.errors import InputDataError, UnsupportedError
 from botorch.models import MultiTaskGP
 
+from benchmarks.methods import INDEX_KERNEL_GP, MULTI_TASK_GP, SURROGATES
 from benchmarks.methods.peers import IndexKernelMultiTaskGP
-from benchmarks.methods.surrogates import fit_index_kernel_gp, fit_multi_task_gp
 from benchmarks.methods.wide import WideKroneckerGP, WideMultiTaskGP, WideVBLL
 from botorch_cll.optim.random_state import isolated_random_state
 
-
-def data() -> tuple[torch.Tensor, torch.Tensor]:
-    generator = torch.Generator().manual_seed(0)
-    X = torch.rand(14, 2, dtype=torch.double, generator=generator) * 3.0
-    Y = torch.stack([1000.0 + 100.0 * X.sin().sum(-1), 0.01 * X.cos().sum(-1)], dim=-1)
-    return X, Y
+from support.two_tasks import data
 
 
 @pytest.mark.parametrize("gp_class", [MultiTaskGP, IndexKernelMultiTaskGP])
@@ -35,8 +30,8 @@ def test_index_kernel_expresses_negative_relations_and_the_default_does_not() ->
     Y += 0.03 * torch.randn(24, 2, dtype=torch.double, generator=generator)
     Y[4:, 0] = math.nan  # four points say what the first task has to do with the second
     errors, correlations = [], []
-    for fit in (fit_multi_task_gp, fit_index_kernel_gp):
-        model = fit(X, Y, 0)
+    for name in (MULTI_TASK_GP, INDEX_KERNEL_GP):
+        model = SURROGATES[name](X, Y, 0)
         with torch.no_grad():
             tasks = torch.cat([X[:1].expand(2, 1), torch.arange(2.0).unsqueeze(-1)], dim=-1)
             covariance = model.gp.covar_module(tasks.double()).to_dense()
@@ -88,8 +83,7 @@ def test_kronecker_gp_refuses_missing_values() -> None:
 def small_vbll() -> tuple[WideVBLL, torch.Tensor]:
     X, Y = data()
     with isolated_random_state(0):
-        model = WideVBLL(X, Y)
-        model.train_networks(X, Y, {"num_epochs": 5})
+        model = WideVBLL(X, Y, num_epochs=5)
     return model, X
 
 
