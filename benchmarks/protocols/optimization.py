@@ -6,7 +6,7 @@ compared on the same problems from the same first designs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -20,30 +20,19 @@ from torch import Tensor
 
 from benchmarks.methods import METHODS, Method, MethodRun, run_method
 from benchmarks.problems import DATA_SETS, log_losses
-from benchmarks.runner.grid import Curve, Key, Level, RunOutput
+from benchmarks.runner.grid import Config, Curve, Key, Level, RunOutput
 from botorch_cll.optim.loop import Fit
 from botorch_cll.test_functions import CompositeTasks, MultiTaskTestProblem, SklearnTuningTasks
 
 _MEDIAN_POINTS = 1024
 
 
-def run_pairs(key: Key, config: Mapping[str, Any]) -> RunOutput:
-    """Minimise both tasks of one of the paper's pairs.
-
-    Args:
-        key: The levels of `problem`, `correlation`, `method` and `seed`.
-        config: `budget` and `num_initial`.
-
-    Returns:
-        One row and one curve per task.
-    """
-    return minimize_pair(key, config, METHODS[str(key["method"])], [0, 1])
+def run_pairs(key: Key, config: Config) -> RunOutput:
+    """Minimise both tasks of one of the paper's pairs."""
+    return _minimize_pair(key, config, METHODS[str(key["method"])], [0, 1])
 
 
-def minimize_pair(
-    key: Key, config: Mapping[str, Any], method: Method, tasks: list[int]
-) -> RunOutput:
-    """Minimise some tasks of a pair; see `run_pairs`."""
+def _minimize_pair(key: Key, config: Config, method: Method, tasks: list[int]) -> RunOutput:
     pair = partial(CompositeTasks, str(key["problem"]), correlation=float(key["correlation"]))
     seed = int(key["seed"])
     known = pair(seed=seed)
@@ -86,11 +75,7 @@ class FirstTask(Model):
         observation_noise: bool | Tensor = False,
         posterior_transform: PosteriorTransform | None = None,
     ) -> Posterior:
-        """The posterior of the first task at `batch_shape x q x d`-dim points.
-
-        Raises:
-            NotImplementedError: If outputs are chosen.
-        """
+        """The posterior of the first task at `batch_shape x q x d`-dim points."""
         if output_indices is not None:
             raise NotImplementedError("Expected output_indices=None: there is one output.")
         posterior = self.model.posterior(
@@ -102,10 +87,8 @@ class FirstTask(Model):
 def with_old_data(fit: Fit, old_X: Tensor, old_Y: Tensor) -> Fit:
     """A fit of a new task, of `n x d` points and `n x 1` values, that also sees old data.
 
-    Args:
-        fit: A fit of two tasks, of which the new one is the first.
-        old_X: A `m x d`-dim tensor of points.
-        old_Y: A `m`-dim tensor of observations of the other task, larger being better.
+    These are `m x d` points and `m` values, larger being better, of the second of the two tasks of
+    the given fit.
     """
     old = torch.stack([torch.full_like(old_Y, torch.nan), old_Y], dim=-1)
 
@@ -117,17 +100,10 @@ def with_old_data(fit: Fit, old_X: Tensor, old_Y: Tensor) -> Fit:
     return fit_both
 
 
-def run_transfer_bo(key: Key, config: Mapping[str, Any]) -> RunOutput:
+def run_transfer_bo(key: Key, config: Config) -> RunOutput:
     """Minimise the second task of a pair with old data of the first.
 
     Single-task methods get the old data too, and make nothing of them.
-
-    Args:
-        key: The levels of `problem` (a pair), `correlation`, `method` and `seed`.
-        config: `num_old`, `budget` and `num_initial`.
-
-    Returns:
-        One row and one curve.
     """
     seed = int(key["seed"])
     pair = CompositeTasks(str(key["problem"]), correlation=float(key["correlation"]), seed=seed)
@@ -135,21 +111,14 @@ def run_transfer_bo(key: Key, config: Mapping[str, Any]) -> RunOutput:
     old_X = draw_sobol_samples(pair.bounds, n=config["num_old"], q=1, seed=seed + 1000).squeeze(-2)
     method = METHODS[str(key["method"])]
     method = replace(method, fit=with_old_data(method.fit, old_X, -pair(old_X)[:, 0]))
-    return minimize_pair(key, config, method, [1])
+    return _minimize_pair(key, config, method, [1])
 
 
-def run_tuning(key: Key, config: Mapping[str, Any]) -> RunOutput:
+def run_tuning(key: Key, config: Config) -> RunOutput:
     """Tune one estimator on all data sets.
 
     The methods model the logarithm of the cross-validated log loss, which spans orders of
     magnitude; the results are log losses. The seed decides on folds and subsamples too.
-
-    Args:
-        key: The levels of `problem` (the estimator), `method` and `seed`.
-        config: `budget` and `num_initial`.
-
-    Returns:
-        One row and one curve per data set.
     """
     estimator: Any = key["problem"]
     seed = int(key["seed"])
@@ -167,7 +136,7 @@ def run_tuning(key: Key, config: Mapping[str, Any]) -> RunOutput:
 
 def _run(
     key: Key,
-    config: Mapping[str, Any],
+    config: Config,
     method: Method,
     objective: Callable[[int | None], Callable[[Tensor], Tensor]],
     bounds: Tensor,
@@ -178,10 +147,7 @@ def _run(
 
 
 def random_median(problem: MultiTaskTestProblem) -> Tensor:
-    """A `T`-dim tensor: the median of every task's noise-free values over the box.
-
-    It is estimated from 1024 uniform points, always the same.
-    """
+    """A `T`-dim tensor: each task's median over the box, from uniform points, always the same."""
     generator = torch.Generator().manual_seed(0)
     unit = torch.rand(_MEDIAN_POINTS, problem.dim, generator=generator, dtype=torch.double)
     low, high = problem.bounds
@@ -194,7 +160,7 @@ def optimization_output(
     truth: Tensor,
     median: Tensor,
     optimum: Tensor | None,
-    config: Mapping[str, Any],
+    config: Config,
 ) -> RunOutput:
     r"""One row and one curve per task of a minimisation.
 
@@ -208,13 +174,8 @@ def optimization_output(
     `true_best` from the end of the first design on. Where the optimum is not known, its columns
     stay empty, and reports put the best value of any run in its place.
 
-    Args:
-        run: The run.
-        tasks: The `T` names of the tasks.
-        truth: A `T x n`-dim tensor: the noise-free values at the points evaluated.
-        median: A `T`-dim tensor: the median of the values of random points.
-        optimum: A `T`-dim tensor of minima, if they are known.
-        config: `num_initial`, the size of the first design.
+    `truth` has the `T x n` noise-free values at the points evaluated, `median` the `T` medians of
+    the values of random points, and `optimum` the `T` minima.
     """
     course = truth.cummin(-1).values
     num_initial = config["num_initial"]

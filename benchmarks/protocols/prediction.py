@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from botorch.models.model import Model
@@ -13,7 +12,7 @@ from torch import Tensor
 
 from benchmarks.methods import METHODS, SURROGATES, without_sparse_warning
 from benchmarks.problems import PROBLEMS, transfer_problem
-from benchmarks.runner.grid import Key, RunOutput
+from benchmarks.runner.grid import Config, Key, RunOutput
 from botorch_cll.plots import LEVELS, interval_coverage
 from botorch_cll.test_functions import MultiTaskTestProblem
 
@@ -26,14 +25,10 @@ def draw_data(
     num_test: int,
     generator: torch.Generator,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Uniform points: some to test, and some to fit with the values observed there.
+    """Uniform points: some to fit, with the values observed there, and some to test.
 
-    Args:
-        problem: The problem, of `T` tasks.
-        counts: The observations of all tasks, at common points, or those of each task, at points of
-            its own.
-        num_test: The number of test points.
-        generator: The source of the points.
+    A single number is that of the points that all tasks have in common; several are those of the
+    points that each task has of its own.
 
     Returns:
         A `n x d`-dim tensor of points, a `n x T`-dim tensor of observations, NaN where a task was
@@ -56,12 +51,7 @@ def draw_data(
 
 
 def score(model: Model, X: Tensor, Y: Tensor) -> dict[str, Tensor]:
-    """Accuracy and calibration of a model's predictive distribution, per task.
-
-    Args:
-        model: A fitted model of `T` outputs.
-        X: A `n x d`-dim tensor of test points.
-        Y: A `n x T`-dim tensor of values there.
+    """Accuracy and calibration of predictions of `n x T` values at `n x d` points, per task.
 
     Returns:
         `T`-dim tensors: root mean squared error and mean standard deviation in units of the
@@ -86,17 +76,15 @@ def score(model: Model, X: Tensor, Y: Tensor) -> dict[str, Tensor]:
     }
 
 
-def run_prediction(key: Key, config: Mapping[str, Any]) -> RunOutput:
-    """Predict two tasks observed at the same points, or one with few points beside one with many.
+def run_prediction(key: Key, config: Config) -> RunOutput:
+    """Predict two tasks observed at the same `n` points, or one with `num_poor` of its own.
 
-    Args:
-        key: The levels of `problem` (a label of `PROBLEMS`), `method` (a key of `SURROGATES`),
-            `seed`, and `n`, the number of points, if they are the same.
-        config: `num_test`, and if they are not the same `num_poor` and `num_rich`.
+    The `problem` is one of `PROBLEMS`, the `method` one of `SURROGATES`. The other task then has
+    `num_rich` points.
 
     Returns:
-        One row: the scores of noise-free values, means over both tasks or those of the poor one,
-        and the processor `seconds` of fit and predictions.
+        One row: the scores of noise-free values at `num_test` points, means over both tasks or
+        those of the poor one, and the processor `seconds` of fit and predictions.
     """
     seed = int(key["seed"])
     problem = PROBLEMS[str(key["problem"])].build(seed)
@@ -112,12 +100,8 @@ def run_prediction(key: Key, config: Mapping[str, Any]) -> RunOutput:
     return RunOutput([{"task": task, **means, "seconds": seconds}])
 
 
-def run_transfer(key: Key, config: Mapping[str, Any]) -> RunOutput:
-    """Predict a poorly observed task beside well observed ones.
-
-    Args:
-        key: The levels of `problem` (of `TRANSFER_PROBLEMS`), `correlation`, `method` and `seed`.
-        config: `num_poor`, `num_rich` and `num_test`.
+def run_transfer(key: Key, config: Config) -> RunOutput:
+    """Predict a poorly observed task beside well observed ones, of one of `TRANSFER_PROBLEMS`.
 
     Returns:
         One row: root mean squared error of the noise-free values, in standard deviations of the

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import torch
 from torch import Tensor
 
-from benchmarks.runner.grid import Key, RunOutput
+from benchmarks.runner.grid import Config, Key, RunOutput
 from botorch_cll.fit import GradientOptions, fit_rbf_ensemble
 from botorch_cll.models import MultiRBFCorrelationModel, SingleRBFModel
 from botorch_cll.models.ensemble import RBFEnsembleModel
@@ -16,7 +13,7 @@ from botorch_cll.test_functions import CorrelatedTasks
 
 NETWORK_NAMES = ("SingleRBF", "MultiRBF", "MultiRBF+", "MultiRBF+ReLU")
 
-PAPER_PROTOCOL: dict[str, Any] = {
+PAPER_PROTOCOL: Config = {
     "num_steps": 10_000,
     "learning_rate": 1e-4,
     "milestones": [1000, 3000, 7000],
@@ -27,12 +24,8 @@ PAPER_PROTOCOL: dict[str, Any] = {
 }
 """Adam, its schedule and the centers as in the paper, which does not give the last three."""
 
-FAST_PROTOCOL = {
-    **PAPER_PROTOCOL,
-    "num_steps": 2000,
-    "learning_rate": 1e-2,
-    "milestones": [200, 600, 1400],
-}
+_FAST = {"num_steps": 2000, "learning_rate": 1e-2, "milestones": [200, 600, 1400]}
+FAST_PROTOCOL: Config = {**PAPER_PROTOCOL, **_FAST}
 """The same schedule in a fifth of the steps, from a learning rate that comes near convergence."""
 
 _NUM_RECORDS = 50
@@ -58,16 +51,12 @@ def make_network(name: str, X: Tensor, Y: Tensor, num_centers: int, seed: int) -
     )
 
 
-def run_fig8(key: Key, config: Mapping[str, Any]) -> RunOutput:
-    """Train one network on data of its own seed.
-
-    Args:
-        key: The levels of `correlation`, `method` (the network) and `seed`.
-        config: As `PAPER_PROTOCOL`.
+def run_fig8(key: Key, config: Config) -> RunOutput:
+    """Train one network (`method`) on data of its own seed, with `config` as `PAPER_PROTOCOL`.
 
     Returns:
-        One row and two curves per task: mean squared errors on the training and the test data, in
-        units of the variance of the training targets.
+        Mean squared errors on the training and the test data, in units of the variance of the
+        training targets.
     """
     seed, name = int(key["seed"]), str(key["method"])
     problem = CorrelatedTasks(config["dim"], correlation=float(key["correlation"]), seed=seed)

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
 import pandas as pd
+import torch
 from botorch.exceptions.errors import InputDataError
 
 from benchmarks.report import Report, ReportTable
 from benchmarks.report.claims import claim_records
+from benchmarks.report.comparison import by_run
 from benchmarks.report.paper import REFERENCE
-from benchmarks.report.pictures import plot_pictures, plot_training
-from benchmarks.report.plots import BANDS
+from benchmarks.report.plots import BANDS, draw_panels
 from benchmarks.runner.results import Results
-from botorch_cll.datasets import load_sources, make_multi_images
+from botorch_cll.datasets import MultiImages, load_sources, make_multi_images
+from botorch_cll.plots import make_figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 SINGLE = "SingleLeNet"
 MULTI = ("MultiLeNet", "MultiLeNet+", "MultiLeNetCS", "MultiLeNetCS+")
@@ -21,6 +29,8 @@ CLAIMS = (
     ("MultiLeNetCS+", "MultiLeNetCS"),
 )
 """Which network the paper claims to be more accurate than which."""
+
+QUANTITIES = {"train_loss": "training loss", "test_accuracy": "test accuracy"}
 
 _PAPER_TRAIN_SIZE = 120_000
 _NUM_PICTURES = 6
@@ -126,15 +136,50 @@ def claims_table(results: Results, data: str) -> ReportTable:
 
 
 def _cost_table(results: Results) -> ReportTable:
-    runs = results.rows.drop_duplicates(results.factors).groupby("model")
-    frame = runs[["total_seconds", "cpu_seconds"]].mean()
-    frame.insert(0, "device", runs["device"].agg(lambda x: ", ".join(sorted(x.unique()))))
-    frame.insert(0, "runs", runs.size())
-    frame = frame.loc[results.found("model")].reset_index()
-    frame.columns = ["model", "runs", "device", "seconds", "CPU seconds"]
+    columns = {
+        "runs": ("seed", "size"),
+        "device": ("device", lambda x: ", ".join(sorted(x.unique()))),
+        "seconds": ("total_seconds", "mean"),
+        "CPU seconds": ("cpu_seconds", "mean"),
+    }
     formats = {"runs": "d", "seconds": ".1f", "CPU seconds": ".1f"}
     caption = "Mean of a run, one thread; what the epochs cost, and loading the images."
-    return ReportTable("cost", "Cost", caption, frame, formats)
+    return ReportTable("cost", "Cost", caption, by_run(results, "model", **columns), formats)
+
+
+def plot_pictures(pictures: Mapping[str, MultiImages], num_columns: int) -> Figure:
+    """The first pictures of each data set, as in Fig. 7 of the paper, below their two labels."""
+    figure, rows = make_figure(len(pictures), num_columns, (1.3, 1.6))
+    for row, (name, data) in zip(rows, pictures.items(), strict=True):
+        images, labels = data[torch.arange(num_columns)]
+        for axes, image, label in zip(row, images, labels.tolist(), strict=True):
+            axes.imshow(image.squeeze(0).numpy(), cmap="gray", vmin=0.0, vmax=1.0)
+            axes.set(xticks=[], yticks=[])
+            axes.set_title(f"{label[0]}, {label[1]}", fontsize=8)
+        row[0].set_ylabel(name.replace(" ", "\n"), fontsize=7)
+    return figure
+
+
+def plot_training(curves: pd.DataFrame, names: Mapping[str, str], models: Sequence[str]) -> Figure:
+    """Training loss and test accuracy per epoch, means over the seeds with confidence bands.
+
+    There is a column per data set (with the name to call it) and task, losses above accuracies, and
+    a line per network.
+    """
+    index = ["curve", "data", "task", "x", "seed"]
+    wide = curves.pivot(index=index, columns="model", values="y")
+    models = [model for model in models if model in wide.columns]
+    tasks = curves[["data", "task"]].drop_duplicates().sort_values("task")
+    panels = [(data, task) for data in names for task in tasks["task"][tasks["data"] == data]]
+    grid = [
+        [(f"{names[x]}, task {task}", wide.loc[(name, x, task), models]) for x, task in panels]
+        for name in QUANTITIES
+    ]
+    figure, axes = draw_panels(grid, models, (3.2, 2.6), font_size=9)
+    for panel, title in zip(axes[:, 0], QUANTITIES.values(), strict=True):
+        panel.set_ylabel(title)
+    figure.supxlabel("epochs", fontsize=9)
+    return figure
 
 
 def _labels(results: Results) -> dict[str, str]:

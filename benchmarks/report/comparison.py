@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pandas as pd
 
@@ -41,6 +42,12 @@ def most_blocks(results: Results, value: str) -> pd.DataFrame:
     many = counts >= 0.9 * counts.max()
     rows = results.rows[results.rows["method"].map(many)]
     return complete_blocks(replace(results, rows=rows), value)
+
+
+def by_run(results: Results, factor: str, **columns: Any) -> pd.DataFrame:
+    """Columns of a value of runs and how to sum it up, a row per level of a factor."""
+    runs = results.rows.drop_duplicates(results.factors).groupby(factor)
+    return runs.agg(**columns).loc[results.found(factor)].reset_index()
 
 
 def in_order(table: pd.DataFrame, results: Results) -> pd.DataFrame:

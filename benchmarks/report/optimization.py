@@ -8,28 +8,30 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from benchmarks.methods import METHODS
 from benchmarks.report import Report, ReportTable
 from benchmarks.report.comparison import (
+    by_run,
+    capitalized,
     cell_columns,
     cells_table,
     comparison_notes,
     complete_blocks,
     most_blocks,
+    summary_table,
     summary_tables,
 )
-from benchmarks.report.iterations import iteration_tables
 from benchmarks.report.layer import layer_tables
-from benchmarks.report.plots import BANDS, bars, draw_methods, shared_legend
+from benchmarks.report.plots import BANDS, Panel, bars, draw_panels
 from benchmarks.runner.results import Results
-from botorch_cll.plots import make_figure
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _LEAST = 1e-4
 """Normalized regrets below count as this: neither optima nor kept values are more accurate."""
 
+_EVALUATIONS = "evaluations of each task"
 _VALUE, _QUANTITY = "normalized_regret", "normalized regret"
 
 
@@ -56,8 +58,9 @@ def report_optimization(results: Results, report: Report) -> None:
     blocks = complete_blocks(results, _VALUE)
     report.notes += [
         *comparison_notes(results, blocks),
-        "Normalized regret: 0 is the optimum (the best value of any method where the optimum is not "
-        f"known), 1 the median of random points. What is below {_LEAST:g} counts as {_LEAST:g}.",
+        "Normalized regret: 0 is the optimum (the best value of any method where the optimum is "
+        "not known), 1 the median of random points. "
+        f"What is below {_LEAST:g} counts as {_LEAST:g}.",
         BANDS,
     ]
     cost = _time_table(results)
@@ -87,19 +90,47 @@ def report_tuning(results: Results, report: Report) -> None:
     report.tables.append(cells_table(losses, "losses", "best log loss"))
 
 
+def iteration_tables(courses: pd.DataFrame, results: Results, quantity: str) -> list[ReportTable]:
+    """Compare joint methods with those that optimise one task at a time at equal iterations.
+
+    A joint method of `T` tasks chooses `T` candidates at a time and evaluates all tasks at all of
+    them, so that on average one in `T` of a task's evaluations was chosen for it.
+
+    Args:
+        courses: The values so far, a row per cell, seed and number of evaluations `x`, a column per
+            method.
+        results: The results that they come from.
+        quantity: What the values are, in words.
+
+    Returns:
+        A summary of the methods; nothing where all of them are of one kind or there is one task.
+    """
+    num_tasks = results.rows["task"].nunique()
+    alone = [name for name in courses if name in METHODS and METHODS[name].one_task_at_a_time]
+    if courses.empty or num_tasks == 1 or not 0 < len(alone) < courses.shape[1]:
+        return []
+    budget, num_initial = results.config["budget"], results.config["num_initial"]
+    iterations = (budget - num_initial) // num_tasks
+    x = courses.index.get_level_values("x")
+    kept = x[x <= num_initial + iterations].max()
+    blocks = courses.xs(x.max(), level="x").copy()
+    blocks[alone] = courses.xs(kept, level="x")[alone]
+    title = f"{capitalized(quantity)} after {iterations} candidates per task"
+    table = summary_table(blocks, "iterations", title, quantity)
+    caption = (
+        f"{' and '.join(alone)} after {kept:g} evaluations of each task, the others after "
+        f"{budget}. A joint method has then chosen {iterations} candidates per task on average, "
+        f"and has evaluated each task at those of the others too. {table.caption}"
+    )
+    return [replace(table, caption=caption)]
+
+
 def _time_table(results: Results) -> ReportTable:
-    columns = {
-        "fit_seconds": "fitting",
-        "propose_seconds": "proposing",
-        "total_seconds": "in total",
-        "cpu_seconds": "CPU",
-    }
-    runs = results.rows.drop_duplicates(results.factors).groupby("method")
-    frame = runs[list(columns)].median().rename(columns=columns)
-    frame.insert(0, "runs", runs.size())
-    frame = frame.loc[results.found("method")].reset_index()
+    parts = {"fitting": "fit", "proposing": "propose", "in total": "total", "CPU": "cpu"}
+    medians = {name: (f"{part}_seconds", "median") for name, part in parts.items()}
+    frame = by_run(results, "method", runs=("seed", "size"), **medians)
     caption = "Median seconds of a run (all tasks of a problem), one thread."
-    formats = {"runs": "d"} | dict.fromkeys(columns.values(), ".1f")
+    formats = {"runs": "d"} | dict.fromkeys(parts, ".1f")
     return ReportTable("time", "Cost", caption, frame, formats)
 
 
@@ -116,39 +147,31 @@ def _regret_courses(results: Results, blocks: pd.DataFrame) -> pd.DataFrame:
 
 def _mean_curves(courses: pd.DataFrame, label: str, log: bool) -> Figure:
     """The means over all cells, with bands over the seeds."""
-    figure, axes = make_figure(1, 1, (6.4, 4.2))
-    (panel,) = axes[0]
-    _draw(panel, courses, log)
-    panel.set(xlabel="evaluations of each task", ylabel=label)
-    shared_legend(figure)
+    methods = list(courses.columns)
+    figure, axes = draw_panels([[("", _by_seed(courses, log))]], methods, (6.4, 4.2), log)
+    axes[0, 0].set(xlabel=_EVALUATIONS, ylabel=label)
     return figure
 
 
 def _cell_curves(courses: pd.DataFrame, blocks: pd.DataFrame, label: str, log: bool) -> Figure:
     """One panel per cell: a row per problem, a column per remaining combination."""
-    others = [name for name in courses.index.names if name not in ("problem", "seed", "x")]
+    others = [name for name in blocks.index.names if name not in ("problem", "seed")]
     problems = blocks.index.get_level_values("problem").unique()
     variants = blocks.index.droplevel(["problem", "seed"]).unique()
-    figure, axes = make_figure(len(problems), len(variants), (2.6, 2.2))
-    variant_of = courses.index.droplevel(["problem", "seed", "x"])
-    for (problem, variant), group in courses.groupby(
-        [courses.index.get_level_values("problem"), variant_of]
-    ):
-        panel = axes[problems.get_loc(problem), variants.get_loc(variant)]
-        _draw(panel, group, log)
-        values = variant if isinstance(variant, tuple) else (variant,)
-        title = ", ".join(f"{name} {value}" for name, value in zip(others, values, strict=True))
-        panel.set_title(f"{problem}\n{title}", fontsize=8)
-        panel.tick_params(labelsize=7)
+    grid: list[list[Panel | None]] = [[None] * len(variants) for _ in problems]
+    for (problem, *variant), group in courses.groupby(level=["problem", *others]):
+        title = ", ".join(f"{name} {x}" for name, x in zip(others, variant, strict=True))
+        column = variants.get_loc(tuple(variant) if len(variant) > 1 else variant[0])
+        cell = (f"{problem}\n{title}", _by_seed(group, log))
+        grid[problems.get_loc(problem)][column] = cell
+    figure, axes = draw_panels(grid, list(courses.columns), (2.6, 2.2), log, font_size=8)
     for panel in axes.flat:
-        panel.set_visible(bool(panel.lines))
-    figure.supxlabel("evaluations of each task", fontsize=9)
+        panel.tick_params(labelsize=7)
+    figure.supxlabel(_EVALUATIONS, fontsize=9)
     figure.supylabel(label, fontsize=9)
-    shared_legend(figure)
     return figure
 
 
-def _draw(panel: Axes, courses: pd.DataFrame, log: bool) -> None:
+def _by_seed(courses: pd.DataFrame, log: bool) -> pd.DataFrame:
     values = courses.transform(np.log) if log else courses
-    by_seed = values.groupby(level=["x", "seed"]).mean()
-    draw_methods(panel, by_seed, list(courses.columns), log)
+    return values.groupby(level=["x", "seed"]).mean()

@@ -24,19 +24,52 @@ BANDS = (
 _LEGEND_INCHES = 2.2
 
 
-def draw_methods(
-    axes: Axes, values: pd.DataFrame, methods: Sequence[str], log: bool = False
-) -> None:
-    """Draw the methods' means over seeds with 95 % confidence bands.
+Panel = tuple[str, pd.DataFrame]
+"""A title, and a row per point `x` and `seed` (the two levels of the index), a column per method.
+
+Points may have different seeds.
+"""
+
+
+def draw_panels(
+    grid: Sequence[Sequence[Panel | None]],
+    methods: Sequence[str],
+    size: tuple[float, float],
+    log: bool = False,
+    font_size: float | str = "large",
+) -> tuple[Figure, Any]:
+    """Draw the methods' means over seeds with 95 % confidence bands in a grid of panels.
 
     Args:
-        axes: Where to draw.
-        values: One row per point `x` and `seed` (the two levels of the index), one column per
-            method. Points may have different seeds.
-        methods: All methods of the figure, each of which has its color.
-        log: Whether `values` are logarithms: the means are then drawn as geometric ones, on a
+        grid: The panels, row by row.
+        methods: All methods, each of which has its color in all panels.
+        size: The size of a panel in inches.
+        log: Whether values are logarithms: the means are then drawn as geometric ones, on a
             logarithmic axis.
+        font_size: The size of titles.
+
+    Returns:
+        The figure, with a legend above all panels, and the array of their axes.
     """
+    figure, axes = make_figure(len(grid), len(grid[0]), size)
+    for panel, content in zip(axes.flat, (x for row in grid for x in row), strict=True):
+        if content is None:
+            panel.set_visible(False)
+            continue
+        title, values = content
+        # Of the seeds, those that all methods of this panel have in common.
+        _draw_methods(panel, values.dropna(axis=1, how="all").dropna(), methods, log)
+        panel.set_title(title, fontsize=font_size)
+    lines: dict[str, Any] = {}
+    for panel in figure.axes:
+        handles, labels = panel.get_legend_handles_labels()
+        lines |= dict(zip(labels, handles, strict=True))
+    columns = max(1, min(len(lines), int(figure.get_figwidth() / _LEGEND_INCHES)))
+    figure.legend(lines.values(), lines, loc="outside upper center", ncols=columns)
+    return figure, axes
+
+
+def _draw_methods(axes: Axes, values: pd.DataFrame, methods: Sequence[str], log: bool) -> None:
     if log:
         axes.set_yscale("log")
     alpha = min(0.15, 0.6 / max(1, len(values.columns)))
@@ -50,26 +83,12 @@ def draw_methods(
         axes.plot(x, mean, label=method, color=color, linewidth=1.4, marker=marker)
         axes.fill_between(x, low, high, color=color, alpha=alpha)
     if axes.lines:
-        _fit_to_lines(axes)
-
-
-def _fit_to_lines(axes: Axes) -> None:
-    """Choose the vertical range for the means: bands of few seeds would dwarf them."""
-    drawn = np.concatenate([np.asarray(line.get_ydata(), dtype=float) for line in axes.lines])
-    scale = axes.yaxis.get_transform()
-    low, high = scale.transform(np.array([drawn.min(), drawn.max()]))
-    margin = 0.15 * (high - low) or 0.1
-    axes.set_ylim(*scale.inverted().transform(np.array([low - margin, high + margin])))
-
-
-def shared_legend(figure: Figure) -> None:
-    """One legend above all panels, of whatever is in any of them."""
-    lines: dict[str, Any] = {}
-    for axes in figure.axes:
-        handles, labels = axes.get_legend_handles_labels()
-        lines |= dict(zip(labels, handles, strict=True))
-    columns = max(1, min(len(lines), int(figure.get_figwidth() / _LEGEND_INCHES)))
-    figure.legend(lines.values(), lines, loc="outside upper center", ncols=columns)
+        # The vertical range is that of the means: bands of few seeds would dwarf them.
+        drawn = np.concatenate([np.asarray(line.get_ydata(), dtype=float) for line in axes.lines])
+        scale = axes.yaxis.get_transform()
+        low, high = scale.transform(np.array([drawn.min(), drawn.max()]))
+        margin = 0.15 * (high - low) or 0.1
+        axes.set_ylim(*scale.inverted().transform(np.array([low - margin, high + margin])))
 
 
 def bars(values: pd.DataFrame, title: str, unit: str) -> Figure:

@@ -10,6 +10,7 @@ import pandas as pd
 from benchmarks.problems import PROBLEMS
 from benchmarks.report import Report, ReportTable
 from benchmarks.report.comparison import (
+    by_run,
     cells_table,
     comparison_notes,
     complete_blocks,
@@ -17,7 +18,7 @@ from benchmarks.report.comparison import (
     summary_tables,
 )
 from benchmarks.report.layer import layer_tables
-from benchmarks.report.plots import BANDS, draw_methods, shared_legend
+from benchmarks.report.plots import BANDS, draw_panels
 from benchmarks.runner.results import Results
 from botorch_cll.plots import make_figure
 
@@ -37,10 +38,8 @@ def report_transfer(results: Results, report: Report) -> None:
         if not blocks.empty:
             report.tables.append(cells_table(blocks, f"{value}_cells", title))
             report.figures[value] = _against_correlation(blocks, title)
-    runs = results.rows.groupby("method")
-    frame = runs.agg({"coverage_95": "mean", "fit_seconds": "median"})
-    frame = frame.loc[results.found("method")].reset_index()
-    frame.columns = ["method", "in 95 %", "fitting"]
+    columns = {"in 95 %": ("coverage_95", "mean"), "fitting": ("fit_seconds", "median")}
+    frame = by_run(results, "method", **columns)
     caption = (
         "Share of new observations within the central 95 % interval, mean over all finished runs, "
         "and median seconds of a fit on one thread."
@@ -51,14 +50,13 @@ def report_transfer(results: Results, report: Report) -> None:
 
 
 def _against_correlation(blocks: pd.DataFrame, title: str) -> Figure:
-    problems = list(blocks.index.get_level_values("problem").unique())
-    figure, axes = make_figure(1, len(problems), (2.8, 3.0))
-    for panel, problem in zip(axes[0], problems, strict=True):
-        group = blocks.xs(problem, level="problem").groupby(level=["correlation", "seed"]).mean()
-        draw_methods(panel, group, list(blocks.columns))
-        panel.set(title=problem, xlabel="correlation p")
+    values = blocks.groupby(level=["problem", "correlation", "seed"], sort=False).mean()
+    problems = blocks.index.get_level_values("problem").unique()
+    grid = [[(problem, values.loc[problem].sort_index()) for problem in problems]]
+    figure, axes = draw_panels(grid, list(blocks.columns), (2.8, 3.0))
+    for panel in axes[0]:
+        panel.set_xlabel("correlation p")
     axes[0, 0].set_ylabel(f"{title} of the poor task")
-    shared_legend(figure)
     return figure
 
 

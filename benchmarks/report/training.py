@@ -9,10 +9,9 @@ import pandas as pd
 
 from benchmarks.report import Report, ReportTable
 from benchmarks.report.claims import claim_records
-from benchmarks.report.plots import BANDS, draw_methods, shared_legend
+from benchmarks.report.plots import BANDS, draw_panels
 from benchmarks.report.statistics import Interval
 from benchmarks.runner.results import Results
-from botorch_cll.plots import make_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -99,17 +98,14 @@ def _curves(results: Results) -> Figure:
     A row per quantity, a column per correlation.
     """
     index = ["curve", "correlation", "x", "seed", "method"]
-    curves = results.curves.groupby(index)["y"].mean().unstack("method")
+    curves = np.log(results.curves.groupby(index)["y"].mean()).unstack("method")
     correlations = sorted(results.curves["correlation"].unique(), reverse=True)
     methods = [method for method in results.levels["method"] if method in curves.columns]
-    figure, axes = make_figure(len(QUANTITIES), len(correlations), (3.4, 2.8))
-    for row, (quantity, title) in zip(axes, QUANTITIES.items(), strict=True):
-        for panel, p in zip(row, correlations, strict=True):
-            # Of the seeds, those that all networks trained at this correlation have in common.
-            errors = curves.loc[(quantity, p), methods].dropna(axis=1, how="all").dropna()
-            draw_methods(panel, errors.transform(np.log), methods, log=True)
-            panel.set_title(f"{title}, p = {p:g}", fontsize=9)
+    grid = [
+        [(f"{title}, p = {p:g}", curves.loc[(quantity, p), methods]) for p in correlations]
+        for quantity, title in QUANTITIES.items()
+    ]
+    figure, _ = draw_panels(grid, methods, (3.4, 2.8), log=True, font_size=9)
     figure.supxlabel("training steps", fontsize=9)
     figure.supylabel("geometric mean of the runs", fontsize=9)
-    shared_legend(figure)
     return figure

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from benchmarks.runner.results import Results
 
 Level = str | int | float
+Config = Mapping[str, Any]
 Key = Mapping[str, Level]
 """One level of every factor of a study."""
 
@@ -35,14 +36,7 @@ class StudyError(Exception):
 
 
 class Curve(NamedTuple):
-    """How a quantity of one task developed during a run.
-
-    Attributes:
-        task: The task.
-        name: What was measured.
-        x: When it was measured, for example after how many evaluations.
-        y: The values, as many as `x`.
-    """
+    """How a quantity of one task developed during a run: `y` after `x` evaluations, say."""
 
     task: Level
     name: str
@@ -51,12 +45,7 @@ class Curve(NamedTuple):
 
 
 class RunOutput(NamedTuple):
-    """What a run returns.
-
-    Attributes:
-        rows: The final values, usually one row per task; every row has the same columns.
-        curves: How they came about.
-    """
+    """The final values of a run, one row per task with the same columns, and their curves."""
 
     rows: Sequence[Mapping[str, Level | None]]
     curves: Sequence[Curve] = ()
@@ -65,49 +54,32 @@ class RunOutput(NamedTuple):
     def of_courses(
         cls, x: Sequence[float], courses: Mapping[str, Sequence[Sequence[float]]], **columns: Level
     ) -> RunOutput:
-        """The courses of quantities, task by task, as curves, and their ends as rows.
+        """The courses of each quantity, task by task (from 1), as curves, and their ends as rows.
 
-        Args:
-            x: When they were measured.
-            courses: The values of each quantity, those of every task (named from 1).
-            columns: Further columns, the same for all rows.
+        All rows also have the further columns.
         """
-        tasks = [dict(zip(courses, y, strict=True)) for y in zip(*courses.values(), strict=True)]
-        rows = [
-            {"task": task, **{name: y[-1] for name, y in course.items()}, **columns}
-            for task, course in enumerate(tasks, start=1)
-        ]
+        tasks = enumerate(zip(*courses.values(), strict=True), start=1)
         curves = [
             Curve(task, name, x, y)
-            for task, course in enumerate(tasks, start=1)
-            for name, y in course.items()
+            for task, course in tasks
+            for name, y in zip(courses, course, strict=True)
         ]
-        return cls(rows, curves)
+        rows: dict[Level, dict[str, Level | None]] = {}
+        for curve in curves:
+            rows.setdefault(curve.task, {"task": curve.task})[curve.name] = curve.y[-1]
+        return cls([{**row, **columns} for row in rows.values()], curves)
 
 
 class Option(NamedTuple):
-    """An entry of a study's configuration that the command line can set.
+    """How the command line sets an entry of a study's configuration: a number, or a text by flag.
 
-    Attributes:
-        help: What it is.
-        least: The lowest value of a number.
-        flag: The option of a text.
-        default: What the default of a text is called.
-        convert: What becomes of a value that is given.
+    `least` is the lowest number, and `default` what the default of a text is called.
     """
 
     help: str
     least: int = 1
     flag: str | None = None
     default: str | None = None
-    convert: Callable[[Any], Level] = lambda value: value
-
-
-class Preset(NamedTuple):
-    """Another configuration, chosen by a flag of the command line."""
-
-    help: str
-    config: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -116,32 +88,32 @@ class Study:
 
     Attributes:
         name: The name.
+        help: What it is about, in a line.
+        example: The options of an example.
         factors: The factors and their levels; the runs are their product. The first factor varies
             slowest: put `seed` there and an unfinished study is a smaller study.
         config: Whatever else the result of a run depends on; JSON can hold it.
         run: A function at the top level of a module. It maps a key and the configuration to the
             result of that run and is deterministic, apart from columns of seconds.
-        report: Adds notes, tables and figures of results, complete or not but some, to a report.
-        title: The report's title after the study's name, a format of the configuration.
-        help: What the study is about, in a line.
-        example: The options of an example.
-        options: Entries of `config` that the command line can set.
-        presets: Other configurations, by the name of their flag.
-        check: Raises a `BotorchError` where runs could not be done; called before they are.
+        title: The title of its report, a format of the configuration.
+        report: Adds what there is to say about some results, complete or not, to a report.
+        options: The entries of `config` that the command line can set.
+        presets: By flag of the command line its help and another `config`.
+        prepare: What becomes of it before it is run; raises an error where no run could be done.
         cost_factor: The factor that says most about how long a run takes.
     """
 
     name: str
+    help: str
+    example: str
     factors: Mapping[str, tuple[Level, ...]]
-    config: Mapping[str, Any]
-    run: Callable[[Key, Mapping[str, Any]], RunOutput]
+    config: Config
+    run: Callable[[Key, Config], RunOutput]
+    title: str
     report: Callable[[Results, Report], None]
-    title: str = ""
-    help: str = ""
-    example: str = ""
     options: Mapping[str, Option] = field(default_factory=dict)
-    presets: Mapping[str, Preset] = field(default_factory=dict)
-    check: Callable[[Study], object] = len
+    presets: Mapping[str, tuple[str, Config]] = field(default_factory=dict)
+    prepare: Callable[[Study], Study] | None = None
     cost_factor: str = "method"
 
     def runs(self) -> Iterator[Key]:
@@ -152,11 +124,7 @@ class Study:
         return math.prod(len(levels) for levels in self.factors.values())
 
     def restrict(self, factor: str, levels: Sequence[Level]) -> Self:
-        """The study of some of the levels of one factor.
-
-        Raises:
-            StudyError: If the study has no such factor or the factor no such level.
-        """
+        """The study of some of the levels of one factor; a `StudyError` if it has no such ones."""
         if factor not in self.factors:
             raise StudyError(
                 f"Expected a factor of {self.name}, {', '.join(self.factors)}, got {factor}."

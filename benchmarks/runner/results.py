@@ -32,7 +32,7 @@ class Results:
     Attributes:
         study: The name of the study.
         config: Its configuration.
-        pieces: The pieces of the grid that were asked for.
+        pieces: What was asked for, see `RunStore`.
         rows: One row per run and task: the study, the key, the values, the seconds, the versions.
         curves: One row per run, task, quantity (`curve`) and point (`x`, `y`).
         failures: One row per run that raised an error.
@@ -85,17 +85,10 @@ class Results:
 
 
 def load_results(folder: Path) -> Results:
-    """Read the results of a study, in the precision in which `write_merged` keeps them.
+    """Read the results of a study, in the order of their keys and the precision of merged files.
 
-    Args:
-        folder: The folder of the study, with run files, merged CSV files, or both; of a run that is
-            in both, the run file counts.
-
-    Returns:
-        The results, in the order of their keys.
-
-    Raises:
-        StudyError: If the folder does not hold a study.
+    They come from run files and merged CSV files; of a run that is in both, the run file counts. A
+    folder without a study is a `StudyError`.
     """
     store = RunStore(folder)
     factors = list(store.levels)
@@ -134,9 +127,8 @@ def load_results(folder: Path) -> Results:
 def write_merged(results: Results, folder: Path) -> None:
     """Write a study's results as a few small CSV files, each of them atomically.
 
-    `results.csv` has one row per run and task. `curves.csv` has one row per run, task and quantity
-    and one column per point `x`, `MAX_CURVE_POINTS` at most of each curve. `failures.csv` has one
-    row per failed run and is only there if there are any.
+    `curves.csv` has one row per run, task and quantity, and one column per point `x`;
+    `failures.csv` is only there if there are any.
     """
     _write(results.rows, folder / RESULTS_CSV)
     if not results.curves.empty:

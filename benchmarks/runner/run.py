@@ -48,9 +48,6 @@ def run_study(
         retry_failed: Whether to repeat runs that raised an error.
         console: Where to show the progress.
 
-    Returns:
-        How far the study has come.
-
     Raises:
         StudyError: If the folder holds something else, the cluster cannot be used, or a process
             that was doing a run died.

@@ -27,13 +27,7 @@ class RunStore:
     `study.json` holds the study's name, its configuration, and the pieces of the grid that were
     ever asked for; `runs/` one file per run, whose name is the key; the CSV files hold the same
     merged, and runs found only there count as finished too. Several processes may work on pieces
-    without common runs.
-
-    Args:
-        folder: The folder.
-
-    Raises:
-        StudyError: If the folder does not hold a study.
+    without common runs. A folder without a study is a `StudyError`.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -57,9 +51,7 @@ class RunStore:
     def create(cls, folder: Path, study: Study) -> RunStore:
         """Start a study, or the piece of it to do now, in a folder, or continue what is there.
 
-        Raises:
-            StudyError: If the folder holds another study, or this one in another configuration, or
-                is a file.
+        That the folder has this study in another configuration, or another one, is a `StudyError`.
         """
         if folder.exists() and not folder.is_dir():
             raise StudyError(f"Expected a folder, got the file {folder}.")
@@ -71,7 +63,9 @@ class RunStore:
             if (folder / "study.json").exists():
                 found = cls(folder)
                 found._check_same(study.name, config, list(piece))
-                pieces = _with_piece(found.pieces, piece)
+                pieces = found.pieces
+                if not any(_contains(other, piece) for other in pieces):
+                    pieces = [*(other for other in pieces if not _contains(piece, other)), piece]
             content = {"study": study.name, "config": config, "pieces": pieces}
             write_atomically(folder / "study.json", json.dumps(content, indent=1) + "\n")
         return cls(folder)
@@ -124,13 +118,6 @@ def merged_levels(pieces: Sequence[Piece]) -> Piece:
         factor: list(dict.fromkeys(level for piece in pieces for level in piece[factor]))
         for factor in pieces[0]
     }
-
-
-def _with_piece(pieces: Sequence[Piece], new: Piece) -> list[Piece]:
-    """Pieces with a further one, without those that are part of another."""
-    if any(_contains(piece, new) for piece in pieces):
-        return list(pieces)
-    return [*(piece for piece in pieces if not _contains(new, piece)), new]
 
 
 def _contains(piece: Piece, other: Piece) -> bool:
