@@ -23,11 +23,9 @@ from benchmarks.methods import FACTORIES
 from botorch_cll.testing import CheckResult, Outcome, run_checks, surrogate_checks
 
 LEGEND = "✓ passes, ○ passes with one model per task only, ✗ fails"
-
-
 INTRODUCTION = """# Conformance
 
-`python -m botorch_cll conformance --markdown FILE` runs every check of `botorch_cll.testing` on our
+`python -m benchmarks conformance --markdown FILE` runs every check of `botorch_cll.testing` on our
 models and on those of BoTorch, each fitted as its documentation recommends, and writes this page.
 Run the checks on a model of your own with
 `botorch_cll.testing.check_surrogate(factory, expected_failures={...})`.
@@ -40,7 +38,7 @@ def run_conformance(
     models: list[str] | None = None,
     checks: list[str] | None = None,
     console: Console | None = None,
-) -> pd.DataFrame:
+) -> None:
     """Run the checks on every model and print which passes what.
 
     Args:
@@ -49,53 +47,46 @@ def run_conformance(
         models: Names of `FACTORIES`; all if omitted.
         checks: Names of checks; all if omitted.
         console: Where to print.
-
-    Returns:
-        One row per check and model.
     """
     console = console or Console()
-    chosen = models or list(FACTORIES)
-    num_checks = len(checks or surrogate_checks())
     rows = []
     parts = (TextColumn("{task.description:>20}"), BarColumn(), MofNCompleteColumn())
     with Progress(*parts, TimeElapsedColumn(), console=console) as progress:
-        for model in chosen:
-            advance = partial(_advance, progress, progress.add_task(model, total=num_checks))
+        for model in models or FACTORIES:
+            bar = progress.add_task(model, total=len(checks or surrogate_checks()))
+            advance = partial(_advance, progress, bar)
             for result in run_checks(FACTORIES[model], names=checks, callback=advance):
                 rows.append({"model": model} | asdict(result))  # noqa: PERF401
     results = pd.DataFrame(rows).rename(columns={"name": "check"})
     if out is not None:
         results.to_csv(out, index=False)
     console.print(_table(results))
-    for model in chosen:
-        console.print(_reasons_table(results, model))
+    for model in results.model.unique():
+        table = Table(title=f"What {model} fails", box=box.SIMPLE, title_justify="left")
+        table.add_column("reason", ratio=1)
+        table.add_column("checks", ratio=1, overflow="fold")
+        for reason, failed in _reasons(results, model).items():
+            table.add_row(reason, ", ".join(failed))
+        console.print(table)
     if markdown is not None:
         markdown.write_text(render_markdown(results), encoding="utf-8")
-    return results
 
 
 def _advance(progress: Progress, bar: TaskID, result: CheckResult) -> None:
     progress.advance(bar)
 
 
-def _mark(outcome: str, reason: str) -> str:
-    if outcome != Outcome.PASSED:
-        return "✗"
-    return "○" if reason else "✓"
-
-
 def _marks(results: pd.DataFrame) -> pd.DataFrame:
     """One row per check, one column per model, in the order in which they were run."""
-    marks = results.assign(
-        mark=[_mark(*pair) for pair in zip(results.outcome, results.reason, strict=True)]
-    )
-    table = marks.pivot(index="check", columns="model", values="mark")
+    passed = results.outcome == Outcome.PASSED
+    mark = results.reason.map(lambda reason: "○" if reason else "✓").where(passed, "✗")
+    table = results.assign(mark=mark).pivot(index="check", columns="model", values="mark")
     return table.loc[results.check.unique(), list(results.model.unique())]
 
 
 def _totals(results: pd.DataFrame) -> list[str]:
-    passed = (results.outcome == Outcome.PASSED).groupby(results.model).agg(["sum", "size"])
-    return [f"{passed['sum'][name]}/{passed['size'][name]}" for name in results.model.unique()]
+    passed = (results.outcome == Outcome.PASSED).groupby(results.model, sort=False)
+    return [f"{of_model.sum()}/{len(of_model)}" for _, of_model in passed]
 
 
 def _reasons(results: pd.DataFrame, model: str) -> dict[str, list[str]]:
@@ -113,30 +104,14 @@ def _table(results: pd.DataFrame) -> Table:
         table.add_column(name, footer=total, justify="center", overflow="fold")
     groups = results.drop_duplicates("check").set_index("check").group
     marks = _marks(results)
-    for position, (check, row) in enumerate(marks.iterrows()):
-        last = position + 1 == len(marks) or groups.iloc[position + 1] != groups[check]
-        table.add_row(str(check), *row, end_section=last)
-    return table
-
-
-def _reasons_table(results: pd.DataFrame, model: str) -> Table:
-    table = Table(title=f"What {model} fails", box=box.SIMPLE, title_justify="left")
-    table.add_column("reason", ratio=1)
-    table.add_column("checks", ratio=1, overflow="fold")
-    for reason, names in _reasons(results, model).items():
-        table.add_row(reason, ", ".join(names))
+    last_of_group = groups != groups.shift(-1)
+    for check, row in marks.iterrows():
+        table.add_row(str(check), *row, end_section=bool(last_of_group[check]))
     return table
 
 
 def render_markdown(results: pd.DataFrame) -> str:
-    """The tables of the report as Markdown.
-
-    Args:
-        results: What `run_conformance` returns.
-
-    Returns:
-        The text.
-    """
+    """The tables of the report as Markdown, of one row per check and model."""
     demands = {check.name: check.demand for check in surrogate_checks()}
     marks, names = _marks(results), list(results.model.unique())
     lines = [INTRODUCTION, f"{LEGEND}.", "", f"| check | {' | '.join(names)} | what it demands |"]

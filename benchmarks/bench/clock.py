@@ -10,6 +10,9 @@ from typing import Any
 import torch
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped, unused-ignore]
 
+Row = dict[str, Any]
+Clock = Callable[[], float]
+
 LIMIT_SECONDS = 20.0
 """A method that has used this much is not repeated again."""
 
@@ -26,41 +29,26 @@ def limited_threads(threads: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def clock(threads: int) -> Callable[[], float]:
-    """The clock of a benchmark.
-
-    With one thread that is the processor time, which other programs on the machine hardly change;
-    with more it is the time on the wall.
-    """
+def clock(threads: int) -> Clock:
+    """Processor time, which other programs hardly change; with several threads that on the wall."""
     return time.process_time if threads == 1 else time.perf_counter
 
 
 def time_side_by_side(
-    works: Mapping[str, Callable[[], Any]],
-    repeats: int,
-    now: Callable[[], float],
-    advance: Callable[[], None] = lambda: None,
-    limit: float = LIMIT_SECONDS,
-) -> Iterator[dict[str, Any]]:
-    """Time several works in turn, round by round.
+    works: Mapping[str, Callable[[], Any]], repeats: int, now: Clock, limit: float = LIMIT_SECONDS
+) -> Iterator[Row | None]:
+    """Time several works in turn, round by round: `method`, `repeat`, `seconds`.
 
-    Args:
-        works: What to time, by the name of the method.
-        repeats: The number of rounds. A work that has used `limit` seconds sits out the others.
-        now: The clock.
-        advance: Called after every repeat, also one sat out.
-        limit: Seconds.
-
-    Yields:
-        One row per repeat: `method`, `repeat`, `seconds`.
+    A work that has used `limit` seconds sits out the other rounds: `None` in place of a row.
     """
     used = dict.fromkeys(works, 0.0)
     for repeat in range(repeats):
         for method, work in works.items():
-            if repeat == 0 or used[method] < limit:
-                started = now()
-                work()
-                seconds = now() - started
-                used[method] += seconds
-                yield {"method": method, "repeat": repeat, "seconds": seconds}
-            advance()
+            if repeat and used[method] >= limit:
+                yield None
+                continue
+            started = now()
+            work()
+            seconds = now() - started
+            used[method] += seconds
+            yield {"method": method, "repeat": repeat, "seconds": seconds}

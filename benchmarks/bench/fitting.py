@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
 
 import torch
 from botorch.models.model import Model
 from torch import Tensor
 
-from benchmarks.bench.clock import time_side_by_side
-from benchmarks.bench.floor import fit_parts, measure_rates, posterior
-from benchmarks.bench.parts import time_parts
+from benchmarks.bench.clock import Clock, Row, time_side_by_side
+from benchmarks.bench.floor import bench_floor
 from benchmarks.methods import (
     INDEPENDENT_GPS,
     KRONECKER_GP,
@@ -21,9 +19,6 @@ from benchmarks.methods import (
     SURROGATES,
     propose_by_gradient,
 )
-from botorch_cll.fit import fit_rbf_ensemble
-from botorch_cll.models import MultiRBFCorrelationModel
-from botorch_cll.models.ensemble import default_num_centers
 from botorch_cll.optim.loop import Propose, propose_by_swarm
 from botorch_cll.test_functions import CompositeTasks
 
@@ -32,7 +27,6 @@ FIT_SIZES = (100, 400)
 PROPOSE_SIZE = 100
 NUM_TEST_POINTS = 1_000
 _WARM_UP_ROWS = 12
-_PAIR = "Ackley+Griewank"
 
 Fit = Callable[[Tensor, Tensor, int], Model]
 
@@ -40,14 +34,10 @@ Fit = Callable[[Tensor, Tensor, int], Model]
 def draw_tasks(n: int, seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
     """Random points of a pair of the paper's tasks, both observed everywhere.
 
-    Args:
-        n: The number of points.
-        seed: The seed of the points.
-
     Returns:
         Bounds (`2 x 4`), points (`n x 4`) and values to maximise (`n x 2`).
     """
-    problem = CompositeTasks(_PAIR, correlation=0.9, negate=True)
+    problem = CompositeTasks("Ackley+Griewank", correlation=0.9, negate=True)
     low, high = problem.bounds
     generator = torch.Generator().manual_seed(seed)
     X = low + (high - low) * torch.rand(n, problem.dim, generator=generator, dtype=torch.double)
@@ -68,24 +58,9 @@ def fit_and_propose(fit: Fit, propose: Propose, bounds: Tensor, X: Tensor, Y: Te
 
 
 def bench_fit(
-    peers: tuple[str, ...],
-    sizes: tuple[int, ...],
-    repeats: int,
-    now: Callable[[], float],
-    advance: Callable[[], None],
-) -> Iterator[dict[str, Any]]:
-    """Time a fit and predictions at 1 000 points.
-
-    Args:
-        peers: Names of `SURROGATES` to compare with.
-        sizes: The numbers of points per task.
-        repeats: The number of rounds.
-        now: The clock.
-        advance: Called after every repeat.
-
-    Yields:
-        Rows as of `time_side_by_side`, with `part` and `n`.
-    """
+    peers: tuple[str, ...], sizes: tuple[int, ...], repeats: int, now: Clock
+) -> Iterator[Row | None]:
+    """Time a fit and predictions at 1 000 points, then the parts of ours beside their floor."""
     test_X = draw_tasks(NUM_TEST_POINTS, seed=1)[1]
     fits = {name: SURROGATES[name] for name in (OURS, *peers)}
     for fit in fits.values():
@@ -93,28 +68,17 @@ def bench_fit(
     for n in sizes:
         _, X, Y = draw_tasks(n)
         works = {name: partial(fit_and_predict, fit, X, Y, test_X) for name, fit in fits.items()}
-        for row in time_side_by_side(works, repeats, now, advance):
-            yield {"part": "fit", "n": n, **row}
+        for row in time_side_by_side(works, repeats, now):
+            yield row and {"part": "fit", "n": n, **row}
+    for n in sizes:
+        for row in bench_floor(*draw_tasks(n)[1:], test_X, repeats, now):
+            yield {"part": "floor", "n": n, **row}
 
 
-def bench_propose(
-    peers: tuple[str, ...],
-    repeats: int,
-    now: Callable[[], float],
-    advance: Callable[[], None],
-) -> Iterator[dict[str, Any]]:
+def bench_propose(peers: tuple[str, ...], repeats: int, now: Clock) -> Iterator[Row | None]:
     """Time one iteration of Bayesian optimisation: fit, and as many candidates as tasks.
 
     Ours proposes by `optimize_acqf_any_task`, the others by `optimize_acqf`, task by task.
-
-    Args:
-        peers: Names of `SURROGATES` to compare with.
-        repeats: The number of rounds.
-        now: The clock.
-        advance: Called after every repeat.
-
-    Yields:
-        Rows as of `time_side_by_side`, with `part` and `n`.
     """
     bounds, X, Y = draw_tasks(PROPOSE_SIZE)
     ways: dict[str, Propose] = {OURS: propose_by_swarm} | dict.fromkeys(peers, propose_by_gradient)
@@ -123,48 +87,5 @@ def bench_propose(
         work = partial(fit_and_propose, SURROGATES[name], propose, bounds)
         work(X[:_WARM_UP_ROWS], Y[:_WARM_UP_ROWS])
         works[name] = partial(work, X, Y)
-    for row in time_side_by_side(works, repeats, now, advance):
-        yield {"part": "propose", "n": PROPOSE_SIZE, **row}
-
-
-def bench_floor(
-    sizes: tuple[int, ...], repeats: int, now: Callable[[], float]
-) -> Iterator[dict[str, Any]]:
-    """Time the parts of our fit and prediction beside what their operations would take.
-
-    Args:
-        sizes: The numbers of points per task.
-        repeats: The number of profiled fits.
-        now: The clock.
-
-    Yields:
-        Rows with `part`, `n`, `method` (the part of the fit), `repeat`, `seconds` and `floor`, the
-        seconds of the operations at the rates measured beforehand; NaN for small parts without a
-        count.
-    """
-    rates = measure_rates(now)
-    test_X = draw_tasks(NUM_TEST_POINTS, seed=1)[1]
-    for n in sizes:
-        _, X, Y = draw_tasks(n)
-        d, num_tasks = X.shape[-1], Y.shape[-1]
-        floors = {name: part.seconds(rates) for name, part in fit_parts(n, d, num_tasks).items()}
-        floors["posterior"] = posterior(
-            NUM_TEST_POINTS, d, num_tasks, min(n, default_num_centers(n))
-        ).seconds(rates)
-        for repeat in range(repeats):
-            model = MultiRBFCorrelationModel(X, Y)
-            parts = time_parts(partial(fit_rbf_ensemble, model), now)
-            started = now()
-            with torch.no_grad():
-                predicted = model.posterior(test_X)
-                _ = predicted.mean, predicted.variance
-            parts["posterior"] = now() - started
-            for name, seconds in parts.items():
-                yield {
-                    "part": "floor",
-                    "n": n,
-                    "method": name,
-                    "repeat": repeat,
-                    "seconds": seconds,
-                    "floor": floors.get(name, float("nan")),
-                }
+    for row in time_side_by_side(works, repeats, now):
+        yield row and {"part": "propose", "n": PROPOSE_SIZE, **row}

@@ -1,74 +1,57 @@
-"""The least time that a fit and a prediction could take: operations over measured rates."""
+"""Where the time of our fit and prediction goes, and the least it could be: operations over rates.
+
+Operations and rates are triples: sums and products, exponentials, bytes from and to memory.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import cProfile
+import pstats
+from collections.abc import Callable, Iterator
+from functools import partial
 
+import numpy as np
+import numpy.typing as npt
 import torch
+from torch import Tensor
 
-from botorch_cll.fit.two_stage import (
-    MAX_HONEST_ROWS,
-    TwoStageOptions,
-    score_size,
-)
+from benchmarks.bench.clock import Clock, Row
+from botorch_cll.fit import TwoStageOptions, fit_rbf_ensemble
+from botorch_cll.fit.two_stage import MAX_HONEST_ROWS, score_size
+from botorch_cll.models import MultiRBFCorrelationModel
 from botorch_cll.models.ensemble import DEFAULT_NUM_RESTARTS, default_num_centers
 
-_MATRIX = 512
-_ELEMENTS = 1 << 16
-_REPEATS = 7
+PARTS = {
+    "search": "_search",
+    "centers": "_draw_centers",
+    "output weights": "solution",
+    "left-out predictions": "out_of_sample_outputs",
+    "correlation layer": "_fit_correlation_layer",
+    "calibration": "calibrate",
+}
+"""The parts of the two-stage fit and the functions that do them, none of them inside another."""
+
+_WHOLE = "fit_two_stage"
+_MATRIX, _ELEMENTS, _REPEATS = 512, 1 << 16, 7
+
+Triple = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Rates:
-    """What this machine can do, in operations per second.
-
-    Attributes:
-        flops: Additions and multiplications of a large matrix product.
-        exponentials: Exponentials of an array that stays in the cache.
-        bytes: Bytes copied from and to memory.
-    """
-
-    flops: float
-    exponentials: float
-    bytes: float
+def operations(flops: float = 0.0, exponentials: float = 0.0, moved: float = 0.0) -> Triple:
+    """What a computation cannot do without."""
+    return np.array([flops, exponentials, moved])
 
 
-@dataclass(frozen=True)
-class Operations:
-    """What a computation cannot do without.
-
-    Attributes:
-        flops: Additions and multiplications.
-        exponentials: Exponentials.
-        bytes: Bytes that come from or go to memory.
-    """
-
-    flops: float = 0.0
-    exponentials: float = 0.0
-    bytes: float = 0.0
-
-    def __add__(self, other: Operations) -> Operations:
-        return Operations(
-            self.flops + other.flops,
-            self.exponentials + other.exponentials,
-            self.bytes + other.bytes,
-        )
-
-    def __rmul__(self, times: float) -> Operations:
-        return Operations(times * self.flops, times * self.exponentials, times * self.bytes)
-
-    def seconds(self, rates: Rates) -> float:
-        """The time they take: arithmetic one after the other, memory traffic at the same time."""
-        arithmetic = self.flops / rates.flops + self.exponentials / rates.exponentials
-        return max(arithmetic, self.bytes / rates.bytes)
+def least_seconds(needed: Triple, rates: Triple) -> float:
+    """The time that operations take: arithmetic one after the other, memory traffic meanwhile."""
+    flops, exponentials, moved = needed / rates
+    return float(max(flops + exponentials, moved))
 
 
-def measure_rates(now: Callable[[], float]) -> Rates:
-    """Measure the machine in double precision; the best of some repeats each.
+def measure_rates(now: Clock) -> Triple:
+    """What this machine does per second in double precision: the best of some repeats.
 
-    Args:
-        now: The clock.
+    The product of large matrices, exponentials of an array that stays in the cache, and a copy.
     """
     generator = torch.Generator().manual_seed(0)
     matrix = torch.rand(_MATRIX, _MATRIX, generator=generator, dtype=torch.double)
@@ -85,38 +68,31 @@ def measure_rates(now: Callable[[], float]) -> Rates:
             seconds.append(now() - started)
         return min(seconds)
 
-    def exponentials() -> None:
-        for _ in range(20):
-            torch.exp(exponents, out=result)
-
-    return Rates(
-        flops=2.0 * _MATRIX**3 / best(lambda: matrix @ matrix),
-        exponentials=20.0 * _ELEMENTS / best(exponentials),
-        bytes=2.0 * long.nbytes / best(lambda: copy.copy_(long)),
+    return operations(
+        2.0 * _MATRIX**3 / best(lambda: matrix @ matrix),
+        20.0 * _ELEMENTS / best(lambda: [torch.exp(exponents, out=result) for _ in range(20)]),
+        2.0 * long.nbytes / best(lambda: copy.copy_(long)),
     )
 
 
-def features(n: int, centers: int, d: int) -> Operations:
+def features(n: int, centers: int, d: int) -> Triple:
     """The kernel values of `n` points and so many centers: one product, then exponentials."""
-    return Operations(flops=2.0 * n * centers * (2 * d + 1), exponentials=float(n * centers))
+    return operations(2.0 * n * centers * (2 * d + 1), n * centers)
 
 
-def normal_equations(n: int, columns: int, targets: int) -> Operations:
+def normal_equations(n: int, columns: int, targets: int) -> Triple:
     """Half of a Gram matrix, its moments, its Cholesky factor and the weights."""
     gram = n * columns * (columns + 1) + 2 * n * columns * targets
-    return Operations(flops=gram + columns**3 / 3 + 2 * columns**2 * targets)
+    return operations(gram + columns**3 / 3 + 2 * columns**2 * targets)
 
 
-def leave_one_out(n: int, columns: int, targets: int) -> Operations:
+def leave_one_out(n: int, columns: int, targets: int) -> Triple:
     """One triangular solve for all rows, the squares of its columns, the predictions."""
-    return Operations(flops=n * columns * (columns + 2) + 2 * n * columns * targets)
+    return operations(n * columns * (columns + 2) + 2 * n * columns * targets)
 
 
-def fit_parts(n: int, d: int, num_tasks: int) -> dict[str, Operations]:
-    """The parts of the default two-stage fit of all tasks at `n` common points.
-
-    The keys are those of `PARTS` of `benchmarks.bench.parts`.
-    """
+def fit_parts(n: int, d: int, num_tasks: int) -> dict[str, Triple]:
+    """Some of `PARTS` of the default fit of all tasks at `n` common points."""
     options = TwoStageOptions()
     settings = options.num_initial + options.num_rounds * options.num_candidates
     rows, centers = score_size(n, default_num_centers(n))
@@ -132,17 +108,52 @@ def fit_parts(n: int, d: int, num_tasks: int) -> dict[str, Operations]:
     centers = min(default_num_centers(n), seen)
     columns, honest = centers + tail, min(n, MAX_HONEST_ROWS)
     # Every restart reads all inputs and targets once.
-    read = Operations(bytes=8.0 * n * (d + num_tasks))
+    read = operations(moved=8.0 * n * (d + num_tasks))
     solve = members * (features(seen, centers, d) + normal_equations(seen, columns, 1)) + read
     left_out = members * (features(honest, centers, d) + leave_one_out(honest, columns, 1))
     return {"search": search, "output weights": solve, "left-out predictions": left_out}
 
 
-def posterior(n: int, d: int, num_tasks: int, centers: int) -> Operations:
-    """Means and variances of all tasks at `n` points by the default ensemble."""
-    members = DEFAULT_NUM_RESTARTS * num_tasks
-    radial = features(n, centers, d) + Operations(flops=4.0 * n * centers)
-    tail = Operations(flops=2.0 * n * (1 + 2 * d))
-    layer = Operations(flops=2.0 * n * num_tasks)
-    moments = Operations(flops=4.0 * n)
-    return members * (radial + tail + layer + moments)
+def posterior(points: int, d: int, num_tasks: int, n: int) -> Triple:
+    """Means and variances of all tasks at so many points by the default ensemble of `n` points."""
+    centers = min(n, default_num_centers(n))
+    radial = features(points, centers, d) + operations(4.0 * points * centers)
+    tail, layer, moments = 2.0 * points * (1 + 2 * d), 2.0 * points * num_tasks, 4.0 * points
+    return DEFAULT_NUM_RESTARTS * num_tasks * (radial + operations(tail + layer + moments))
+
+
+def time_parts(fit: Callable[[], object], now: Clock) -> dict[str, float]:
+    """The seconds of each of `PARTS` and of the rest of a fit, by the interpreter's profiler.
+
+    The profiler itself makes small calls slower: shares are more reliable than seconds.
+    """
+    profile = cProfile.Profile(now)
+    profile.runcall(fit)
+    cumulative: dict[str, float] = {}
+    stats = pstats.Stats(profile).stats  # type: ignore[attr-defined]
+    for (path, _, function), (_, _, _, seconds, _) in stats.items():
+        if "botorch_cll" in path:
+            cumulative[function] = cumulative.get(function, 0.0) + seconds
+    parts = {part: cumulative.get(function, 0.0) for part, function in PARTS.items()}
+    return parts | {"rest": max(0.0, cumulative[_WHOLE] - sum(parts.values()))}
+
+
+def bench_floor(X: Tensor, Y: Tensor, test_X: Tensor, repeats: int, now: Clock) -> Iterator[Row]:
+    """Time the parts of our fit and prediction beside what their operations would take.
+
+    `floor` has these seconds, NaN for small parts without a count.
+    """
+    rates = measure_rates(now)
+    (n, d), num_tasks = X.shape, Y.shape[-1]
+    needed = fit_parts(n, d, num_tasks) | {"posterior": posterior(len(test_X), d, num_tasks, n)}
+    for repeat in range(repeats):
+        model = MultiRBFCorrelationModel(X, Y)
+        parts = time_parts(partial(fit_rbf_ensemble, model), now)
+        started = now()
+        with torch.no_grad():
+            predicted = model.posterior(test_X)
+            _ = predicted.mean, predicted.variance
+        parts["posterior"] = now() - started
+        for name, seconds in parts.items():
+            floor = least_seconds(needed[name], rates) if name in needed else float("nan")
+            yield {"method": name, "repeat": repeat, "seconds": seconds, "floor": floor}

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pandas as pd
 
 from benchmarks.bench.swarms import GRADIENTS, SWARM, TOLERANCE
 from benchmarks.methods import OURS
-from botorch_cll.studies.report import Report, ReportTable
+from benchmarks.report import Report, ReportTable
 
-_SECONDS = ".3g"
-_RATIO = ".3g"
+_FORMATS = {"n": ".0f", "tasks": ".0f", "d": ".0f", "repeats": "d", "seeds": "d"}
+_FORMATS |= {"evaluations": ".0f", "seconds": ".3g", "floor": ".3g", "ratio": ".3g", "share": ".0%"}
+_FORMATS |= {"measured / floor": ".1f", "near the best": ".0%", "ours at least as good": ".0%"}
 
 
 def report_bench(rows: pd.DataFrame) -> Report:
-    """The tables of those parts of the benchmark that were run.
-
-    Args:
-        rows: The rows of `run_bench`, all measured with the same number of threads.
-
-    Returns:
-        The report.
-    """
+    """The tables of those parts of the benchmark that were run, all with as many threads."""
     threads = int(rows.threads.iloc[0])
     time = "processor time" if threads == 1 else "time on the wall"
     report = Report(
@@ -32,27 +28,23 @@ def report_bench(rows: pd.DataFrame) -> Report:
             f"Versions: {rows.versions.iloc[0]}.",
         ],
     )
-    tables = {
-        "fit": _side_by_side_table,
-        "propose": _side_by_side_table,
-        "floor": _floor_table,
-        "swarm": _swarm_table,
-        "scale": _scale_tables,
-    }
-    for part, table in tables.items():
+    for part, tables in _TABLES.items():
         chosen = rows[rows.part == part].dropna(axis="columns", how="all")
         if len(chosen):
-            report.tables.extend(table(chosen))
+            report.tables.extend(tables(chosen))
     return report
 
 
-_TITLES = {
-    "fit": "Fit and posterior at 1 000 points, n points per task, two tasks, d = 4",
-    "propose": "One iteration: fit and two candidates, two tasks, d = 4",
-}
+def _table(name: str, title: str, caption: str, frame: pd.DataFrame) -> ReportTable:
+    formats = {column: _FORMATS[column] for column in frame.columns if column in _FORMATS}
+    return ReportTable(name, title, caption, frame, formats)
 
 
-def _side_by_side_table(rows: pd.DataFrame) -> list[ReportTable]:
+def _side_by_side(rows: pd.DataFrame) -> Iterator[ReportTable]:
+    titles = {
+        "fit": "Fit and posterior at 1 000 points, n points per task, two tasks, d = 4",
+        "propose": "One iteration: fit and two candidates, two tasks, d = 4",
+    }
     part = rows.part.iloc[0]
     table = []
     for (n, method), group in rows.groupby(["n", "method"], sort=False):
@@ -60,91 +52,78 @@ def _side_by_side_table(rows: pd.DataFrame) -> list[ReportTable]:
         ratio = (ours / group.set_index("repeat").seconds).median()
         table.append([n, method, len(group), group.seconds.median(), ratio])
     frame = pd.DataFrame(table, columns=["n", "method", "repeats", "seconds", "ratio"])
-    formats = {"n": ".0f", "repeats": "d", "seconds": _SECONDS, "ratio": _RATIO}
-    return [ReportTable(part, _TITLES[part], "", frame, formats)]
+    yield _table(part, titles[part], "", frame)
 
 
-def _floor_table(rows: pd.DataFrame) -> list[ReportTable]:
+def _floor(rows: pd.DataFrame) -> Iterator[ReportTable]:
     frame = rows.groupby(["n", "method"], sort=False)[["seconds", "floor"]].median().reset_index()
     frame["share"] = frame.seconds / frame.groupby("n").seconds.transform("sum")
     frame["measured / floor"] = frame.seconds / frame.floor
-    frame = frame.rename(columns={"method": "part"})
-    formats = {"n": ".0f", "seconds": _SECONDS, "floor": _SECONDS, "share": ".0%"}
     caption = (
         "The floor is the time of the additions, multiplications and exponentials that the part "
         "cannot do without, at this machine's rates for a product of 512 x 512 matrices and for "
         "exponentials in the cache. Parts are profiled, which makes them somewhat slower."
     )
-    return [
-        ReportTable(
-            "floor",
-            "Where our time goes, and the least it could be",
-            caption,
-            frame,
-            formats | {"measured / floor": ".1f"},
-        )
-    ]
+    title = "Where our time goes, and the least it could be"
+    yield _table("floor", title, caption, frame.rename(columns={"method": "part"}))
 
 
-def _swarm_table(rows: pd.DataFrame) -> list[ReportTable]:
+def _swarm(rows: pd.DataFrame) -> Iterator[ReportTable]:
     table = []
     for kind, of_kind in rows.groupby("kind", sort=False):
         values = of_kind.pivot(index="repeat", columns="method", values="value")
         seconds = of_kind.pivot(index="repeat", columns="method", values="seconds")
         best = values.max(axis=1)
-        for method in of_kind.method.unique():
-            theirs = of_kind[of_kind.method == method]
-            has_values = theirs.value.notna().all()
+        for method, theirs in of_kind.groupby("method", sort=False):
+            found = values[method]
+            known = found.notna().all()
             table.append(
-                [
-                    kind,
-                    method,
-                    len(theirs),
-                    theirs.evaluations.median(),
-                    theirs.seconds.median(),
-                    (seconds[SWARM] / seconds[method]).median(),
-                    (values[method] >= best - TOLERANCE).mean() if has_values else None,
-                    (values[SWARM] >= values[method] - TOLERANCE).mean() if has_values else None,
-                ]
+                {
+                    "surface": kind,
+                    "optimizer": method,
+                    "seeds": len(theirs),
+                    "evaluations": theirs.evaluations.median(),
+                    "seconds": theirs.seconds.median(),
+                    "ratio": (seconds[SWARM] / seconds[method]).median(),
+                    "near the best": (found >= best - TOLERANCE).mean() if known else None,
+                    "ours at least as good": (
+                        (values[SWARM] >= found - TOLERANCE).mean() if known else None
+                    ),
+                }
             )
-    columns = ["surface", "optimizer", "seeds", "evaluations", "seconds", "ratio"]
-    frame = pd.DataFrame(table, columns=[*columns, "near the best", "ours at least as good"])
-    formats = {"seeds": "d", "evaluations": ".0f", "seconds": _SECONDS, "ratio": _RATIO}
     caption = (
         "Log-EI of one task of the paper's pairs after 60 points, of our ensemble and of a GP. "
         f"{SWARM} and {GRADIENTS} have 20 restarts and 512 raw samples; the others have as many "
         "evaluations as ours took, a gradient counting as two more. Near the best: within "
         f"{TOLERANCE:g} of the best of all four. Ours at least as good: down to {TOLERANCE:g}."
     )
-    return [
-        ReportTable(
-            "swarm",
-            "Optimizers of acquisition functions on the same surfaces",
-            caption,
-            frame,
-            formats | {"near the best": ".0%", "ours at least as good": ".0%"},
-        )
-    ]
+    title = "Optimizers of acquisition functions on the same surfaces"
+    yield _table("swarm", title, caption, pd.DataFrame(table))
 
 
-def _scale_tables(rows: pd.DataFrame) -> list[ReportTable]:
-    tables = []
+def _scale(rows: pd.DataFrame) -> Iterator[ReportTable]:
+    caption = (
+        "Seconds and MiB of memory above what the process held with its data. Every fit has a "
+        "process of its own. A method that fails is not tried at larger sizes."
+    )
     for sweep, of_sweep in rows.groupby("kind", sort=False):
         table = of_sweep.assign(cell=[_cell(row) for _, row in of_sweep.iterrows()]).pivot(
             index=["n", "tasks", "d"], columns="method", values="cell"
         )
         frame = table[list(of_sweep.method.unique())].fillna("").reset_index()
-        caption = (
-            "Seconds and MiB of memory above what the process held with its data. Every fit has a "
-            "process of its own. A method that fails is not tried at larger sizes."
-        )
-        title = f"Fits of more and more {sweep}"
-        formats = {"n": ".0f", "tasks": ".0f", "d": ".0f"}
-        tables.append(ReportTable(f"scale-{sweep}", title, caption, frame, formats))
-    return tables
+        yield _table(f"scale-{sweep}", f"Fits of more and more {sweep}", caption, frame)
 
 
 def _cell(row: pd.Series) -> str:
     if isinstance(row.get("failure"), str):
         return str(row.failure)
     return f"{row.seconds:.3g} s, {row.peak_mib:.0f} MiB"
+
+
+_TABLES = {
+    "fit": _side_by_side,
+    "propose": _side_by_side,
+    "floor": _floor,
+    "swarm": _swarm,
+    "scale": _scale,
+}

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
-from botorch_cll.studies.rows import read_rows
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from benchmarks.bench import fitting, scale, swarms
-from benchmarks.bench.clock import clock, limited_threads
+from benchmarks.bench.clock import Row, clock, limited_threads
 from benchmarks.bench.report import report_bench
+from benchmarks.rows import read_rows
 from botorch_cll.files import write_atomically
 
 PARTS = ("fit", "propose", "swarm", "scale")
-_PACKAGES = ("botorch_cll", "torch", "botorch", "gpytorch", "pymoo", "cma")
 
 
 @dataclass(frozen=True)
@@ -45,38 +43,32 @@ class BenchOptions:
     time_limit: float = 120.0
     peers: tuple[str, ...] = fitting.PEERS
     fit_sizes: tuple[int, ...] = fitting.FIT_SIZES
-    sweeps: dict[str, tuple[scale.Size, ...]] | None = None
+    sweeps: dict[str, tuple[scale.Size, ...]] = field(default_factory=lambda: scale.SWEEPS)
 
     def steps(self) -> dict[str, int]:
         """How many times each part advances."""
-        methods = 1 + len(self.peers)
-        sizes = sum(map(len, (self.sweeps or scale.SWEEPS).values()))
+        some = 1 + len(self._gps())
         steps = {
-            "fit": len(self.fit_sizes) * self.repeats * methods,
-            "propose": self.repeats * (1 + len(self._peers_of(scale.PEERS))),
-            "swarm": 5 * len(swarms.SURFACES) * self.seeds,
-            "scale": sizes * (1 + len(self._peers_of(scale.PEERS))),
+            "fit": len(self.fit_sizes) * self.repeats * (1 + len(self.peers)),
+            "propose": self.repeats * some,
+            "swarm": len(swarms.OPTIMIZERS) * len(swarms.SURFACES) * self.seeds,
+            "scale": sum(map(len, self.sweeps.values())) * some,
         }
         return {part: steps[part] for part in self.parts}
 
-    def rows(self, part: str, advance: Callable[[], None]) -> Iterator[dict[str, Any]]:
-        """Run one part; see there for its rows."""
+    def rows(self, part: str) -> Iterator[Row | None]:
+        """Run one part: a row per step, `None` for one sat out; see there for the rows."""
         now = clock(self.threads)
-        peers = self._peers_of(scale.PEERS)
         if part == "fit":
-            yield from fitting.bench_fit(self.peers, self.fit_sizes, self.repeats, now, advance)
-            yield from fitting.bench_floor(self.fit_sizes, self.repeats, now)
-        elif part == "propose":
-            yield from fitting.bench_propose(peers, self.repeats, now, advance)
-        elif part == "swarm":
-            yield from swarms.bench_swarm(tuple(swarms.SURFACES), self.seeds, now, advance)
-        else:
-            yield from scale.bench_scale(
-                peers, self.sweeps or scale.SWEEPS, self.threads, self.time_limit, advance
-            )
+            return fitting.bench_fit(self.peers, self.fit_sizes, self.repeats, now)
+        if part == "propose":
+            return fitting.bench_propose(self._gps(), self.repeats, now)
+        if part == "swarm":
+            return swarms.bench_swarm(tuple(swarms.SURFACES), self.seeds, now)
+        return scale.bench_scale(self._gps(), self.sweeps, self.threads, self.time_limit)
 
-    def _peers_of(self, known: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(name for name in self.peers if name in known)
+    def _gps(self) -> tuple[str, ...]:
+        return tuple(name for name in self.peers if name in scale.PEERS)
 
 
 def run_bench(
@@ -93,7 +85,8 @@ def run_bench(
         All rows.
     """
     console = console or Console()
-    rows: list[dict[str, Any]] = []
+    rows: list[Row] = []
+    about = {"threads": options.threads, "versions": _versions()}
     columns = (TextColumn("{task.description:>8}"), BarColumn(), MofNCompleteColumn())
     with (
         Progress(*columns, TimeElapsedColumn(), console=console) as progress,
@@ -104,24 +97,20 @@ def run_bench(
         warnings.simplefilter("ignore")
         for part, steps in options.steps().items():
             bar = progress.add_task(part, total=steps)
-            for row in options.rows(part, lambda bar=bar: progress.advance(bar)):  # type: ignore[misc]
-                rows.append({**row, "threads": options.threads, "versions": _versions()})  # noqa: PERF401
+            for row in options.rows(part):
+                if row is not None:
+                    rows.append(row | about)
+                if row is None or row["part"] == part:
+                    progress.advance(bar)
             if out is not None:
-                text = pd.DataFrame(rows).to_csv(index=False, float_format="%.6g")
-                write_atomically(out, text)
+                write_atomically(out, pd.DataFrame(rows).to_csv(index=False, float_format="%.6g"))
     results = pd.DataFrame(rows)
     report_bench(results).print(console)
     return results
 
 
 def read_bench(paths: Sequence[Path]) -> pd.DataFrame:
-    """Rows that were written before.
-
-    Args:
-        paths: CSV files as `run_bench` writes them.
-
-    Returns:
-        Their rows.
+    """The rows of CSV files that `run_bench` has written.
 
     Raises:
         InputDataError: If a file holds something else.
@@ -132,7 +121,7 @@ def read_bench(paths: Sequence[Path]) -> pd.DataFrame:
 
 def _versions() -> str:
     known = []
-    for package in _PACKAGES:
+    for package in ("botorch_cll", "torch", "botorch", "gpytorch", "pymoo", "cma"):
         try:
             known.append(f"{package} {version(package)}")
         except PackageNotFoundError:

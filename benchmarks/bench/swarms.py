@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -14,18 +15,13 @@ from botorch.exceptions.errors import UnsupportedError
 from botorch.optim import optimize_acqf
 from torch import Tensor
 
-from benchmarks.bench.clock import time_side_by_side
+from benchmarks.bench.clock import Clock, Row
 from benchmarks.methods import INDEPENDENT_GPS, OURS, SURROGATES
 from botorch_cll.optim import optimize_acqf_pso
 from botorch_cll.optim.random_state import isolated_random_state
 from botorch_cll.test_functions import CompositeTasks
 from botorch_cll.test_functions.composite import PAIRS
 
-SWARM = "optimize_acqf_pso"
-GRADIENTS = "optimize_acqf"
-PYMOO = "pymoo PSO"
-CMA_ES = "CMA-ES"
-EVALUATIONS = "the evaluations alone"
 SURFACES = {"ensemble": OURS, "GP": INDEPENDENT_GPS}
 NUM_POINTS = 60
 NUM_RESTARTS, RAW_SAMPLES = 20, 512
@@ -83,8 +79,26 @@ def _evaluate(acqf: CountedLogEI, points: np.ndarray) -> np.ndarray:
         return -acqf(torch.from_numpy(np.ascontiguousarray(points)).unsqueeze(1)).numpy()
 
 
-def maximize_by_pymoo(acqf: CountedLogEI, bounds: Tensor, budget: int, seed: int) -> float:
-    """The best value that pymoo's PSO with its own settings finds with so many evaluations."""
+# Optimizers: of a function in its bounds, a number of evaluations and a seed, to the best value.
+
+
+def by_swarm(acqf: CountedLogEI, bounds: Tensor, budget: int, seed: int) -> float:
+    """Our particle swarm, as long as it takes."""
+    options = {"seed": seed}
+    _, value = optimize_acqf_pso(acqf, bounds, 1, NUM_RESTARTS, RAW_SAMPLES, options=options)
+    return float(value)  # type: ignore[arg-type]  # one candidate has one
+
+
+def by_gradients(acqf: CountedLogEI, bounds: Tensor, budget: int, seed: int) -> float:
+    """BoTorch's `optimize_acqf`, as long as it takes."""
+    options = {"seed": seed}
+    with isolated_random_state(seed, bounds.device):
+        _, value = optimize_acqf(acqf, bounds, 1, NUM_RESTARTS, RAW_SAMPLES, options=options)
+    return value.item()
+
+
+def by_pymoo(acqf: CountedLogEI, bounds: Tensor, budget: int, seed: int) -> float:
+    """Pymoo's particle swarm with its own settings."""
     from pymoo.algorithms.soo.nonconvex.pso import (  # type: ignore[import-untyped, unused-ignore]
         PSO,
     )
@@ -92,18 +106,16 @@ def maximize_by_pymoo(acqf: CountedLogEI, bounds: Tensor, budget: int, seed: int
     from pymoo.optimize import minimize  # type: ignore[import-untyped, unused-ignore]
 
     class Surface(Problem):
-        def __init__(self) -> None:
-            low, high = bounds.numpy()
-            super().__init__(n_var=len(low), n_obj=1, xl=low, xu=high)
-
         def _evaluate(self, x: np.ndarray, out: dict[str, Any], *args: Any, **kwargs: Any) -> None:
             out["F"] = _evaluate(acqf, x)[:, None]
 
-    return -float(minimize(Surface(), PSO(), ("n_eval", budget), seed=seed).F[0])
+    low, high = bounds.numpy()
+    surface = Surface(n_var=len(low), n_obj=1, xl=low, xu=high)
+    return -float(minimize(surface, PSO(), ("n_eval", budget), seed=seed).F[0])
 
 
-def maximize_by_cma(acqf: CountedLogEI, bounds: Tensor, budget: int, seed: int) -> float:
-    """The best value that CMA-ES finds, restarted with twice the population while budget is left.
+def by_cma(acqf: CountedLogEI, bounds: Tensor, budget: int, seed: int) -> float:
+    """CMA-ES, restarted with twice the population while evaluations are left.
 
     Restarts as in Auger and Hansen (2005), "A restart CMA evolution strategy with increasing
     population size".
@@ -130,89 +142,48 @@ def maximize_by_cma(acqf: CountedLogEI, bounds: Tensor, budget: int, seed: int) 
     return -float(best)
 
 
-def bench_swarm(
-    kinds: tuple[str, ...],
-    seeds: int,
-    now: Callable[[], float],
-    advance: Callable[[], None],
-) -> Iterator[dict[str, Any]]:
-    """Let four optimizers maximise log-EI on the same surfaces.
+def evaluations_alone(acqf: CountedLogEI, bounds: Tensor, budget: int, seed: int) -> float:
+    """The floor of all of them: so many evaluations in one batch."""
+    low, high = bounds
+    generator = torch.Generator().manual_seed(seed)
+    unit = torch.rand(budget, 1, len(low), generator=generator, dtype=low.dtype)
+    with torch.no_grad():
+        acqf(low + (high - low) * unit)
+    return float("nan")
 
-    `optimize_acqf_pso` and `optimize_acqf` have 20 restarts and 512 raw samples each; pymoo's PSO
-    and CMA-ES have as many evaluations as `optimize_acqf_pso` took. The floor of all of them is the
-    time of so many evaluations in one batch.
 
-    Args:
-        kinds: Keys of `SURFACES`.
-        seeds: The number of surfaces of each kind.
-        now: The clock.
-        advance: Called after every optimisation.
+SWARM, GRADIENTS = "optimize_acqf_pso", "optimize_acqf"
+OPTIMIZERS: dict[str, Callable[[CountedLogEI, Tensor, int, int], float]] = {
+    SWARM: by_swarm,
+    GRADIENTS: by_gradients,
+    "pymoo PSO": by_pymoo,
+    "CMA-ES": by_cma,
+    "the evaluations alone": evaluations_alone,
+}
 
-    Yields:
-        One row per surface and optimizer: `part`, `kind`, `seed`, `method`, `seconds`, `value`,
-        `evaluations`.
+
+def bench_swarm(kinds: tuple[str, ...], seeds: int, now: Clock) -> Iterator[Row]:
+    """Let the optimizers maximise log-EI on the same surfaces.
+
+    Ours and BoTorch's have 20 restarts and 512 raw samples each, the others as many evaluations as
+    ours took.
 
     Raises:
         UnsupportedError: If pymoo or cma is not installed.
     """
-    try:
-        import cma  # type: ignore[import-untyped, unused-ignore]  # noqa: F401
-        import pymoo  # type: ignore[import-untyped, unused-ignore]  # noqa: F401
-    except ModuleNotFoundError as error:
-        raise UnsupportedError(
-            f"The part 'swarm' compares with {error.name}: pip install 'botorch[pymoo]' cma"
-        ) from error
-    for kind in kinds:
-        for seed in range(seeds):
-            acqf, bounds = draw_surface(kind, seed)
-            budget = 0
-            for method in (SWARM, GRADIENTS, PYMOO, CMA_ES, EVALUATIONS):
-                acqf.num_evaluations = 0
-                found: list[float] = []
-                work = _work(method, acqf, bounds, budget, seed, found)
-                (row,) = time_side_by_side({method: work}, 1, now, advance)
-                budget = acqf.num_evaluations if method == SWARM else budget
-                yield {
-                    **row,
-                    "part": "swarm",
-                    "kind": kind,
-                    "repeat": seed,
-                    "value": found[0],
-                    "evaluations": acqf.num_evaluations,
-                }
-
-
-def _work(
-    method: str, acqf: CountedLogEI, bounds: Tensor, budget: int, seed: int, found: list[float]
-) -> Callable[[], None]:
-    """What to time; it appends the value found."""
-
-    def swarm() -> None:
-        _, value = optimize_acqf_pso(
-            acqf, bounds, 1, NUM_RESTARTS, RAW_SAMPLES, options={"seed": seed}
-        )
-        assert value is not None
-        found.append(value.item())
-
-    def gradients() -> None:
-        with isolated_random_state(seed, bounds.device):
-            _, value = optimize_acqf(
-                acqf, bounds, 1, NUM_RESTARTS, RAW_SAMPLES, options={"seed": seed}
+    for name in ("cma", "pymoo"):
+        if find_spec(name) is None:
+            raise UnsupportedError(
+                f"The part 'swarm' compares with {name}: pip install 'botorch[pymoo]' cma"
             )
-        found.append(value.item())
-
-    def evaluations() -> None:
-        low, high = bounds
-        generator = torch.Generator().manual_seed(seed)
-        unit = torch.rand(budget, 1, len(low), generator=generator, dtype=low.dtype)
-        with torch.no_grad():
-            acqf(low + (high - low) * unit)
-        found.append(float("nan"))
-
-    return {
-        SWARM: swarm,
-        GRADIENTS: gradients,
-        PYMOO: lambda: found.append(maximize_by_pymoo(acqf, bounds, budget, seed)),
-        CMA_ES: lambda: found.append(maximize_by_cma(acqf, bounds, budget, seed)),
-        EVALUATIONS: evaluations,
-    }[method]
+    for kind, seed in itertools.product(kinds, range(seeds)):
+        acqf, bounds = draw_surface(kind, seed)
+        budget = 0
+        for method, maximize in OPTIMIZERS.items():
+            acqf.num_evaluations = 0
+            started = now()
+            value = maximize(acqf, bounds, budget, seed)
+            row = {"method": method, "repeat": seed, "seconds": now() - started}
+            row |= {"part": "swarm", "kind": kind, "value": value}
+            budget = acqf.num_evaluations if method == SWARM else budget
+            yield row | {"evaluations": acqf.num_evaluations}
