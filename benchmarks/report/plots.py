@@ -70,9 +70,11 @@ def draw_panels(
 
 
 def _draw_methods(axes: Axes, values: pd.DataFrame, methods: Sequence[str], log: bool) -> None:
+    if values.empty:
+        return
     if log:
         axes.set_yscale("log")
-    alpha = min(0.15, 0.6 / max(1, len(values.columns)))
+    alpha = min(0.15, 0.6 / len(values.columns))
     for method in values.columns:
         points = values[method].groupby(level=0)
         intervals = np.array([mean_interval(point) for _, point in points])
@@ -82,13 +84,12 @@ def _draw_methods(axes: Axes, values: pd.DataFrame, methods: Sequence[str], log:
         marker = "o" if len(x) == 1 else None
         axes.plot(x, mean, label=method, color=color, linewidth=1.4, marker=marker)
         axes.fill_between(x, low, high, color=color, alpha=alpha)
-    if axes.lines:
-        # The vertical range is that of the means: bands of few seeds would dwarf them.
-        drawn = np.concatenate([np.asarray(line.get_ydata(), dtype=float) for line in axes.lines])
-        scale = axes.yaxis.get_transform()
-        low, high = scale.transform(np.array([drawn.min(), drawn.max()]))
-        margin = 0.15 * (high - low) or 0.1
-        axes.set_ylim(*scale.inverted().transform(np.array([low - margin, high + margin])))
+    # The vertical range is that of the means: bands of few seeds would dwarf them.
+    drawn = np.concatenate([np.asarray(line.get_ydata(), dtype=float) for line in axes.lines])
+    scale = axes.yaxis.get_transform()
+    low, high = scale.transform(np.array([drawn.min(), drawn.max()]))
+    margin = 0.15 * (high - low) or 0.1
+    axes.set_ylim(*scale.inverted().transform(np.array([low - margin, high + margin])))
 
 
 def bars(values: pd.DataFrame, title: str, unit: str) -> Figure:

@@ -1,6 +1,7 @@
 """Running studies: interrupted, with failing runs, on processes and on a cluster."""
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -8,20 +9,18 @@ import threading
 import time
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 from rich.console import Console
-from typer.testing import CliRunner
 
-from botorch_cll.studies.commands import app
-from botorch_cll.studies.grid import StudyError
-from botorch_cll.studies.results import load_results, write_merged
-from botorch_cll.studies.runner import _TimeLeft, run_study
+from benchmarks.runner.grid import StudyError
+from benchmarks.runner.results import load_results, write_merged
+from benchmarks.runner.run import run_study
+from benchmarks.runner.time_left import TimeLeft
 
 from support.tiny_study import tiny_study
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def final_table(folder: Path) -> pd.DataFrame:
@@ -36,38 +35,51 @@ def wait_for_files(folder: Path, count: int, timeout: float = 60.0) -> None:
         time.sleep(0.002)
 
 
-def test_a_study_killed_three_times_gives_the_table_of_one_that_was_not(tmp_path):
-    options = ["--methods", "Sobol", "--repeats", "3", "--budget", "22", "--num-initial", "10"]
-    command = [sys.executable, "-m", "botorch_cll", "study", "table2", *options]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+KILLED = """
+import os, random, signal, sys, threading, time
+from pathlib import Path
+from benchmarks.runner.run import run_study
+from support.tiny_study import tiny_study
+folder, runs = Path(sys.argv[1]), int(sys.argv[2])
 
-    def start(folder: Path) -> subprocess.Popen:
-        return subprocess.Popen(
-            [*command, "--out", str(folder)], env=environment, stdout=subprocess.DEVNULL
-        )
+def kill():
+    while len(list(folder.glob("runs/*.json"))) < runs:
+        time.sleep(0.001)
+    # Random on purpose: any moment has to do.
+    time.sleep(random.uniform(0.0, 0.05))
+    os.kill(os.getpid(), signal.SIGKILL)
+
+if runs:
+    threading.Thread(target=kill, daemon=True).start()
+run_study(tiny_study(folder.parent, seeds=90, pause=0.01), folder)
+"""
+
+
+def test_a_study_killed_three_times_gives_the_table_of_one_that_was_not(tmp_path):
+    path = os.pathsep.join([str(ROOT), str(ROOT / "tests")])
+
+    def start(runs: int) -> int:
+        command = [sys.executable, "-c", KILLED, str(killed), str(runs)]
+        environment = {**os.environ, "PYTHONPATH": path}
+        return subprocess.run(
+            command, env=environment, stdout=subprocess.DEVNULL, check=False
+        ).returncode
 
     straight, killed = tmp_path / "straight", tmp_path / "killed"
-    result = CliRunner().invoke(app, ["study", "table2", *options, "--out", str(straight)])
-    assert result.exit_code == 0, result.output
-    # Random on purpose: any moment has to do.
-    moments = np.random.default_rng()
-    total, done, written = 45, 0, {}
+    run_study(tiny_study(tmp_path, seeds=90), straight)
+    done, written = 0, {}
     for _ in range(3):
-        process = start(killed)
-        wait_for_files(killed, done + int(moments.integers(1, 10)))
-        time.sleep(moments.uniform(0.0, 0.05))
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        assert start(done + random.randint(1, 10)) == -signal.SIGKILL
         files = {path: path.stat().st_mtime_ns for path in killed.glob("runs/*.json")}
         # What was finished before is neither lost nor done again.
         assert written.items() <= files.items()
         done, written = len(files), files
         assert load_results(killed).num_finished == done
-    assert 3 <= done < total
-    assert start(killed).wait() == 0
+    assert 3 <= done < 90
+    assert start(0) == 0
     table = final_table(killed)
-    assert len(table) == 2 * total
-    assert not table.duplicated(["problem", "correlation", "method", "seed", "task"]).any()
+    assert len(table) == 2 * 90
+    assert not table.duplicated(["method", "seed", "task"]).any()
     pd.testing.assert_frame_equal(table, final_table(straight))
 
 
@@ -155,7 +167,7 @@ def test_a_scheduler_that_is_not_there_is_named(tmp_path, monkeypatch):
 
 
 def test_time_left_counts_each_method_by_its_own_cost():
-    left = _TimeLeft("method")
+    left = TimeLeft("method")
     assert left.seconds() is None
     for method, seconds in (("slow", 100.0), ("slow", 300.0), ("fast", 1.0)):
         left.observe({"key": {"method": method}, "seconds": seconds})

@@ -15,8 +15,9 @@ from benchmarks.methods import (
     MULTI_TASK_GP,
     OURS,
 )
-from botorch_cll.studies.report.calibration import head_to_head, report_calibration
-from botorch_cll.studies.results import Results
+from benchmarks.report.calibration import head_to_head
+from benchmarks.runner.results import Results
+from benchmarks.studies import draw_report
 
 GPS = (INDEPENDENT_GPS, MULTI_TASK_GP, INDEX_KERNEL_GP, KRONECKER_GP)
 METHODS = (OURS, "Single-RBF", *GPS)
@@ -39,7 +40,7 @@ def percents() -> list[int]:
 
 
 def table(results: Results, name: str) -> pd.DataFrame:
-    (found,) = [x for x in report_calibration(results).tables if x.name == name]
+    (found,) = [x for x in draw_report(results).tables if x.name == name]
     return found.frame
 
 
@@ -50,7 +51,7 @@ def seed_mean(rows: pd.DataFrame, metric: str, problem: str, n: int, method: str
 
 
 def test_head_to_head_by_hand(results: Results) -> None:
-    cells = head_to_head(results.rows, results)
+    cells = head_to_head(results)
     assert len(cells) == 6
     for problem, n, *_ in cells.index:
         nlpd = {m: seed_mean(results.rows, "nlpd", problem, n, m) for m in METHODS}
@@ -63,7 +64,7 @@ def test_head_to_head_by_hand(results: Results) -> None:
 
 
 def test_wins_and_losses_are_counted_alike(results: Results) -> None:
-    cells = head_to_head(results.rows, results)
+    cells = head_to_head(results)
     won, lower = cells.nlpd_below.sum(), (cells.rmse_ratio < 1).sum()
     found = table(results, "head_to_head").set_index("cells")
     groups = [f"{family}, n = {n}" for family in ("pairs", "cec17") for n in (20, 60)]
@@ -104,7 +105,7 @@ def test_means_are_over_problems_and_seeds(results: Results) -> None:
 
 def test_without_multi_task_gps_nothing_is_said_of_them(results: Results) -> None:
     rows = results.rows[results.rows.method.isin([OURS, INDEPENDENT_GPS])]
-    cells = head_to_head(rows, results)
+    cells = head_to_head(replace(results, rows=rows))
     assert cells.nlpd_below.notna().all()
     assert cells.rmse_ratio.isna().all()
 
@@ -113,9 +114,9 @@ def test_what_has_no_result_is_named_and_left_out_of_comparisons(results: Result
     lost = (results.rows.method == KRONECKER_GP) & (results.rows.seed == 1)
     failures = pd.DataFrame({"method": [KRONECKER_GP] * 6, "type": "MemoryError", "message": "m"})
     given = replace(results, rows=results.rows[~lost], failures=failures)
-    notes = report_calibration(given).notes
+    notes = draw_report(given).notes
     assert f"{KRONECKER_GP}: 6 of its runs raised an error, the first MemoryError: m" in notes
-    cells = head_to_head(given.rows, given)
+    cells = head_to_head(given)
     first = given.rows[given.rows.seed == 0]
     row = first[(first.problem == "CI+HS") & (first.n == 20)].set_index("method")
     assert cells.loc[("CI+HS", 20), "rmse_ratio"].item() == pytest.approx(
@@ -124,7 +125,7 @@ def test_what_has_no_result_is_named_and_left_out_of_comparisons(results: Result
 
 
 def test_the_picture_has_a_column_for_each_family(results: Results) -> None:
-    figure = report_calibration(results).figures["calibration"]
+    figure = draw_report(results).figures["calibration"]
     assert [axes.get_title() for axes in figure.axes[:2]] == ["pairs", "cec17"]
     assert len(figure.axes) == 6
     assert not math.isnan(figure.axes[2].get_ylim()[0])

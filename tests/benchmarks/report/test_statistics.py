@@ -3,14 +3,12 @@
 import itertools
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from botorch_cll.studies.report.statistics import (
+from benchmarks.report.statistics import (
     holm,
     mean_interval,
     paired_test,
-    ranks,
     verdicts,
 )
 
@@ -55,11 +53,6 @@ def test_holm_by_hand():
     assert holm([0.01, 0.04, 0.03]).tolist() == pytest.approx([0.03, 0.06, 0.06])
     assert holm([0.5, 0.9]).tolist() == pytest.approx([1.0, 1.0])
     assert holm([]).tolist() == []
-
-
-def test_ties_share_a_rank():
-    table = pd.DataFrame({"a": [1.0, 2.0], "b": [1.0, 3.0], "c": [0.0, 1.0]})
-    assert ranks(table).to_numpy().tolist() == [[2.5, 2.5, 1.0], [2.0, 3.0, 1.0]]
 
 
 def test_verdicts_are_adjusted_for_each_other():

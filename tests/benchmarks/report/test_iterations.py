@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
-from botorch_cll.studies.report.iterations import iteration_tables
-from botorch_cll.studies.results import Results
+from benchmarks.report.optimization import iteration_tables
+from benchmarks.runner.results import Results
 
 BUDGET, NUM_INITIAL = 12, 4
 JOINT, ALONE = "Bay_MRBFCor", "Single-RBF"

@@ -8,8 +8,8 @@ import torch
 from scipy.stats import ttest_rel
 
 from benchmarks.methods import MULTI_TASK_GP, NO_LAYER, OURS
-from botorch_cll.studies.report.unequal import report_unequal
-from botorch_cll.studies.results import Results
+from benchmarks.runner.results import Results
+from benchmarks.studies import draw_report
 
 CONFIG = {"num_poor": 5, "num_rich": 20, "num_test": 9}
 PROBLEMS = ["Ackley+Schwefel p=0.9", "Ackley+Griewank p=0.9", "Ackley+Schwefel p=0", "CI+HS"]
@@ -45,7 +45,7 @@ def results() -> Results:
 
 
 def table(results: Results, name: str) -> pd.DataFrame:
-    (found,) = [x for x in report_unequal(results).tables if x.name == name]
+    (found,) = [x for x in draw_report(results).tables if x.name == name]
     return found.frame
 
 
@@ -83,7 +83,7 @@ def test_problems_are_counted_whoever_is_better(results: Results) -> None:
 
 
 def test_the_picture_has_a_row_for_each_problem_and_an_interval(results: Results) -> None:
-    left, right = report_unequal(results).figures["unequal"].axes
+    left, right = draw_report(results).figures["unequal"].axes
     assert [label.get_text() for label in left.get_yticklabels()] == PROBLEMS
     assert len(left.lines) == 3
     # An interval and its middle each, and the line at zero.
@@ -92,6 +92,6 @@ def test_the_picture_has_a_row_for_each_problem_and_an_interval(results: Results
 
 def test_without_the_ensemble_without_layer_the_others_are_compared(results: Results) -> None:
     rows = results.rows[results.rows["method"] != NO_LAYER]
-    report = report_unequal(replace(results, rows=rows))
+    report = draw_report(replace(results, rows=rows))
     assert "rmse_layer" not in [found.name for found in report.tables]
     assert set(report.figures) == {"unequal"}

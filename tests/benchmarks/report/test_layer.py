@@ -1,10 +1,12 @@
 """The table of what the layer is worth against numbers worked out by hand."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
-from botorch_cll.studies.report.layer import layer_tables
-from botorch_cll.studies.results import Results
+from benchmarks.report.layer import layer_tables
+from benchmarks.runner.results import Results
 
 LAYER, WITHOUT = "Bay_MRBFCor", "no correlation layer"
 
@@ -30,7 +32,7 @@ def results(methods: tuple[str, ...] = (LAYER, WITHOUT, "RMLA")) -> Results:
 
 def test_differences_by_hand():
     given = results()
-    (table,) = layer_tables(given.rows, given, "value", "regret")
+    (table,) = layer_tables(given, "value", "regret")
     frame = table.frame.set_index("problem")
     assert frame.index.tolist() == ["z", "a", "all"]
     assert frame["seeds"].tolist() == [4, 3, 4]
@@ -45,7 +47,7 @@ def test_differences_by_hand():
 def test_a_gain_of_the_ensemble_without_layer_is_called_what_it_is():
     given = results()
     worse = given.rows.assign(value=-given.rows["value"])
-    (table,) = layer_tables(worse, given, "value", "regret")
+    (table,) = layer_tables(replace(given, rows=worse), "value", "regret")
     assert table.frame.set_index("problem").loc["z", "the layer"] == "hurts"
 
 
@@ -57,7 +59,7 @@ def test_cells_and_correlations_are_summed_up_and_adjusted_each_for_themselves()
     rows = pd.concat(parts, ignore_index=True)
     levels = {"seed": [0, 1, 2, 3], "problem": ["z", "a"], "correlation": [0.9, 0.5]}
     given = Results("x", {}, [levels], rows, given.curves, given.failures)
-    (table,) = layer_tables(rows, given, "value", "regret")
+    (table,) = layer_tables(given, "value", "regret")
     frame = table.frame.set_index(["problem", "correlation"])
     assert frame.index.tolist()[:4] == [("z", 0.9), ("z", 0.5), ("a", 0.9), ("a", 0.5)]
     assert frame.index.tolist()[4:] == [("all", 0.9), ("all", 0.5), ("all", "all")]
@@ -70,4 +72,4 @@ def test_cells_and_correlations_are_summed_up_and_adjusted_each_for_themselves()
 
 def test_nothing_without_the_ensemble_to_compare_with():
     given = results((LAYER, "RMLA"))
-    assert layer_tables(given.rows, given, "value", "regret") == []
+    assert layer_tables(given, "value", "regret") == []

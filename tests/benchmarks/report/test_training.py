@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from botorch_cll.studies.fig8 import NETWORK_NAMES, PAPER_PROTOCOL
-from botorch_cll.studies.report.training import report_fig8
-from botorch_cll.studies.results import Results
+from benchmarks.protocols.regression import NETWORK_NAMES, PAPER_PROTOCOL
+from benchmarks.runner.results import Results
+from benchmarks.studies import draw_report
 
 
 def results(factors: dict[str, float], spread: float, num_seeds: int = 10) -> Results:
@@ -39,7 +39,7 @@ FACTORS = {"SingleRBF": 1.0, "MultiRBF": 1.0, "MultiRBF+": 0.8, "MultiRBF+ReLU":
 
 
 def claims(given: Results) -> pd.DataFrame:
-    frame = report_fig8(given).tables[0].frame
+    frame = draw_report(given).tables[0].frame
     return frame[frame.error == "test error"].set_index(["claim", "p"])
 
 
@@ -78,6 +78,6 @@ def test_partial_results_are_drawn():
         frame = getattr(given, name)
         keep = (frame.method != "SingleRBF") | ((frame.seed == 0) & (frame.correlation == 1.0))
         object.__setattr__(given, name, frame[keep])
-    report = report_fig8(given)
+    report = draw_report(given)
     assert "61 of 80 runs asked for are finished, 19 are missing" in report.notes[0]
     assert len(report.figures["curves"].axes) == 4

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from botorch_cll.studies.results import MAX_CURVE_POINTS, load_results, write_merged
-from botorch_cll.studies.runner import run_study
-from botorch_cll.studies.store import RunStore
+from benchmarks.runner.results import MAX_CURVE_POINTS, load_results, write_merged
+from benchmarks.runner.run import run_study
+from benchmarks.runner.store import RunStore
 
 from support.tiny_study import tiny_study
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from botorch_cll.studies.grid import StudyError, execute
-from botorch_cll.studies.results import load_results
-from botorch_cll.studies.store import RunStore
+from benchmarks.runner.grid import StudyError, execute
+from benchmarks.runner.results import load_results
+from benchmarks.runner.store import RunStore
 
 from support.tiny_study import tiny_study
 

@@ -1,14 +1,23 @@
 import pytest
 import torch
 
-from botorch_cll.studies.prediction.problems import (
+from benchmarks.problems import (
     CEC17_PAIRS,
     FAMILIES,
     PROBLEMS,
     Problem,
+    log_losses,
     problem_labels,
+    star_correlation,
 )
-from botorch_cll.test_functions import CEC17Tasks, CompositeTasks, ShiftedTasks
+from benchmarks.studies import STUDIES
+from botorch_cll.test_functions import (
+    CEC17Tasks,
+    CompositeTasks,
+    CorrelatedTasks,
+    ShiftedTasks,
+    SklearnTuningTasks,
+)
 
 
 def test_families_have_the_problems_they_announce() -> None:
@@ -38,3 +47,25 @@ def test_problems_are_of_their_family_and_correlation() -> None:
     assert isinstance(Problem("cec17", "NI+LS").build(0), CEC17Tasks)
     assert isinstance(Problem("shifted", "Levy").build(0), ShiftedTasks)
     assert Problem("pairs", "Ackley+Griewank", -0.5).label == "Ackley+Griewank p=-0.5"
+
+
+@pytest.mark.parametrize("p", STUDIES["transfer"].factors["correlation"])
+@pytest.mark.parametrize("num_tasks", [2, 4, 8])
+def test_every_task_has_the_same_correlation_with_the_first(p, num_tasks):
+    matrix = star_correlation(p, num_tasks, 4, torch.Generator().manual_seed(0))
+    assert matrix[0, 1:].tolist() == pytest.approx([p] * (num_tasks - 1))
+    assert torch.allclose(matrix.diagonal(), torch.ones(num_tasks).double())
+    assert torch.linalg.eigvalsh(matrix).min() > -1e-9
+    weights = CorrelatedTasks(4, num_tasks, matrix, c=1.0).weights
+    torch.testing.assert_close(weights @ weights.T, matrix)
+
+
+def test_one_data_set_alone_gives_its_column():
+    X = torch.rand(2, 2, generator=torch.Generator().manual_seed(0), dtype=torch.double)
+    sets = ("iris", "wine")
+    together = log_losses("svc", sets, None, 3)(X)
+    assert together.shape == (2, 2)
+    for task in (0, 1):
+        assert torch.equal(log_losses("svc", sets, task, 3)(X), together[:, [task]])
+    problem = SklearnTuningTasks("svc", data_sets=sets, seed=3)
+    torch.testing.assert_close(together.exp(), problem(X))

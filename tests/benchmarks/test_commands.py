@@ -12,8 +12,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from benchmarks.commands import app
 from botorch_cll import __version__
-from botorch_cll.studies.commands import app
 
 ROOT = typer.main.get_command(app)
 
@@ -30,7 +30,7 @@ COMMANDS = dict(commands(ROOT))
 
 
 def main(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "botorch_cll", *arguments]
+    command = [sys.executable, "-m", "benchmarks", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False, **options)
 
 
@@ -49,7 +49,7 @@ def test_every_command_has_examples_that_can_be_parsed(
     monkeypatch.chdir(tmp_path)
     Path("fits.csv").touch()
     output = CliRunner().invoke(app, [*name.split(), "--help"]).output
-    examples = re.findall(rf"^ +botorch-cll {name}(.*)$", output, re.MULTILINE)
+    examples = re.findall(rf"^ +python -m benchmarks {name}(.*)$", output, re.MULTILINE)
     assert examples
     for example in examples:
         COMMANDS[name].make_context(name, shlex.split(example))
@@ -59,7 +59,7 @@ def test_errors_are_one_line_after_a_hint() -> None:
     run = main("demo", "--budget", "5")
     assert run.returncode == 2
     *usage, empty, error = run.stderr.splitlines()
-    assert "Try 'botorch-cll demo --help'" in usage[-1]
+    assert "Try 'python -m benchmarks demo --help'" in usage[-1]
     assert empty == ""
     assert error == "Error: Invalid value: --num-initial is 12, --budget only 5"
     misspelt = main("conformence")
@@ -79,7 +79,7 @@ def test_an_error_of_the_file_system_is_one_line(tmp_path: Path) -> None:
 def test_the_version() -> None:
     run = CliRunner().invoke(app, ["--version"])
     assert run.exit_code == 0
-    assert run.output == f"botorch-cll {__version__}\n"
+    assert run.output == f"botorch_cll {__version__}\n"
 
 
 REFUSED_FILES = {
@@ -113,10 +113,10 @@ def test_files_are_refused_in_one_line_before_anything_is_run(
 
 
 def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(tmp_path: Path) -> None:
-    study = ["study", "table2", "--methods", "Sobol", "--repeats", "10"]
+    study = ["study", "table2", "--methods", "Sobol", "--repeats", "5"]
     study += ["--budget", "22", "--num-initial", "10", "--out", str(tmp_path)]
     process = subprocess.Popen(
-        [sys.executable, "-m", "botorch_cll", *study],
+        [sys.executable, "-m", "benchmarks", *study],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
@@ -133,10 +133,10 @@ def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(tmp_path: Path) -> 
         f"Stopped. Finished runs are in {tmp_path}: the same command goes on from there."
     ]
     kept = {path.name: path.read_bytes() for path in tmp_path.glob("runs/*.json")}
-    assert 0 < len(kept) < 150
+    assert 0 < len(kept) < 75
     again = CliRunner().invoke(app, study)
     assert again.exit_code == 0
-    assert "150 of 150 runs finished" in again.output
+    assert "75 of 75 runs finished" in again.output
     assert all((tmp_path / "runs" / name).read_bytes() == kept[name] for name in kept)
 
 
@@ -155,10 +155,10 @@ def test_what_is_not_known_is_refused(arguments: list[str], message: str) -> Non
 
 
 def test_without_the_extra_one_line_says_what_to_install() -> None:
-    code = "import sys; sys.modules['typer'] = None\nfrom botorch_cll.cli import main\nmain()"
+    code = "import sys; sys.modules['typer'] = None\nfrom benchmarks.__main__ import main\nmain()"
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False
     )
     assert result.returncode == 2
-    assert "pip install 'botorch_cll[studies]'" in result.stderr
+    assert "pip install -e '.[benchmarks]'" in result.stderr
     assert "Traceback" not in result.stderr

@@ -5,10 +5,16 @@ import dataclasses
 import pandas as pd
 import pytest
 
-from botorch_cll.studies.report.optimization import report_optimization, with_known_optima
-from botorch_cll.studies.report.paper import compare_with_paper
-from botorch_cll.studies.results import Results
-from botorch_cll.studies.table2 import PAPER_NAMES, paper_table, report_table2
+from benchmarks.methods import METHODS
+from benchmarks.problems import DATA_SETS
+from benchmarks.protocols.optimization import run_tuning
+from benchmarks.report import Report
+from benchmarks.report.optimization import report_optimization, with_known_optima
+from benchmarks.report.paper import PAPER_NAMES, compare_with_paper, paper_table
+from benchmarks.runner.results import Results, load_results
+from benchmarks.runner.run import run_study
+from benchmarks.studies import STUDIES, draw_report
+from botorch_cll.test_functions.composite import PAIRS
 
 SEEDS = range(6)
 VALUES = {"Bay_MRBFCor (paper)": 1.0, "RMLA": 2.0, "Single-RBF": 3.0}
@@ -61,8 +67,14 @@ def results(values=VALUES, optimum: float | None = 0.0) -> Results:
     )
 
 
+def report_of(given: Results) -> Report:
+    report = Report("A study", [given.state])
+    report_optimization(given, report)
+    return report
+
+
 def test_unknown_optima_are_the_best_of_any_method():
-    rows = with_known_optima(results(optimum=None))
+    rows = with_known_optima(results(optimum=None)).rows
     of = rows[rows.seed == 2].groupby("method")["normalized_regret"].first()
     # The best is the optimum, and what is closer than kept values are accurate is not told apart.
     assert of["Bay_MRBFCor (paper)"] == 1e-4
@@ -72,12 +84,12 @@ def test_unknown_optima_are_the_best_of_any_method():
 def test_known_regrets_are_kept_as_they_were_before_rounding():
     given = results()
     given.rows["normalized_regret"] = [1e-6, 0.123456] * (len(given.rows) // 2)
-    found = with_known_optima(given)["normalized_regret"]
+    found = with_known_optima(given).rows["normalized_regret"]
     assert found.tolist() == pytest.approx([1e-4, 0.123456] * (len(given.rows) // 2))
 
 
 def test_report_has_tables_and_figures_and_says_what_is_missing():
-    report = report_optimization(results())
+    report = report_of(results())
     assert [table.name for table in report.tables] == ["summary", "time", "iterations", "cells"]
     assert set(report.figures) == {"time", "regret", "rank", "cells"}
     assert "54 of 72 runs asked for are finished, 18 are missing" in report.notes[0]
@@ -88,7 +100,7 @@ def test_report_has_tables_and_figures_and_says_what_is_missing():
 
 
 def test_curves_are_geometric_means_of_the_regret():
-    (panel,) = report_optimization(results()).figures["regret"].axes
+    (panel,) = report_of(results()).figures["regret"].axes
     line = dict(zip([x.get_label() for x in panel.lines], panel.lines, strict=True))["RMLA"]
     product = 1.0
     for seed in SEEDS:
@@ -99,7 +111,7 @@ def test_curves_are_geometric_means_of_the_regret():
 
 def test_curves_are_plain_means_where_optima_are_unknown():
     # The method that has the best value would be at a regret of zero.
-    (panel,) = report_optimization(results(optimum=None)).figures["regret"].axes
+    (panel,) = report_of(results(optimum=None)).figures["regret"].axes
     assert (panel.get_yscale(), panel.get_ylabel()) == ("linear", "normalized regret (mean)")
     line = dict(zip([x.get_label() for x in panel.lines], panel.lines, strict=True))["RMLA"]
     regrets = [(2.0 * s + 3.0 - s) / (10.0 - s) for s in (1.0 + 0.01 * seed for seed in SEEDS)]
@@ -109,7 +121,7 @@ def test_curves_are_plain_means_where_optima_are_unknown():
 def test_methods_with_most_runs_are_compared_over_all_of_them():
     full = results({**VALUES, "MultiTaskGP": 0.5})
     slow = (full.rows["method"] == "MultiTaskGP") & (full.rows["seed"] > 2)
-    report = report_optimization(dataclasses.replace(full, rows=full.rows[~slow]))
+    report = report_of(dataclasses.replace(full, rows=full.rows[~slow]))
     first, second = report.tables[:2]
     assert [first.name, second.name] == ["summary", "summary_most_runs"]
     assert "3 seeds" in first.caption
@@ -120,13 +132,13 @@ def test_methods_with_most_runs_are_compared_over_all_of_them():
 
 def test_report_without_results():
     empty = dataclasses.replace(results(), rows=pd.DataFrame(), curves=pd.DataFrame())
-    report = report_table2(empty)
+    report = draw_report(empty)
     assert report.notes == ["None of 72 runs is finished."]
     assert not report.tables
 
 
 def test_the_papers_claims_are_counted_in_the_cells_that_are_there():
-    cells, claims = compare_with_paper(results(), paper_table(), PAPER_NAMES)
+    cells, claims = compare_with_paper(results())
     assert len(cells.frame) == 6
     assert cells.frame["best\npaper"].eq("Bay_MRBFCor").all()
     assert cells.frame["best\nours"].eq("Bay_MRBFCor").all()
@@ -142,9 +154,7 @@ def test_the_papers_claims_are_counted_in_the_cells_that_are_there():
 
 
 def test_our_defaults_stand_beside_the_papers_methods():
-    cells, claims = compare_with_paper(
-        results({**VALUES, "Bay_MRBFCor": 2.5}), paper_table(), PAPER_NAMES
-    )
+    cells, claims = compare_with_paper(results({**VALUES, "Bay_MRBFCor": 2.5}))
     assert cells.frame["our defaults\nregret"].tolist() == pytest.approx([0.25 * 1.025] * 6)
     assert cells.frame["best\nours"].eq("Bay_MRBFCor").all()
     last = claims.frame.iloc[-1]
@@ -158,7 +168,7 @@ def test_our_defaults_take_no_cell_from_the_papers_methods_where_they_were_not_r
     ours = full.rows["method"] == "Bay_MRBFCor"
     missing = ours & ((full.rows["seed"] > 2) | (full.rows["problem"] == "Ackley+Schwefel"))
     given = dataclasses.replace(full, rows=full.rows[~missing])
-    cells, claims = compare_with_paper(given, paper_table(), PAPER_NAMES)
+    cells, claims = compare_with_paper(given)
     assert len(cells.frame) == 6
     assert cells.frame["our defaults\nregret"].isna().all()
     found = claims.frame.set_index("claim")
@@ -168,11 +178,38 @@ def test_our_defaults_take_no_cell_from_the_papers_methods_where_they_were_not_r
 
 def test_a_reversed_order_is_reported_as_the_reverse():
     values = {"Bay_MRBFCor (paper)": 3.0, "RMLA": 2.0, "Single-RBF": 1.0}
-    _, claims = compare_with_paper(results(values), paper_table(), PAPER_NAMES)
+    _, claims = compare_with_paper(results(values))
     assert claims.frame["ours"].tolist() == [0, 0, 0, 0]
     assert claims.frame["significantly\nthe reverse"].tolist()[:3] == [6, 6, 6]
 
 
 def test_nothing_beside_the_paper_without_its_methods():
     some = {"Bay_MRBFCor (paper)": 3.0, "RMLA": 2.0}
-    assert compare_with_paper(results(some), paper_table(), PAPER_NAMES) == []
+    assert compare_with_paper(results(some)) == []
+
+
+def test_the_papers_table_is_complete():
+    table = paper_table()
+    cells = table[["problem", "p", "task"]]
+    assert len(table) == 5 * 3 * 2 == len(cells.drop_duplicates())
+    assert set(table.problem) == set(PAIRS)
+    assert set(table.p) == set(STUDIES["table2"].factors["correlation"])
+    assert table.notna().all().all()
+    for name, ours in PAPER_NAMES.items():
+        assert (table[f"{name}_std"] > 0.0).all()
+        assert ours in METHODS
+    # What the paper says of its own table, and in the second case miscounts by one.
+    others = table[["SingleRBF_mean", "RMLA_mean"]].min(axis=1)
+    assert (table.Bay_MRBFCor_mean < others).sum() == 29
+    assert (table.RMLA_mean < table.SingleRBF_mean).sum() == 23
+
+
+def test_the_report_shows_the_losses_themselves(tmp_path):
+    study = dataclasses.replace(STUDIES["tuning"], config={"budget": 4, "num_initial": 3})
+    for factor, levels in (("problem", ["svc"]), ("method", ["Sobol"]), ("seed", [0])):
+        study = study.restrict(factor, levels)
+    run_study(study, tmp_path)
+    losses = draw_report(load_results(tmp_path)).tables[-1].frame
+    output = run_tuning({"problem": "svc", "method": "Sobol", "seed": 0}, study.config)
+    assert losses["task"].tolist() == list(DATA_SETS)
+    assert losses["Sobol"].tolist() == pytest.approx([x["best"] for x in output.rows], rel=1e-5)

@@ -9,9 +9,10 @@ import torch
 from botorch.exceptions.errors import InputDataError
 from typer.testing import CliRunner
 
+from benchmarks.commands import app
+from benchmarks.protocols.classification import NETWORKS, PROTOCOL, run_table1
+from benchmarks.studies import STUDIES
 from botorch_cll.datasets import MULTI_MNIST
-from botorch_cll.studies.commands import app
-from botorch_cll.studies.lenet import NETWORKS, PROTOCOL, TABLE1, run_table1
 
 from support.images import DEBIAN_FASHION_MNIST, write_idx_folder
 
@@ -33,7 +34,7 @@ def key(data: str, model: str, seed: int = 0) -> dict:
 
 def test_the_protocol_is_the_papers():
     assert (PROTOCOL["train_size"], PROTOCOL["test_size"]) == (120_000, 20_000)
-    assert len(TABLE1) == 10 * 3 * 5
+    assert len(STUDIES["table1"]) == 10 * 3 * 5
 
 
 def test_rows_are_the_last_epochs_of_the_curves(sources):

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from botorch_cll.studies.commands import app
-from botorch_cll.studies.registry import STUDIES
+from benchmarks.commands import app
+from benchmarks.studies import STUDIES
 
 CHEAP = ["--problems", "Ackley+Rastrigin", "--budget", "12", "--num-initial", "10"]
 

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from botorch_cll.studies.grid import RunOutput, Study, StudyError, execute, run_name
+from benchmarks.runner.grid import RunOutput, Study, StudyError, execute, run_name
 
 from support.tiny_study import tiny_study
 
@@ -73,10 +73,13 @@ def test_a_run_has_one_thread():
     try:
         study = Study(
             name="threads",
+            help="",
+            example="",
             factors={"seed": (0,)},
             config={},
             run=lambda key, config: RunOutput([{"task": 1, "threads": torch.get_num_threads()}]),
-            report=lambda results: None,
+            title="",
+            report=lambda results, report: None,
         )
         assert execute(study, {"seed": 0})["rows"][0]["threads"] == 1
         assert torch.get_num_threads() == 2

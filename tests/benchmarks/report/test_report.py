@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from botorch_cll.studies.report import Report, ReportTable
-from botorch_cll.studies.report.plots import bars
+from benchmarks.report import Report, ReportTable
+from benchmarks.report.plots import bars
 
 
 @pytest.fixture

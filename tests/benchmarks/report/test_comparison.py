@@ -1,17 +1,19 @@
 """Comparisons of methods against numbers worked out by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from botorch_cll.studies.report.comparison import (
+from benchmarks.report.comparison import (
     cells_table,
+    comparison_notes,
     complete_blocks,
     most_blocks,
-    state_notes,
     summary_table,
 )
-from botorch_cll.studies.results import Results
+from benchmarks.runner.results import Results
 
 METHODS = ["worse", "Bay_MRBFCor", "better"]
 
@@ -38,7 +40,7 @@ def results(num_seeds: int = 8, drop: tuple[str, int] | None = None) -> Results:
 
 
 def table(given: Results) -> pd.DataFrame:
-    blocks = complete_blocks(given.rows, given, "value")
+    blocks = complete_blocks(given, "value")
     return summary_table(blocks, "summary", "title", "value").frame.set_index("method")
 
 
@@ -61,28 +63,35 @@ def test_cells_differ_at_the_5_percent_level(num_seeds, differing):
     assert table(results(num_seeds))["better in"]["better"] == differing
 
 
+def test_ties_share_a_rank():
+    index = pd.MultiIndex.from_tuples([("z", 0), ("z", 1)], names=["problem", "seed"])
+    blocks = pd.DataFrame({"a": [1.0, 2.0], "b": [1.0, 3.0], "c": [0.0, 1.0]}, index=index)
+    found = summary_table(blocks, "summary", "title", "value").frame
+    assert found["mean rank"].tolist() == [2.25, 2.75, 1.0]
+
+
 def test_methods_with_most_runs_may_lack_a_tenth_of_them():
     given = results(10)
     seed, method = given.rows["seed"], given.rows["method"]
     rows = given.rows[~((method == "better") & (seed == 3)) & ~((method == "worse") & (seed < 2))]
-    most = most_blocks(rows, given, "value")
+    most = most_blocks(replace(given, rows=rows), "value")
     assert most.columns.tolist() == ["Bay_MRBFCor", "better"]
     assert len(most) == 18
 
 
 def test_methods_are_compared_only_where_all_of_them_have_finished():
     given = results(drop=("better", 3))
-    blocks = complete_blocks(given.rows, given, "value")
+    blocks = complete_blocks(given, "value")
     assert len(blocks) == 14
     assert 3 not in blocks.index.get_level_values("seed")
-    notes = " ".join(state_notes(given, blocks))
+    notes = " ".join([given.state, *comparison_notes(given, blocks)])
     assert "46 of 48 runs asked for are finished, 2 are missing" in notes
     assert "14 of 16 pairs of cell and seed" in notes
 
 
 def test_cells_are_in_the_order_of_the_study_and_the_lowest_stands_out():
     given = results()
-    blocks = complete_blocks(given.rows, given, "value")
+    blocks = complete_blocks(given, "value")
     found = cells_table(blocks, "cells", "value")
     assert found.frame["problem"].tolist() == ["z", "a"]
     assert found.frame["worse"].tolist() == pytest.approx([1.35 + 1.035, 1.35])

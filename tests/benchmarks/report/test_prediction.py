@@ -5,8 +5,8 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from botorch_cll.studies.report.regression import report_regression
-from botorch_cll.studies.results import Results
+from benchmarks.runner.results import Results
+from benchmarks.studies import draw_report
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def results():
 
 
 def test_errors_and_densities_are_compared(results):
-    report = report_regression(results)
+    report = draw_report(results)
     tables = {table.name: table.frame for table in report.tables}
     assert tables["rmse_summary"].set_index("method")["best in"].to_dict() == {
         "Bay_MRBFCor": 4,
@@ -65,7 +65,7 @@ def test_errors_and_densities_are_compared(results):
 
 def test_correlations_with_different_seeds_are_drawn(results):
     rows = results.rows.query("correlation == 0.9 or seed == 0")
-    report = report_regression(replace(results, rows=rows))
+    report = draw_report(replace(results, rows=rows))
     for line in report.figures["rmse"].axes[0].lines:
         assert line.get_xdata().tolist() == [-0.5, 0.9]
     means = [line.get_ydata().tolist() for line in report.figures["rmse"].axes[0].lines]

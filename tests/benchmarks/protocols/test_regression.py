@@ -3,15 +3,15 @@
 import pytest
 import torch
 
-from botorch_cll.fit import GradientOptions, fit_rbf_ensemble
-from botorch_cll.studies.fig8 import (
+from benchmarks.protocols.regression import (
     FAST_PROTOCOL,
-    FIG8,
     NETWORK_NAMES,
     PAPER_PROTOCOL,
     make_network,
     run_fig8,
 )
+from benchmarks.studies import STUDIES
+from botorch_cll.fit import GradientOptions, fit_rbf_ensemble
 from botorch_cll.test_functions import CorrelatedTasks
 
 CONFIG = {
@@ -36,7 +36,7 @@ def test_the_protocol_is_the_papers():
     assert PAPER_PROTOCOL["learning_rate"] == 1e-4
     assert PAPER_PROTOCOL["milestones"] == [1000, 3000, 7000]
     assert PAPER_PROTOCOL["num_centers"] == 50
-    assert len(FIG8) == 20 * 3 * 4
+    assert len(STUDIES["fig8"]) == 20 * 3 * 4
 
 
 @pytest.mark.parametrize("name", NETWORK_NAMES)
