@@ -130,15 +130,15 @@ def _table(results: dict[str, MethodRun], tasks: tuple[str, ...], budget: int) -
         made = result.Y.shape[-1]
         if made < budget:
             table.caption = (
-                f"{name} has {made} of the {budget} evaluations, as its fits take the longest; "
+                f"* {made} of the {budget} evaluations, as its fits take the longest: "
                 "`python -m benchmarks study tuning` gives it all of them."
             )
         cells = [
             f"[bold]{loss:.4f}[/bold]" if loss == best else f"{loss:.4f}"
             for loss, best in zip(row.tolist(), losses.amin(0).tolist(), strict=True)
         ]
-        label = name if made == budget else f"{name}, {made} evaluations"
-        table.add_row(label, *cells, f"{result.fit_seconds:.1f}", f"{result.propose_seconds:.1f}")
+        cells += [f"{result.fit_seconds:.1f}", f"{result.propose_seconds:.1f}"]
+        table.add_row(name if made == budget else f"{name}*", *cells)
     return table
 
 

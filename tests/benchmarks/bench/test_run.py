@@ -5,20 +5,22 @@ import torch
 from rich.console import Console
 from typer.testing import CliRunner
 
-from benchmarks.bench import BenchOptions, read_bench, run_bench
-from benchmarks.bench.scale import Size
+from benchmarks.bench import scale
+from benchmarks.bench.run import BenchOptions, read_bench, run_bench
+from benchmarks.measure_commands import app
 from benchmarks.methods import INDEPENDENT_GPS
-from botorch_cll.studies.commands import app
 
 
-def test_all_parts_of_a_small_benchmark(tmp_path: Path) -> None:
+def test_all_parts_of_a_small_benchmark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = {"seconds": 0.1, "peak_mib": 1.0}
+    monkeypatch.setattr(scale, "fit_in_process", lambda *_: done)
     threads = torch.get_num_threads()
     options = BenchOptions(
         repeats=1,
         seeds=1,
         peers=(INDEPENDENT_GPS,),
         fit_sizes=(14,),
-        sweeps={"rows": (Size(20, 2, 3),)},
+        sweeps={"rows": (scale.Size(20, 2, 3),)},
     )
     console = Console(record=True, width=120)
     rows = run_bench(options, tmp_path / "bench.csv", console)
@@ -40,21 +42,3 @@ def test_all_parts_of_a_small_benchmark(tmp_path: Path) -> None:
     assert again.output.strip() in text
     steps = options.steps()
     assert steps == {"fit": 2, "propose": 2, "swarm": 10, "scale": 2}
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["fast"], "expected one of fit, propose, swarm, scale"),
-        (["--peer", "GP"], "MultiTaskGP"),
-        (["--out", "none/rows.csv"], "existing folder"),
-        (["--from", __file__], "Expected a CSV file"),
-        (["--from", "docs/results/fig8/results.csv"], "Expected the columns of this command"),
-        (["--from", __file__, "--seeds", "3"], "--seeds has no effect"),
-    ],
-    ids=["part", "peer", "folder", "no rows", "other rows", "beside rows"],
-)
-def test_bad_arguments_are_refused(arguments: list[str], words: str) -> None:
-    result = CliRunner().invoke(app, ["bench", *arguments])
-    assert result.exit_code == 2
-    assert words in result.output

@@ -1,12 +1,10 @@
 from pathlib import Path
 
-import pandas as pd
 import pytest
 import torch
 
 from benchmarks.bench import scale
-from benchmarks.bench.scale import Size, bench_scale, fit_in_process
-from benchmarks.bench.scale_job import draw_data, memory
+from benchmarks.bench.scale import Size, bench_scale, draw_data, fit_in_process, memory
 from benchmarks.methods import INDEPENDENT_GPS, OURS
 
 
@@ -31,24 +29,41 @@ def test_a_fit_in_a_process_of_its_own_tells_seconds_and_memory() -> None:
     assert 0 <= result["peak_mib"] < 2000
 
 
-def test_a_killed_fit_is_not_called_slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "killed.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setattr(scale, "JOB_MODULE", "killed")
-    assert fit_in_process(OURS, Size(9, 2, 3), 1, 120) == {"failure": "killed (memory?)"}
-
-
-def test_what_fails_says_why_and_is_not_tried_at_larger_sizes(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_fit_is_stopped_at_its_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     slow = fit_in_process(INDEPENDENT_GPS, Size(2_000, 4, 3), 1, time_limit=1)
     assert slow == {"failure": "> 1 s"}
-    assert fit_in_process("other", Size(9, 2, 3), 1, 120) == {"failure": "KeyError: 'other'"}
     monkeypatch.setattr(scale, "MEMORY_LIMIT_MIB", 64)
-    sizes = (Size(3_000, 2, 2), Size(4_000, 2, 2))
-    steps: list[None] = []
-    rows = pd.DataFrame(
-        bench_scale((INDEPENDENT_GPS,), {"rows": sizes}, 1, 120.0, lambda: steps.append(None))
-    )
-    assert rows[rows.method == INDEPENDENT_GPS].failure.tolist() == ["out of memory"]
-    assert len(steps) == 4
+    large = fit_in_process(INDEPENDENT_GPS, Size(3_000, 2, 2), 1, time_limit=120)
+    assert large == {"failure": "out of memory"}
+
+
+@pytest.mark.parametrize(
+    ("code", "failure"),
+    [
+        # A killed fit is not called slow.
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "killed (memory?)"),
+        ("raise KeyError('other')", "KeyError: 'other'"),
+        ("raise SystemExit(3)", "exit status 3"),
+    ],
+    ids=["killed", "raised", "exit"],
+)
+def test_what_fails_says_why(
+    code: str, failure: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "failing.py").write_text(code)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(scale, "MODULE", "failing")
+    assert fit_in_process(OURS, Size(9, 2, 3), 1, 120) == {"failure": failure}
+
+
+def test_what_fails_is_not_tried_at_larger_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
+    outcomes = {OURS: {"seconds": 1.0, "peak_mib": 2.0}, INDEPENDENT_GPS: {"failure": "> 1 s"}}
+    monkeypatch.setattr(scale, "fit_in_process", lambda method, *_: outcomes[method])
+    sizes = (Size(30, 2, 2), Size(40, 2, 2))
+    rows = list(bench_scale((INDEPENDENT_GPS,), {"rows": sizes}, 1, 120.0))
+    assert [row and (row["method"], row["n"], row.get("failure")) for row in rows] == [
+        (OURS, 30, None),
+        (INDEPENDENT_GPS, 30, "> 1 s"),
+        (OURS, 40, None),
+        None,
+    ]

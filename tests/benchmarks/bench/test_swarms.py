@@ -1,4 +1,3 @@
-import builtins
 import time
 
 import numpy as np
@@ -7,17 +6,17 @@ import pytest
 import torch
 from botorch.exceptions.errors import UnsupportedError
 
+from benchmarks.bench import swarms
 from benchmarks.bench.swarms import (
-    CMA_ES,
-    EVALUATIONS,
-    GRADIENTS,
-    PYMOO,
+    OPTIMIZERS,
     SWARM,
     bench_swarm,
+    by_cma,
+    by_pymoo,
     draw_surface,
-    maximize_by_cma,
-    maximize_by_pymoo,
 )
+
+_, _, PYMOO, CMA_ES, EVALUATIONS = OPTIMIZERS
 
 
 def test_evaluations_are_counted_by_points_and_gradients_three_times() -> None:
@@ -32,10 +31,8 @@ def test_evaluations_are_counted_by_points_and_gradients_three_times() -> None:
 
 def test_four_optimizers_on_the_same_surfaces() -> None:
     torch_state, numpy_state = torch.random.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
-    rows = pd.DataFrame(bench_swarm(("ensemble",), 2, time.perf_counter, lambda: None))
-    assert rows.groupby("method").size().to_dict() == dict.fromkeys(
-        [SWARM, GRADIENTS, PYMOO, CMA_ES, EVALUATIONS], 2
-    )
+    rows = pd.DataFrame(bench_swarm(("ensemble",), 2, time.perf_counter))
+    assert rows.groupby("method").size().to_dict() == dict.fromkeys(OPTIMIZERS, 2)
     evaluations = rows.pivot(index="repeat", columns="method", values="evaluations")
     for method in (PYMOO, CMA_ES):
         # As many as ours, up to one generation more.
@@ -53,7 +50,7 @@ def test_four_optimizers_on_the_same_surfaces() -> None:
     assert (np.random.get_state()[1] == numpy_state).all()  # noqa: NPY002
 
 
-@pytest.mark.parametrize("maximize", [maximize_by_pymoo, maximize_by_cma])
+@pytest.mark.parametrize("maximize", [by_pymoo, by_cma])
 def test_peers_repeat_with_their_seed(maximize) -> None:
     acqf, bounds = draw_surface("ensemble", 1)
     assert maximize(acqf, bounds, 200, 3) == maximize(acqf, bounds, 200, 3)
@@ -61,13 +58,6 @@ def test_peers_repeat_with_their_seed(maximize) -> None:
 
 
 def test_what_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = builtins.__import__
-
-    def without_cma(name: str, *args, **kwargs):
-        if name == "cma":
-            raise ModuleNotFoundError("No module named 'cma'", name="cma")
-        return found(name, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, "__import__", without_cma)
+    monkeypatch.setattr(swarms, "find_spec", lambda name: None if name == "cma" else name)
     with pytest.raises(UnsupportedError, match="compares with cma: pip install"):
-        next(bench_swarm(("GP",), 1, time.perf_counter, lambda: None))
+        next(bench_swarm(("GP",), 1, time.perf_counter))
