@@ -20,7 +20,8 @@ from rich.progress import (
 from rich.table import Table
 from torch import Tensor
 
-from benchmarks.methods import METHODS, MULTI_TASK_GP, MethodRun, run_method
+from benchmarks.methods import METHODS, MULTI_TASK_GP
+from benchmarks.methods.run import MethodRun, run_method
 from benchmarks.problems import DATA_SETS, log_losses
 from botorch_cll.plots import make_figure, plot_best_so_far
 from botorch_cll.test_functions import SklearnTuningTasks

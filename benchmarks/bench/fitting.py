@@ -17,12 +17,13 @@ from benchmarks.methods import (
     MULTI_TASK_GP,
     OURS,
     SURROGATES,
-    propose_by_gradient,
+    VBLL,
 )
+from benchmarks.methods.run import propose_by_gradient
 from botorch_cll.optim.loop import Propose, propose_by_swarm
 from botorch_cll.test_functions import CompositeTasks
 
-PEERS = (MULTI_TASK_GP, KRONECKER_GP, INDEPENDENT_GPS, "VBLL")
+PEERS = (MULTI_TASK_GP, KRONECKER_GP, INDEPENDENT_GPS, VBLL)
 FIT_SIZES = (100, 400)
 PROPOSE_SIZE = 100
 NUM_TEST_POINTS = 1_000

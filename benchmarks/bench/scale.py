@@ -26,8 +26,8 @@ from benchmarks.methods import (
     MULTI_TASK_GP,
     OURS,
     SURROGATES,
-    without_sparse_warning,
 )
+from benchmarks.methods.run import without_sparse_warning
 
 PEERS = (MULTI_TASK_GP, KRONECKER_GP, INDEPENDENT_GPS)
 MEMORY_LIMIT_MIB = 16 * 1024

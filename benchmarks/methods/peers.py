@@ -47,16 +47,11 @@ def multi_task_gp(
     gp_class: type[MultiTaskGP] = MultiTaskGP,
     **options: Any,
 ) -> MultiTaskGP:
-    """`MultiTaskGP`, inputs normalized; a column per task becomes a row per observation.
+    """`MultiTaskGP`, or a subclass, inputs normalized; with further options of its constructor.
 
-    Args:
-        train_X: A `n x d`-dim tensor of inputs; with a `task_feature` `n x (d + 1)`-dim.
-        train_Y: A `n x T`-dim tensor of targets, with `missing="mask"` NaN where not observed;
-            with a `task_feature` `n x 1`-dim.
-        task_feature: The task column of long data, which are given to the model as they are.
-        missing: `"raise"` or `"mask"`, for wide data.
-        gp_class: `MultiTaskGP` or a subclass.
-        options: The other options of its constructor.
+    The data are long if there is a `task_feature`, the task's column of `n x (d + 1)`-dim inputs
+    beside `n x 1`-dim targets. Otherwise they are `n x d`- and `n x T`-dim, with `missing="mask"`
+    NaN where not observed, and become a row per observation.
     """
     if task_feature is None:
         task_feature = train_X.shape[-1]

@@ -1,4 +1,4 @@
-"""How a method minimises several tasks, and the methods by name."""
+"""How a method minimises several tasks."""
 
 from __future__ import annotations
 
@@ -16,18 +16,8 @@ from botorch.optim import optimize_acqf
 from botorch.utils.sampling import draw_sobol_samples
 from torch import Tensor
 
-from benchmarks.methods.surrogates import (
-    INDEPENDENT_GPS,
-    MULTI_TASK_GP,
-    NO_LAYER,
-    RMLA,
-    SINGLE_RBF,
-    SURROGATES,
-    rbf_fit,
-)
-from botorch_cll.models import MultiRBFCorrelationModel
 from botorch_cll.optim import best_by_task, run_bay_mrbfcor
-from botorch_cll.optim.loop import Fit, Propose, fit_multi_rbf, propose_by_swarm
+from botorch_cll.optim.loop import Fit, Propose
 from botorch_cll.optim.random_state import isolated_random_state
 
 _SOBOL_POINTS = 256
@@ -37,12 +27,9 @@ _SOBOL_POINTS = 256
 class Method:
     """How to fit a surrogate and how to propose candidates with it.
 
-    Attributes:
-        fit: The fit.
-        propose: The proposal.
-        one_task_at_a_time: Whether the surrogate knows nothing of other tasks. It then optimises
-            the tasks one after the other, each with all of its evaluations at candidates of its
-            own, where a joint method also evaluates each task at the other tasks' candidates.
+    A surrogate that knows nothing of other tasks optimises the tasks `one_task_at_a_time`, each
+    with all of its evaluations at candidates of its own, where a joint method also evaluates each
+    task at the other tasks' candidates.
     """
 
     fit: Fit
@@ -51,14 +38,10 @@ class Method:
 
 
 class MethodRun(NamedTuple):
-    """What a method has evaluated.
+    """What a method has evaluated: `T x n x d`-dim points and `T x n`-dim values, in order.
 
-    Attributes:
-        X: A `T x n x d`-dim tensor: where each task was evaluated, in order. A joint method
-            evaluates all tasks at the same points.
-        Y: A `T x n`-dim tensor of the values observed there.
-        fit_seconds: The time spent in fitting models, for all tasks together.
-        propose_seconds: The time spent in proposing candidates, likewise.
+    The seconds are those of all tasks together. A joint method evaluates all tasks at the same
+    points.
     """
 
     X: Tensor
@@ -78,12 +61,9 @@ def propose_by_gradient(
     assert model is not None
     best_f = best_by_task(X, Y).Y
     candidates, values = [], []
-    for task, incumbent in enumerate(best_f):
-        weights = torch.zeros_like(best_f)
-        weights[task] = 1.0
-        acqf = LogExpectedImprovement(
-            model, incumbent, posterior_transform=ScalarizedPosteriorTransform(weights)
-        )
+    for weights, incumbent in zip(torch.eye(len(best_f)).to(best_f), best_f, strict=True):
+        transform = ScalarizedPosteriorTransform(weights)
+        acqf = LogExpectedImprovement(model, incumbent, posterior_transform=transform)
         with isolated_random_state(seed, X.device):
             candidate, value = optimize_acqf(
                 acqf, bounds, q=1, num_restarts=20, raw_samples=512, options={"seed": seed}
@@ -93,34 +73,13 @@ def propose_by_gradient(
     return torch.cat(candidates)[torch.stack(values).argsort(descending=True)]
 
 
-def _no_model(X: Tensor, Y: Tensor, seed: int) -> None:
-    return None
+def no_model(X: Tensor, Y: Tensor, seed: int) -> None:
+    """The fit of a method without a surrogate."""
 
 
-def _propose_sobol(model: Model | None, bounds: Tensor, X: Tensor, Y: Tensor, seed: int) -> Tensor:
+def propose_sobol(model: Model | None, bounds: Tensor, X: Tensor, Y: Tensor, seed: int) -> Tensor:
     """Many points of one sequence, of which the loop takes as many as its budget allows."""
     return draw_sobol_samples(bounds, n=_SOBOL_POINTS, q=1, seed=seed).squeeze(-2)
-
-
-REFERENCE_METHOD = "Bay_MRBFCor"
-"""The method that reports compare all others with."""
-
-NO_SURROGATE = "Sobol"
-
-METHODS: dict[str, Method] = {
-    REFERENCE_METHOD: Method(fit_multi_rbf, propose_by_swarm),
-    "Bay_MRBFCor (paper)": Method(
-        rbf_fit(MultiRBFCorrelationModel, correlation_layers=(8,)), propose_by_swarm
-    ),
-    NO_LAYER: Method(SURROGATES[NO_LAYER], propose_by_swarm),
-    RMLA: Method(SURROGATES[RMLA], propose_by_swarm),
-    SINGLE_RBF: Method(SURROGATES[SINGLE_RBF], propose_by_swarm, one_task_at_a_time=True),
-    INDEPENDENT_GPS: Method(
-        SURROGATES[INDEPENDENT_GPS], propose_by_gradient, one_task_at_a_time=True
-    ),
-    MULTI_TASK_GP: Method(SURROGATES[MULTI_TASK_GP], propose_by_gradient),
-    NO_SURROGATE: Method(_no_model, _propose_sobol),
-}
 
 
 @contextmanager
@@ -139,7 +98,7 @@ def run_method(
     budget: int,
     num_initial: int,
     seed: int,
-    callback: Callable[[int], None] | None = None,
+    callback: Callable[[int], None] = lambda made: None,
 ) -> MethodRun:
     """Minimise several tasks with a method.
 
@@ -164,8 +123,7 @@ def run_method(
     for number, task in enumerate(tasks):
 
         def report(X: Tensor, Y: Tensor, made: int = number * budget) -> None:
-            if callback is not None:
-                callback(made + Y.numel())
+            callback(made + Y.numel())
 
         with without_sparse_warning():
             result = run_bay_mrbfcor(

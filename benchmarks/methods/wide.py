@@ -1,8 +1,8 @@
-"""The peers of the studies: fitted models of `n x T`-dim values, NaN where not observed.
+"""The peers of the studies, with one column per task.
 
 BoTorch's multi-task models want their targets standardized task by task, and each takes them in
-another form; these classes all take the same. They are fitted when they are made, with the global
-random state, see `benchmarks.methods.surrogates.seeded`.
+another form; these all take `n x d`-dim points `X` and `n x T`-dim values `Y`, NaN where a task was
+not observed. They are fitted when they are made, with the global random state.
 """
 
 from __future__ import annotations
@@ -13,24 +13,32 @@ from typing import Any
 import torch
 from botorch.acquisition.objective import PosteriorTransform
 from botorch.exceptions.errors import InputDataError, UnsupportedError
-from botorch.models import KroneckerMultiTaskGP, MultiTaskGP
+from botorch.fit import fit_gpytorch_mll
+from botorch.models import KroneckerMultiTaskGP, ModelListGP, MultiTaskGP
 from botorch.models.model import Model
 from botorch.models.transforms import Normalize, Standardize
 from botorch.models.utils import gpt_posterior_settings
 from botorch.posteriors import GPyTorchPosterior
 from botorch.posteriors.posterior import Posterior
 from gpytorch.distributions import MultitaskMultivariateNormal, MultivariateNormal
+from gpytorch.mlls import SumMarginalLogLikelihood
 from torch import Tensor
 
-from benchmarks.methods.peers import fit_exactly, multi_task_gp, vbll
+from benchmarks.methods.peers import fit_exactly, multi_task_gp, single_task_gp, vbll
+
+
+def independent_gps(X: Tensor, Y: Tensor) -> ModelListGP:
+    """One `SingleTaskGP` per task, fitted to the rows that it was observed in."""
+    rows = [~column.isnan() for column in Y.T]
+    model = ModelListGP(
+        *(single_task_gp(X[seen], Y[seen, task : task + 1]) for task, seen in enumerate(rows))
+    )
+    fit_gpytorch_mll(SumMarginalLogLikelihood(model.likelihood, model))
+    return model
 
 
 class WideModel(Model, ABC):
     """Base class: tasks are standardized before, and predictions scaled back after.
-
-    Args:
-        X: A `n x d`-dim tensor of points.
-        Y: A `n x T`-dim tensor of values, NaN where a task was not observed.
 
     Raises:
         InputDataError: If a task was never observed.
@@ -136,11 +144,7 @@ class WideVBLL(WideModel):
     Training, ICLR 2025. `VBLLModel` predicts for one output only, which is why each task has its
     own. Its `posterior` always includes the noise and leaves out the covariance between points;
     here both are as the formula says.
-
-    Args:
-        X: A `n x d`-dim tensor of points.
-        Y: A `n x T`-dim tensor of values, NaN where a task was not observed.
-        settings: The `optimization_settings` of `VBLLModel.fit` that are not its defaults.
+    The `settings` are the `optimization_settings` of `VBLLModel.fit` that are not its defaults.
     """
 
     networks: Any  # a ModuleList of VBLLModel

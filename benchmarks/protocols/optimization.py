@@ -18,7 +18,8 @@ from botorch.posteriors.posterior import Posterior
 from botorch.utils.sampling import draw_sobol_samples
 from torch import Tensor
 
-from benchmarks.methods import METHODS, Method, MethodRun, run_method
+from benchmarks.methods import METHODS
+from benchmarks.methods.run import Method, MethodRun, run_method
 from benchmarks.problems import DATA_SETS, log_losses
 from benchmarks.runner.grid import Config, Curve, Key, Level, RunOutput
 from botorch_cll.optim.loop import Fit
@@ -42,7 +43,8 @@ def _minimize_pair(key: Key, config: Config, method: Method, tasks: list[int]) -
         columns = tasks if task is None else [tasks[task]]
         return lambda X: observed(X)[:, columns]
 
-    run = _run(key, config, method, objective, known.bounds, len(tasks))
+    sizes = config["budget"], config["num_initial"]
+    run = run_method(method, objective, known.bounds, len(tasks), *sizes, seed=seed)
     truth = [known.evaluate_true(X)[:, task] for task, X in zip(tasks, run.X, strict=True)]
     names = [task + 1 for task in tasks]
     median, optimum = random_median(known)[tasks], known.optimal_value[tasks]
@@ -127,23 +129,11 @@ def run_tuning(key: Key, config: Config) -> RunOutput:
     def objective(task: int | None) -> Callable[[Tensor], Tensor]:
         return log_losses(estimator, DATA_SETS, task, seed)
 
-    method = METHODS[str(key["method"])]
-    run = _run(key, config, method, objective, bounds, len(DATA_SETS))
+    method, sizes = METHODS[str(key["method"])], (config["budget"], config["num_initial"])
+    run = run_method(method, objective, bounds, len(DATA_SETS), *sizes, seed=seed)
     run = run._replace(Y=run.Y.exp())
     median = run.Y[:, : config["num_initial"]].median(-1).values
     return optimization_output(run, DATA_SETS, run.Y, median, None, config)
-
-
-def _run(
-    key: Key,
-    config: Config,
-    method: Method,
-    objective: Callable[[int | None], Callable[[Tensor], Tensor]],
-    bounds: Tensor,
-    num_tasks: int,
-) -> MethodRun:
-    budget, num_initial, seed = config["budget"], config["num_initial"], int(key["seed"])
-    return run_method(method, objective, bounds, num_tasks, budget, num_initial, seed)
 
 
 def random_median(problem: MultiTaskTestProblem) -> Tensor:
@@ -177,31 +167,28 @@ def optimization_output(
     `truth` has the `T x n` noise-free values at the points evaluated, `median` the `T` medians of
     the values of random points, and `optimum` the `T` minima.
     """
-    course = truth.cummin(-1).values
     num_initial = config["num_initial"]
-    rows: list[dict[str, Level | None]] = []
-    curves = []
-    for index, task in enumerate(tasks):
-        best, middle = course[index, -1].item(), median[index].item()
-        lowest = None if optimum is None else optimum[index].item()
-        regret = None if lowest is None else best - lowest
-        rows.append(
-            {
-                "task": task,
-                "best": run.Y[index].min().item(),
-                "true_best": best,
-                "optimum": lowest,
-                "random_median": middle,
-                "regret": regret,
-                "normalized_regret": None
-                if lowest is None
-                else (best - lowest) / (middle - lowest),
-                "fit_seconds": run.fit_seconds,
-                "propose_seconds": run.propose_seconds,
-            }
-        )
-        evaluations = range(num_initial, course.shape[-1] + 1)
-        curves.append(
-            Curve(task, "true_best", evaluations, course[index, num_initial - 1 :].tolist())
-        )
+    course = truth.cummin(-1).values
+    best = course[:, -1]
+    regret = None if optimum is None else best - optimum
+    columns = {
+        "best": run.Y.amin(-1),
+        "true_best": best,
+        "optimum": optimum,
+        "random_median": median,
+        "regret": regret,
+        "normalized_regret": None if regret is None else regret / (median - optimum),
+    }
+    seconds = {"fit_seconds": run.fit_seconds, "propose_seconds": run.propose_seconds}
+    rows = [
+        {"task": task}
+        | {name: None if x is None else x[index].item() for name, x in columns.items()}
+        | seconds
+        for index, task in enumerate(tasks)
+    ]
+    evaluations = range(num_initial, course.shape[-1] + 1)
+    courses = course[:, num_initial - 1 :].tolist()
+    curves = [
+        Curve(task, "true_best", evaluations, y) for task, y in zip(tasks, courses, strict=True)
+    ]
     return RunOutput(rows, curves)

@@ -10,7 +10,8 @@ import torch
 from botorch.models.model import Model
 from torch import Tensor
 
-from benchmarks.methods import METHODS, SURROGATES, without_sparse_warning
+from benchmarks.methods import METHODS, SURROGATES
+from benchmarks.methods.run import without_sparse_warning
 from benchmarks.problems import PROBLEMS, transfer_problem
 from benchmarks.runner.grid import Config, Key, RunOutput
 from botorch_cll.plots import LEVELS, interval_coverage

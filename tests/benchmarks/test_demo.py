@@ -15,9 +15,8 @@ def test_demo_compares_five_methods_from_the_same_first_design(
     monkeypatch.setattr(demo, "PEER_BUDGET", 7)
     console = Console(record=True, width=140)
     out = tmp_path / "demo.png"
-    results = demo.run_demo(
-        out, budget=10, num_initial=8, data_sets=("iris", "wine"), console=console
-    )
+    data_sets = ("iris", "wine")
+    results = demo.run_demo(out, budget=10, num_initial=8, data_sets=data_sets, console=console)
     assert list(results) == ["Bay_MRBFCor", "RMLA", "Single-RBF", "MultiTaskGP", "Sobol"]
     for name, result in results.items():
         # The first design is not cut.

@@ -4,15 +4,9 @@ import pytest
 import torch
 from botorch.acquisition.analytic import LogExpectedImprovement
 
-from benchmarks.methods import (
-    INDEPENDENT_GPS,
-    METHODS,
-    REFERENCE_METHOD,
-    SURROGATES,
-    propose_by_gradient,
-    run_method,
-)
+from benchmarks.methods import INDEPENDENT_GPS, METHODS, REFERENCE_METHOD, SURROGATES
 from benchmarks.methods import run as module
+from benchmarks.methods.run import propose_by_gradient, run_method
 
 from support.two_tasks import data
 

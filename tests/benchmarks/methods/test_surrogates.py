@@ -10,9 +10,9 @@ from benchmarks.methods import (
     MULTI_TASK_GP,
     SURROGATES,
     rbf_fit,
+    seeded,
 )
 from benchmarks.methods.peers import IndexKernelMultiTaskGP
-from benchmarks.methods.surrogates import seeded
 from benchmarks.methods.wide import WideVBLL
 from botorch_cll.models import SingleRBFModel
 

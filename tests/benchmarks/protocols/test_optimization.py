@@ -4,7 +4,8 @@ import pytest
 import torch
 from botorch.acquisition.objective import ScalarizedPosteriorTransform
 
-from benchmarks.methods import METHODS, MULTI_TASK_GP, OURS, SURROGATES, MethodRun
+from benchmarks.methods import METHODS, MULTI_TASK_GP, OURS, SURROGATES
+from benchmarks.methods.run import MethodRun
 from benchmarks.problems import DATA_SETS
 from benchmarks.protocols.optimization import (
     FirstTask,
