@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import torch
 from rich import box
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import Progress
 from rich.table import Table
 from torch import Tensor
 
@@ -41,17 +33,17 @@ def run_demo(
     data_sets: tuple[str, ...] = DATA_SETS,
     console: Console | None = None,
 ) -> dict[str, MethodRun]:
-    """Tune `HistGradientBoostingClassifier` on several data sets with every method.
+    """Tune `HistGradientBoostingClassifier` on several data sets, one task each, with every method.
 
     The methods model the logarithm of the cross-validated log loss: it spans orders of magnitude.
 
     Args:
         out: Where to write the picture.
-        budget: The number of evaluations of every task, for each method; no more than
-            `PEER_BUDGET` for `MultiTaskGP`, unless the first design alone is larger.
+        budget: The number of evaluations of every task, for each method; for `MultiTaskGP` no more
+            than `PEER_BUDGET`.
         num_initial: How many of them are the first Sobol design, the same for all methods.
         seed: The seed of everything random.
-        data_sets: The data sets, one task each.
+        data_sets: The data sets.
         console: Where to print.
 
     Returns:
@@ -59,45 +51,34 @@ def run_demo(
     """
     console = console or Console()
     problem = SklearnTuningTasks(_ESTIMATOR, data_sets=data_sets, seed=seed)
+    tasks = range(len(data_sets))
+    losses = [_evaluated_once(log_losses(_ESTIMATOR, data_sets, task, seed)) for task in tasks]
     console.print(
         f"Tuning HistGradientBoostingClassifier ({problem.dim} hyper-parameters) on "
         f"{', '.join(data_sets)}: {budget} evaluations per data set and method, "
         f"{num_initial} of them a Sobol design."
     )
-    budgets = dict.fromkeys(DEMO_METHODS, budget)
-    budgets[MULTI_TASK_GP] = min(budget, max(PEER_BUDGET, num_initial))
-    losses = [
-        _evaluated_once(log_losses(_ESTIMATOR, data_sets, task, seed))
-        for task in range(len(data_sets))
-    ]
 
     def objective(task: int | None) -> Callable[[Tensor], Tensor]:
         chosen = losses if task is None else [losses[task]]
         return lambda X: torch.cat([loss(X) for loss in chosen], dim=-1)
 
-    results = {}
-    with Progress(
-        TextColumn("{task.description:>12}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-    ) as progress:
-        bars = {
-            name: progress.add_task(name, total=evaluations * len(data_sets))
-            for name, evaluations in budgets.items()
-        }
-        for name, evaluations in budgets.items():
-            results[name] = run_method(
-                METHODS[name],
-                objective,
-                problem.bounds,
-                num_tasks=len(data_sets),
-                budget=evaluations,
-                num_initial=num_initial,
-                seed=seed,
-                callback=partial(_advance, progress, bars[name]),
-            )
+    def run(name: str) -> MethodRun:
+        some = min(budget, max(PEER_BUDGET, num_initial)) if name == MULTI_TASK_GP else budget
+        bar = progress.add_task(name, total=some * len(tasks))
+        return run_method(
+            METHODS[name],
+            objective,
+            problem.bounds,
+            num_tasks=len(tasks),
+            budget=some,
+            num_initial=num_initial,
+            seed=seed,
+            callback=lambda made: progress.update(bar, completed=made),
+        )
+
+    with Progress(console=console) as progress:
+        results = {name: run(name) for name in DEMO_METHODS}
     console.print(_table(results, data_sets, budget))
     _plot(results, data_sets, num_initial, out)
     console.print(f"Best-so-far curves: {out}")
@@ -105,41 +86,36 @@ def run_demo(
 
 
 def _evaluated_once(losses: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
-    """The same function, which evaluates the first design for all methods but once."""
+    """The same function, which evaluates a first design once for all methods."""
     known: dict[tuple[float, ...], Tensor] = {}
 
     def remembered(X: Tensor) -> Tensor:
-        for x in X:
-            if tuple(x.tolist()) not in known:
-                known[tuple(x.tolist())] = losses(x.unsqueeze(0))
-        return torch.cat([known[tuple(x.tolist())] for x in X])
+        points = [tuple(x.tolist()) for x in X]
+        for point, x in zip(points, X, strict=True):
+            if point not in known:
+                known[point] = losses(x.unsqueeze(0))
+        return torch.cat([known[point] for point in points])
 
     return remembered
-
-
-def _advance(progress: Progress, bar: TaskID, num_evaluations: int) -> None:
-    progress.update(bar, completed=num_evaluations)
 
 
 def _table(results: dict[str, MethodRun], tasks: tuple[str, ...], budget: int) -> Table:
     table = Table(title="Best cross-validated log loss found (lower is better)", box=box.SIMPLE)
     table.add_column("method")
-    for task in (*tasks, "fitting\ns", "proposing\ns"):
-        table.add_column(task, justify="right")
-    losses = torch.stack([result.Y.amin(-1).exp() for result in results.values()])
-    for (name, result), row in zip(results.items(), losses, strict=True):
-        made = result.Y.shape[-1]
+    for column in (*tasks, "fitting\ns", "proposing\ns"):
+        table.add_column(column, justify="right")
+    best = torch.stack([result.Y.amin(-1) for result in results.values()]).amin(0)
+    for name, result in results.items():
+        found, made = result.Y.amin(-1), result.Y.shape[-1]
+        marks = ["[bold]{:.4f}[/bold]" if least else "{:.4f}" for least in found == best]
+        cells = [mark.format(loss) for mark, loss in zip(marks, found.exp().tolist(), strict=True)]
+        cells += [f"{result.fit_seconds:.1f}", f"{result.propose_seconds:.1f}"]
+        table.add_row(name if made == budget else f"{name}*", *cells)
         if made < budget:
             table.caption = (
                 f"* {made} of the {budget} evaluations, as its fits take the longest: "
                 "`python -m benchmarks study tuning` gives it all of them."
             )
-        cells = [
-            f"[bold]{loss:.4f}[/bold]" if loss == best else f"{loss:.4f}"
-            for loss, best in zip(row.tolist(), losses.amin(0).tolist(), strict=True)
-        ]
-        cells += [f"{result.fit_seconds:.1f}", f"{result.propose_seconds:.1f}"]
-        table.add_row(name if made == budget else f"{name}*", *cells)
     return table
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import MofNCompleteColumn, Progress
 
 from benchmarks.bench import fitting, scale, swarms
 from benchmarks.bench.clock import Row, clock, limited_threads
@@ -23,18 +23,7 @@ PARTS = ("fit", "propose", "swarm", "scale")
 
 @dataclass(frozen=True)
 class BenchOptions:
-    """What to measure.
-
-    Attributes:
-        parts: Some of `PARTS`.
-        repeats: The number of rounds of the parts `fit` and `propose`.
-        seeds: The number of surfaces of each kind of the part `swarm`.
-        threads: The number of threads.
-        time_limit: The seconds after which a fit of the part `scale` is stopped.
-        peers: The surrogates to compare with, of those that a part has.
-        fit_sizes: The numbers of points per task of the part `fit`.
-        sweeps: The sizes of data of the part `scale`.
-    """
+    """What to measure, as the options of the command say, and the sizes of the part `scale`."""
 
     parts: tuple[str, ...] = PARTS
     repeats: int = 5
@@ -45,76 +34,64 @@ class BenchOptions:
     fit_sizes: tuple[int, ...] = fitting.FIT_SIZES
     sweeps: dict[str, tuple[scale.Size, ...]] = field(default_factory=lambda: scale.SWEEPS)
 
-    def steps(self) -> dict[str, int]:
-        """How many times each part advances."""
-        some = 1 + len(self._gps())
-        steps = {
-            "fit": len(self.fit_sizes) * self.repeats * (1 + len(self.peers)),
-            "propose": self.repeats * some,
-            "swarm": len(swarms.OPTIMIZERS) * len(swarms.SURFACES) * self.seeds,
-            "scale": sum(map(len, self.sweeps.values())) * some,
+    def works(self) -> dict[str, tuple[int, Iterator[Row | None]]]:
+        """The number of steps of each part, and its rows: `None` for a step that is left out."""
+        now, kinds = clock(self.threads), tuple(swarms.SURFACES)
+        gps = tuple(name for name in self.peers if name in scale.PEERS)
+        sizes = sum(map(len, self.sweeps.values()))
+        works = {
+            "fit": (
+                len(self.fit_sizes) * self.repeats * (1 + len(self.peers)),
+                fitting.bench_fit(self.peers, self.fit_sizes, self.repeats, now),
+            ),
+            "propose": (
+                self.repeats * (1 + len(gps)),
+                fitting.bench_propose(gps, self.repeats, now),
+            ),
+            "swarm": (
+                len(swarms.OPTIMIZERS) * len(kinds) * self.seeds,
+                swarms.bench_swarm(kinds, self.seeds, now),
+            ),
+            "scale": (
+                sizes * (1 + len(gps)),
+                scale.bench_scale(gps, self.sweeps, self.threads, self.time_limit),
+            ),
         }
-        return {part: steps[part] for part in self.parts}
-
-    def rows(self, part: str) -> Iterator[Row | None]:
-        """Run one part: a row per step, `None` for one sat out; see there for the rows."""
-        now = clock(self.threads)
-        if part == "fit":
-            return fitting.bench_fit(self.peers, self.fit_sizes, self.repeats, now)
-        if part == "propose":
-            return fitting.bench_propose(self._gps(), self.repeats, now)
-        if part == "swarm":
-            return swarms.bench_swarm(tuple(swarms.SURFACES), self.seeds, now)
-        return scale.bench_scale(self._gps(), self.sweeps, self.threads, self.time_limit)
-
-    def _gps(self) -> tuple[str, ...]:
-        return tuple(name for name in self.peers if name in scale.PEERS)
+        return {part: works[part] for part in self.parts}
 
 
 def run_bench(
     options: BenchOptions, out: Path | None = None, console: Console | None = None
 ) -> pd.DataFrame:
-    """Run parts of the benchmark and print their tables.
-
-    Args:
-        options: What to measure.
-        out: A CSV file for all rows, written after every part.
-        console: Where to print.
-
-    Returns:
-        All rows.
-    """
+    """Run parts of the benchmark and print their tables; `out` is written after every part."""
     console = console or Console()
     rows: list[Row] = []
     about = {"threads": options.threads, "versions": _versions()}
-    columns = (TextColumn("{task.description:>8}"), BarColumn(), MofNCompleteColumn())
+    columns = (*Progress.get_default_columns(), MofNCompleteColumn())
     with (
-        Progress(*columns, TimeElapsedColumn(), console=console) as progress,
+        Progress(*columns, console=console) as progress,
         limited_threads(options.threads),
         warnings.catch_warnings(),
     ):
         # What BoTorch and GPyTorch warn of (jitter, retries) would fill the terminal.
         warnings.simplefilter("ignore")
-        for part, steps in options.steps().items():
+        for part, (steps, results) in options.works().items():
             bar = progress.add_task(part, total=steps)
-            for row in options.rows(part):
+            for row in results:
                 if row is not None:
                     rows.append(row | about)
+                # The rows of the floor are no steps.
                 if row is None or row["part"] == part:
                     progress.advance(bar)
             if out is not None:
                 write_atomically(out, pd.DataFrame(rows).to_csv(index=False, float_format="%.6g"))
-    results = pd.DataFrame(rows)
-    report_bench(results).print(console)
-    return results
+    frame = pd.DataFrame(rows)
+    report_bench(frame).print(console)
+    return frame
 
 
 def read_bench(paths: Sequence[Path]) -> pd.DataFrame:
-    """The rows of CSV files that `run_bench` has written.
-
-    Raises:
-        InputDataError: If a file holds something else.
-    """
+    """The rows of CSV files that `run_bench` has written; `InputDataError` for other files."""
     columns = ("part", "method", "repeat", "seconds", "threads", "versions")
     return pd.concat([read_rows(path, columns) for path in paths], ignore_index=True)
 

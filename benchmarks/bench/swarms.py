@@ -47,14 +47,9 @@ class CountedLogEI(LogExpectedImprovement):
 
 
 def draw_surface(kind: str, seed: int) -> tuple[CountedLogEI, Tensor]:
-    """Log-EI of one task of a pair for a model fitted to 60 random points.
+    """Log-EI of one task of a pair for a model of 60 random points, and the bounds of its cube.
 
-    Args:
-        kind: A key of `SURFACES`.
-        seed: Which of the pairs, correlations, tasks and data sets.
-
-    Returns:
-        The acquisition function and the bounds of the unit cube it lives on.
+    The seed decides which of the pairs, correlations, tasks and data sets.
     """
     choices = list(itertools.product(PAIRS, _CORRELATIONS, (0, 1)))
     pair, correlation, task = choices[seed % len(choices)]
@@ -77,9 +72,6 @@ def _evaluate(acqf: CountedLogEI, points: np.ndarray) -> np.ndarray:
     """Minus the values at `n x d` points, for optimizers that minimise."""
     with torch.no_grad():
         return -acqf(torch.from_numpy(np.ascontiguousarray(points)).unsqueeze(1)).numpy()
-
-
-# Optimizers: of a function in its bounds, a number of evaluations and a seed, to the best value.
 
 
 def by_swarm(acqf: CountedLogEI, bounds: Tensor, budget: int, seed: int) -> float:
@@ -166,10 +158,7 @@ def bench_swarm(kinds: tuple[str, ...], seeds: int, now: Clock) -> Iterator[Row]
     """Let the optimizers maximise log-EI on the same surfaces.
 
     Ours and BoTorch's have 20 restarts and 512 raw samples each, the others as many evaluations as
-    ours took.
-
-    Raises:
-        UnsupportedError: If pymoo or cma is not installed.
+    ours took. `UnsupportedError` if pymoo or cma is not installed.
     """
     for name in ("cma", "pymoo"):
         if find_spec(name) is None:

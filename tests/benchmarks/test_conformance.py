@@ -28,12 +28,12 @@ def test_report_says_who_passes_what_and_why_not(tmp_path: Path) -> None:
     assert rows["ExpectedImprovement"] == ["✓", "○"]
     assert rows["passed"] == ["4/4", "3/4"]
     text = (tmp_path / "results.md").read_text(encoding="utf-8")
-    assert "| `batch_shape` | ✓ | ✗ | `batch_shape` is empty for a model of one data set. |" in text
-    assert (
-        "- NotImplementedError: MLPEnsemble does not define batch_shape property (`batch_shap"
-        in text
-    )
-    assert "| passed | 4/4 | 3/4 | |" in text
+    assert "| batch_shape | ✓ | ✗ | `batch_shape` is empty for a model of one data set. |" in text
+    reason = "NotImplementedError: MLPEnsemble does not define batch_shape property"
+    assert f"| {reason} | batch_shape |" in text
+    assert "| passed | 4/4 | 3/4 |  |" in text
+    assert "What EnsembleModel fails" in text
+    assert "What Single-RBF fails" not in text
 
 
 def test_reasons_are_grouped() -> None:
@@ -43,4 +43,4 @@ def test_reasons_are_grouped() -> None:
         render_markdown(results)  # not a check
     results.check = ["shapes", "batch_shape", "num_outputs", "one_member"]
     text = render_markdown(results)
-    assert "- no (`shapes`, `batch_shape`)\n- x (`one_member`)\n" in text
+    assert "| no | shapes, batch_shape |\n| x | one_member |\n" in text
