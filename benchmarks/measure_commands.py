@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
 
 import typer
+from typer import Argument, Option
 
 from benchmarks.command_line import check_file, check_picture, example, stops_with
 
@@ -17,10 +17,10 @@ Names = list[str] | None
 
 @app.command(epilog=example("demo --budget 20 --out demo.png"))
 def demo(
-    out: Annotated[Path, typer.Option(help="Where to write the picture.")] = Path("demo.png"),
-    budget: Annotated[int, typer.Option(min=4, help="Evaluations per task and method.")] = 40,
-    num_initial: Annotated[int, typer.Option(min=2, help="Size of the first design.")] = 12,
-    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    out: Path = Option(Path("demo.png"), help="Where to write the picture."),
+    budget: int = Option(40, min=4, help="Evaluations per task and method."),
+    num_initial: int = Option(12, min=2, help="Size of the first design."),
+    seed: int = Option(0, help="Seed of everything random."),
 ) -> None:
     """Tune an estimator on four data sets with five methods."""
     from benchmarks.demo import run_demo
@@ -34,10 +34,10 @@ def demo(
 
 @app.command(epilog=example("conformance --model MultiRBFCorrelation --check shapes"))
 def conformance(
-    out: Annotated[Path | None, typer.Option(help="CSV file, one row per check and model.")] = None,
-    markdown: Annotated[Path | None, typer.Option(help="Markdown file for the tables.")] = None,
-    model: Annotated[Names, typer.Option(help="A model, repeatable; all if omitted.")] = None,
-    check: Annotated[Names, typer.Option(help="A check, repeatable; all if omitted.")] = None,
+    out: Path | None = Option(None, help="CSV file, one row per check and model."),
+    markdown: Path | None = Option(None, help="Markdown file for the tables."),
+    model: Names = Option(None, help="A model to check, repeatable; all if omitted."),
+    check: Names = Option(None, help="A check to run, repeatable; all if omitted."),
 ) -> None:
     """Check models against what BoTorch demands of them."""
     from benchmarks.conformance import run_conformance
@@ -52,39 +52,25 @@ def conformance(
         run_conformance(out, markdown, models=model, checks=check)
 
 
+_PARTS = "fit, propose, swarm or scale; all if omitted."
+_TIME_LIMIT = "Processor seconds after which a fit of scale is stopped."
+_FROM = "Show the rows of this CSV file instead, repeatable."
+
+
 @app.command(
     epilog=example("bench fit propose --repeats 3", "bench swarm --seeds 10 --out bench.csv")
 )
 def bench(
     ctx: typer.Context,
-    part: Annotated[
-        Names,
-        typer.Argument(help="fit, propose, swarm or scale; all if omitted.", metavar="[PART]..."),
-    ] = None,
-    repeats: Annotated[int, typer.Option(min=1, help="Rounds of fit and propose.")] = 5,
-    seeds: Annotated[int, typer.Option(min=1, help="Surfaces of each kind of swarm.")] = 100,
-    peer: Annotated[
-        Names, typer.Option(help="A surrogate to compare with, repeatable; all if omitted.")
-    ] = None,
-    n: Annotated[
-        list[int] | None, typer.Option("--n", min=12, help="Points per task of fit, repeatable.")
-    ] = None,
-    threads: Annotated[int, typer.Option(min=1, help="Number of threads.")] = 1,
-    time_limit: Annotated[
-        float, typer.Option(min=1, help="Processor seconds after which a fit of scale is stopped.")
-    ] = 120.0,
-    out: Annotated[
-        Path | None, typer.Option(help="CSV file, one row per repeat; written anew.")
-    ] = None,
-    source: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--from",
-            exists=True,
-            dir_okay=False,
-            help="Show the rows of this CSV file instead, repeatable.",
-        ),
-    ] = None,
+    part: Names = Argument(None, help=_PARTS, metavar="[PART]..."),
+    repeats: int = Option(5, min=1, help="Rounds of fit and propose."),
+    seeds: int = Option(100, min=1, help="Surfaces of each kind of swarm."),
+    peer: Names = Option(None, help="A surrogate to compare with, repeatable; all if omitted."),
+    n: list[int] | None = Option(None, "--n", min=12, help="Points per task of fit, repeatable."),
+    threads: int = Option(1, min=1, help="Number of threads."),
+    time_limit: float = Option(120.0, min=1, help=_TIME_LIMIT),
+    out: Path | None = Option(None, help="CSV file, one row per repeat; written anew."),
+    source: list[Path] | None = Option(None, "--from", exists=True, dir_okay=False, help=_FROM),
 ) -> None:
     """Time our fit, proposal and swarm against what else there is.
 
