@@ -75,4 +75,5 @@ def render_markdown(results: pd.DataFrame) -> str:
     tables = tables_of(results)
     frame = tables[0].frame
     frame["what it demands"] = [demands[check] for check in frame.check]
-    return "\n".join([INTRODUCTION, *(table.to_markdown() for table in tables)])
+    pages = [INTRODUCTION, *(f"{table.to_markdown().rstrip()}\n" for table in tables)]
+    return "\n".join(pages)

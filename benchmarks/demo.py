@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 import torch
 from rich import box
@@ -22,7 +23,7 @@ DEMO_METHODS = ("Bay_MRBFCor", "RMLA", "Single-RBF", MULTI_TASK_GP, "Sobol")
 PEER_BUDGET = 28
 """The evaluations of `MultiTaskGP`: its fits take longer than all else that the methods compute."""
 
-_ESTIMATOR = "hist_gradient_boosting"
+_ESTIMATOR: Final = "hist_gradient_boosting"
 
 
 def run_demo(

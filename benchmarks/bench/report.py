@@ -40,19 +40,23 @@ def _table(name: str, title: str, caption: str, frame: pd.DataFrame) -> ReportTa
     return ReportTable(name, title, caption, frame, formats)
 
 
+def _beside(rows: pd.DataFrame, ours: str, keys: list[str]) -> pd.DataFrame:
+    """The rows with the `ratio` of our seconds to theirs, and our other columns as `our_...`."""
+    own = rows[rows.method == ours].set_index(keys).add_prefix("our_")
+    rows = rows.join(own, on=keys)
+    return rows.assign(ratio=rows.our_seconds / rows.seconds)
+
+
 def _side_by_side(rows: pd.DataFrame) -> Iterator[ReportTable]:
     titles = {
         "fit": "Fit and posterior at 1 000 points, n points per task, two tasks, d = 4",
         "propose": "One iteration: fit and two candidates, two tasks, d = 4",
     }
     part = rows.part.iloc[0]
-    table = []
-    for (n, method), group in rows.groupby(["n", "method"], sort=False):
-        ours = rows[(rows.n == n) & (rows.method == OURS)].set_index("repeat").seconds
-        ratio = (ours / group.set_index("repeat").seconds).median()
-        table.append([n, method, len(group), group.seconds.median(), ratio])
-    frame = pd.DataFrame(table, columns=["n", "method", "repeats", "seconds", "ratio"])
-    yield _table(part, titles[part], "", frame)
+    grouped = _beside(rows, OURS, ["n", "repeat"]).groupby(["n", "method"], sort=False)
+    frame = grouped[["seconds", "ratio"]].median()
+    frame.insert(0, "repeats", grouped.size())
+    yield _table(part, titles[part], "", frame.reset_index())
 
 
 def _floor(rows: pd.DataFrame) -> Iterator[ReportTable]:
@@ -69,28 +73,18 @@ def _floor(rows: pd.DataFrame) -> Iterator[ReportTable]:
 
 
 def _swarm(rows: pd.DataFrame) -> Iterator[ReportTable]:
-    table = []
-    for kind, of_kind in rows.groupby("kind", sort=False):
-        values = of_kind.pivot(index="repeat", columns="method", values="value")
-        seconds = of_kind.pivot(index="repeat", columns="method", values="seconds")
-        best = values.max(axis=1)
-        for method, theirs in of_kind.groupby("method", sort=False):
-            found = values[method]
-            known = found.notna().all()
-            table.append(
-                {
-                    "surface": kind,
-                    "optimizer": method,
-                    "seeds": len(theirs),
-                    "evaluations": theirs.evaluations.median(),
-                    "seconds": theirs.seconds.median(),
-                    "ratio": (seconds[SWARM] / seconds[method]).median(),
-                    "near the best": (found >= best - TOLERANCE).mean() if known else None,
-                    "ours at least as good": (
-                        (values[SWARM] >= found - TOLERANCE).mean() if known else None
-                    ),
-                }
-            )
+    surface = ["kind", "repeat"]
+    rows = _beside(rows, SWARM, surface)
+    best = rows.groupby(surface).value.transform("max")
+    shares = {
+        "near the best": rows.value >= best - TOLERANCE,
+        "ours at least as good": rows.our_value >= rows.value - TOLERANCE,
+    }
+    known = rows.value.notna()
+    rows = rows.assign(**{name: good.astype(float).where(known) for name, good in shares.items()})
+    grouped = rows.groupby(["kind", "method"], sort=False)
+    frame = grouped[["evaluations", "seconds", "ratio"]].median().join(grouped[[*shares]].mean())
+    frame.insert(0, "seeds", grouped.size())
     caption = (
         "Log-EI of one task of the paper's pairs after 60 points, of our ensemble and of a GP. "
         f"{SWARM} and {GRADIENTS} have 20 restarts and 512 raw samples; the others have as many "
@@ -98,7 +92,8 @@ def _swarm(rows: pd.DataFrame) -> Iterator[ReportTable]:
         f"{TOLERANCE:g} of the best of all four. Ours at least as good: down to {TOLERANCE:g}."
     )
     title = "Optimizers of acquisition functions on the same surfaces"
-    yield _table("swarm", title, caption, pd.DataFrame(table))
+    frame = frame.rename_axis(["surface", "optimizer"]).reset_index()
+    yield _table("swarm", title, caption, frame)
 
 
 def _scale(rows: pd.DataFrame) -> Iterator[ReportTable]:
@@ -106,10 +101,9 @@ def _scale(rows: pd.DataFrame) -> Iterator[ReportTable]:
         "Seconds and MiB of memory above what the process held with its data. Every fit has a "
         "process of its own. A method that fails is not tried at larger sizes."
     )
+    rows = rows.assign(cell=[_cell(row) for _, row in rows.iterrows()])
     for sweep, of_sweep in rows.groupby("kind", sort=False):
-        table = of_sweep.assign(cell=[_cell(row) for _, row in of_sweep.iterrows()]).pivot(
-            index=["n", "tasks", "d"], columns="method", values="cell"
-        )
+        table = of_sweep.pivot(index=["n", "tasks", "d"], columns="method", values="cell")
         frame = table[list(of_sweep.method.unique())].fillna("").reset_index()
         yield _table(f"scale-{sweep}", f"Fits of more and more {sweep}", caption, frame)
 

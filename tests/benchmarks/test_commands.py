@@ -82,36 +82,6 @@ def test_the_version() -> None:
     assert run.output == f"botorch_cll {__version__}\n"
 
 
-REFUSED_FILES = {
-    "demo-folder": (["demo", "--out", "folder"], "the name of a file, got the folder folder"),
-    "demo-ending": (["demo", "--out", "x.nope"], "a picture that ends in one of .*, got x.nope"),
-    "demo-no-ending": (["demo", "--out", "x"], "a picture that ends in one of .*, got x"),
-    "bench-folder": (["bench", "--out", "folder"], "the name of a file, got the folder folder"),
-    "markdown-folder": (["conformance", "--markdown", "folder"], "file, got the folder folder"),
-    "prose": (["bench", "--from", "prose.md"], "Expected a CSV file, got prose.md: .*"),
-    "empty": (["bench", "--from", "empty.csv"], "Expected a CSV file, got empty.csv: .*"),
-    "binary": (["bench", "--from", "binary.csv"], "Expected a CSV file, got binary.csv: .*"),
-    "other": (["bench", "--from", "other.csv"], "the columns of this command in other.csv"),
-    "from-folder": (["bench", "--from", "folder"], "'folder' is a directory"),
-}
-
-
-@pytest.mark.parametrize(("arguments", "message"), REFUSED_FILES.values(), ids=REFUSED_FILES.keys())
-def test_files_are_refused_in_one_line_before_anything_is_run(
-    arguments: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("folder").mkdir()
-    Path("prose.md").write_text("One\ntwo, three\nfour, five, six, seven\n")
-    Path("empty.csv").touch()
-    Path("binary.csv").write_bytes(b"\x89PNG\xff")
-    Path("other.csv").write_text("a,b\n1,2\n")
-    run = CliRunner().invoke(app, arguments, env={"COLUMNS": "500"})
-    assert run.exit_code == 2
-    assert re.search(message, run.output.splitlines()[-1])
-    assert not list(tmp_path.glob("*.png"))
-
-
 def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(tmp_path: Path) -> None:
     study = ["study", "table2", "--methods", "Sobol", "--repeats", "5"]
     study += ["--budget", "22", "--num-initial", "10", "--out", str(tmp_path)]
@@ -143,7 +113,6 @@ def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["conformance", "--model", "Oracle"], "expected one of MultiRBFCorrelation"),
         (["study", "unequal", "--problems", "x"], "Expected problem of unequal among"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
