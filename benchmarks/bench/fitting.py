@@ -11,14 +11,7 @@ from torch import Tensor
 
 from benchmarks.bench.clock import Clock, Row, time_side_by_side
 from benchmarks.bench.floor import bench_floor
-from benchmarks.methods import (
-    INDEPENDENT_GPS,
-    KRONECKER_GP,
-    MULTI_TASK_GP,
-    OURS,
-    SURROGATES,
-    VBLL,
-)
+from benchmarks.methods import INDEPENDENT_GPS, KRONECKER_GP, MULTI_TASK_GP, OURS, SURROGATES, VBLL
 from benchmarks.methods.run import propose_by_gradient
 from botorch_cll.optim.loop import Propose, propose_by_swarm
 from botorch_cll.test_functions import CompositeTasks

@@ -20,13 +20,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.bench.clock import Row, clock, limited_threads
-from benchmarks.methods import (
-    INDEPENDENT_GPS,
-    KRONECKER_GP,
-    MULTI_TASK_GP,
-    OURS,
-    SURROGATES,
-)
+from benchmarks.methods import INDEPENDENT_GPS, KRONECKER_GP, MULTI_TASK_GP, OURS, SURROGATES
 from benchmarks.methods.run import without_sparse_warning
 
 PEERS = (MULTI_TASK_GP, KRONECKER_GP, INDEPENDENT_GPS)

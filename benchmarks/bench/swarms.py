@@ -91,9 +91,7 @@ def by_gradients(acqf: CountedLogEI, bounds: Tensor, budget: int, seed: int) -> 
 
 def by_pymoo(acqf: CountedLogEI, bounds: Tensor, budget: int, seed: int) -> float:
     """Pymoo's particle swarm with its own settings."""
-    from pymoo.algorithms.soo.nonconvex.pso import (  # type: ignore[import-untyped, unused-ignore]
-        PSO,
-    )
+    from pymoo.algorithms.soo.nonconvex.pso import PSO  # type: ignore[import-untyped, unused-ignore]
     from pymoo.core.problem import Problem  # type: ignore[import-untyped, unused-ignore]
     from pymoo.optimize import minimize  # type: ignore[import-untyped, unused-ignore]
 

@@ -17,9 +17,7 @@ from botorch.models.transforms import Normalize, Standardize
 from botorch.models.transforms.input import InputPerturbation, InputTransform
 from botorch.models.transforms.outcome import OutcomeTransform
 from botorch.utils.types import DEFAULT, _DefaultType
-from botorch_community.models.vblls import (  # type: ignore[import-untyped, unused-ignore]
-    VBLLModel,
-)
+from botorch_community.models.vblls import VBLLModel  # type: ignore[import-untyped, unused-ignore]
 from gpytorch.kernels import IndexKernel
 from gpytorch.mlls import ExactMarginalLogLikelihood
 from torch import Tensor, nn
