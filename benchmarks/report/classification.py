@@ -9,11 +9,10 @@ import pandas as pd
 import torch
 from botorch.exceptions.errors import InputDataError
 
-from benchmarks.report import Report, ReportTable
-from benchmarks.report.claims import claim_records
+from benchmarks.report import REFERENCE, Report, ReportTable
 from benchmarks.report.comparison import by_run
-from benchmarks.report.paper import REFERENCE
 from benchmarks.report.plots import BANDS, draw_panels
+from benchmarks.report.statistics import claim_records
 from benchmarks.runner.results import Results
 from botorch_cll.datasets import MultiImages, load_sources, make_multi_images
 from botorch_cll.plots import make_figure
@@ -39,14 +38,9 @@ _NUM_PICTURES = 6
 
 def table1_reference() -> pd.DataFrame:
     """The paper's Table 1: columns `data`, `task`, `model`, `mean` and `max` of test accuracies."""
-    wide = pd.read_csv(REFERENCE / "table1.csv").rename(columns={"dataset": "data"})
-    parts = []
-    for model in (SINGLE, *MULTI):
-        part = wide[["data", "task", f"{model}_mean", f"{model}_max"]]
-        part = part.set_axis(["data", "task", "mean", "max"], axis=1)
-        part.insert(2, "model", model)
-        parts.append(part)
-    return pd.concat(parts, ignore_index=True)
+    wide = pd.read_csv(REFERENCE / "table1.csv", index_col=["dataset", "task"])
+    wide.columns = wide.columns.str.rsplit("_", n=1, expand=True)
+    return wide.stack(0).rename_axis(["data", "task", "model"]).reset_index()
 
 
 def report_table1(results: Results, report: Report) -> None:

@@ -7,13 +7,16 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks.methods import OURS, REFERENCE_METHOD
+from benchmarks.methods import NO_LAYER, OURS, REFERENCE_METHOD
 from benchmarks.report import ReportTable
-from benchmarks.report.statistics import holm, mean_interval, paired_test
+from benchmarks.report.statistics import Interval, claim_records, holm, mean_interval, paired_test
 from benchmarks.runner.results import Results
 
 REFERENCES = (REFERENCE_METHOD, OURS)
 """What our method is called, of which a study has one."""
+
+_EFFECTS = {"confirmed": "helps", "refuted": "hurts", "undecided": "undecided"}
+"""What verdicts say of the correlation layer."""
 
 
 def cell_columns(results: Results) -> list[str]:
@@ -22,10 +25,9 @@ def cell_columns(results: Results) -> list[str]:
 
 
 def complete_blocks(results: Results, value: str) -> pd.DataFrame:
-    """The values of a column side by side where all methods with results have one.
+    """The values of a column where all methods with results have one.
 
-    Returns:
-        A frame with one row per cell and seed and one column per method, in the order of the study.
+    There is a row per cell and seed and a column per method, in the order of the study.
     """
     index = [*cell_columns(results), "seed"]
     blocks = results.rows.pivot(index=index, columns="method", values=value)
@@ -33,10 +35,9 @@ def complete_blocks(results: Results, value: str) -> pd.DataFrame:
 
 
 def most_blocks(results: Results, value: str) -> pd.DataFrame:
-    """`complete_blocks` of the methods with most results.
+    """`complete_blocks` of the methods with at least 9 in 10 of the results of the one with most.
 
-    These are the methods with at least 9 in 10 of the results of the one with most, so that a run
-    that is missing does not leave out its method.
+    A run that is missing does not leave out its method.
     """
     counts = results.rows.groupby("method")[value].count()
     many = counts >= 0.9 * counts.max()
@@ -91,15 +92,7 @@ def summary_tables(results: Results, value: str, quantity: str, name: str) -> li
 
     Slow methods are often run for fewer seeds than fast ones. The first table compares all methods
     where all have results; the second only those with most results, where all of these have them.
-
-    Args:
-        results: The results.
-        value: The column to compare.
-        quantity: What the values are, in words.
-        name: The name of the first table.
-
-    Returns:
-        The tables that there is something to say in.
+    `quantity` is what the values of the column are, in words.
     """
     blocks, most = complete_blocks(results, value), most_blocks(results, value)
     title = f"{capitalized(quantity)} of the methods"
@@ -171,3 +164,59 @@ def means_table(
     bold = {method: (means[method] == lowest).reset_index(drop=True) for method in means.columns}
     frame = means.reset_index().rename_axis(columns=None)
     return ReportTable(name, title, caption, frame, dict.fromkeys(means.columns, digits), bold)
+
+
+def layer_tables(
+    results: Results, value: str, quantity: str, by: str = "correlation"
+) -> list[ReportTable]:
+    """Paired differences between the model with and without its layer, lower being better.
+
+    The table has a row per cell, the tasks averaged, one per group of cells (`by` a column, if the
+    rows have it), and a last one for all of them; there is none as long as no seed has both.
+    """
+    cells = [name for name in cell_columns(results) if name != "task"]
+    if by in results.rows and by not in cells:
+        cells.append(by)
+    means = results.rows.groupby([*cells, "seed", "method"])[value].mean().unstack()
+    ours = reference_of(means)
+    if ours not in REFERENCES or NO_LAYER not in means.columns:
+        return []
+    both = in_order(means[[ours, NO_LAYER]].dropna(), results)
+    if both.empty:
+        return []
+    both.columns = ["with layer", "without"]
+    kinds = [cells, *([[by]] if by in cells and len(cells) > 1 else []), []]
+    records = [
+        dict.fromkeys(cells, "all") | record for kept in kinds for record in _records(both, kept)
+    ]
+    caption = (
+        f"{quantity}, lower is better. The difference is that of {ours} and the identical "
+        "ensemble without correlation layer, paired by seed, the tasks averaged, with Student's "
+        "95 % interval over the seeds, each row by itself. Whether the layer helps or hurts is "
+        "Student's test at the 5 % level, adjusted for being several (Holm): the rows of cells for "
+        f"each other, those of {by}s over all cells for each other."
+    )
+    formats = dict.fromkeys(("with layer", "without", "difference", "low", "high"), ".3f")
+    title = f"The correlation layer: {quantity}"
+    frame = pd.DataFrame(records).rename(columns={"verdict": "the layer"})
+    frame["the layer"] = frame["the layer"].map(_EFFECTS)
+    return [ReportTable(f"{value}_layer", title, caption, frame, formats)]
+
+
+def _records(both: pd.DataFrame, kept: list[str]) -> list[dict[str, Any]]:
+    """A row per level of the factors kept, averaged over the others; verdicts are adjusted."""
+    values = both.groupby(level=[*kept, "seed"], sort=False).mean()
+    groups = values.groupby(level=kept, sort=False) if kept else [((), values)]
+    gains = [
+        (
+            dict(zip(kept, level if isinstance(level, tuple) else (level,), strict=True))
+            | {"seeds": len(group), **group.mean()},
+            group["without"] - group["with layer"],
+        )
+        for level, group in groups
+    ]
+
+    def shown(gain: Interval) -> tuple[float, float, float]:
+        return -gain.mean, -gain.high, -gain.low
+
+    return claim_records(gains, ("difference", "low", "high"), shown)

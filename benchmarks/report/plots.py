@@ -25,10 +25,7 @@ _LEGEND_INCHES = 2.2
 
 
 Panel = tuple[str, pd.DataFrame]
-"""A title, and a row per point `x` and `seed` (the two levels of the index), a column per method.
-
-Points may have different seeds.
-"""
+"""A title, and values: a row per point `x` and `seed`, the two levels of the index."""
 
 
 def draw_panels(
@@ -38,18 +35,10 @@ def draw_panels(
     log: bool = False,
     font_size: float | str = "large",
 ) -> tuple[Figure, Any]:
-    """Draw the methods' means over seeds with 95 % confidence bands in a grid of panels.
+    """The methods' means over seeds with 95 % confidence bands, panel by panel, and one legend.
 
-    Args:
-        grid: The panels, row by row.
-        methods: All methods, each of which has its color in all panels.
-        size: The size of a panel in inches.
-        log: Whether values are logarithms: the means are then drawn as geometric ones, on a
-            logarithmic axis.
-        font_size: The size of titles.
-
-    Returns:
-        The figure, with a legend above all panels, and the array of their axes.
+    Each of the methods has its color in all panels, which are of a size in inches. With `log` the
+    values are logarithms: the means are then drawn as geometric ones, on a logarithmic axis.
     """
     figure, axes = make_figure(len(grid), len(grid[0]), size)
     for panel, content in zip(axes.flat, (x for row in grid for x in row), strict=True):

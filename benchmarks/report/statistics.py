@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from scipy import stats
 
 Array = npt.NDArray[np.float64]
@@ -25,10 +26,7 @@ class Interval(NamedTuple):
 
 
 def mean_interval(values: npt.ArrayLike, level: float = 0.95) -> Interval:
-    """The mean of independent values with Student's confidence interval.
-
-    The ends are NaN for fewer than two values.
-    """
+    """The mean of independent values with Student's confidence interval, NaN for a single one."""
     x = np.asarray(values, dtype=np.float64)
     if len(x) < 2:
         return Interval(float(x.mean()) if len(x) else np.nan, np.nan, np.nan)
@@ -37,12 +35,10 @@ def mean_interval(values: npt.ArrayLike, level: float = 0.95) -> Interval:
 
 
 class PairedTest(NamedTuple):
-    """What a test of paired values says.
+    """The two-sided p-value of a test of paired values, and the sign of their difference.
 
-    Attributes:
-        p_value: The two-sided p-value.
-        sign: -1 where the first values are the lower ones by their signed ranks, 1 where they are
-            the higher ones, else 0.
+    The sign is -1 where the first values are the lower ones by their signed ranks, 1 where they are
+    the higher ones, else 0.
     """
 
     p_value: float
@@ -86,7 +82,7 @@ def verdicts(samples: Sequence[npt.ArrayLike], level: float = SIGNIFICANCE) -> l
     """
     adjusted = holm([_student_p_value(x) for x in samples])
     return [
-        "undecided" if not p < level else "confirmed" if np.mean(x) > 0.0 else "refuted"
+        "undecided" if not p < level else "confirmed" if np.asarray(x).mean() > 0.0 else "refuted"
         for x, p in zip(samples, adjusted, strict=True)
     ]
 
@@ -98,3 +94,24 @@ def _student_p_value(values: npt.ArrayLike) -> float:
         return 1.0
     error = x.std(ddof=1) / np.sqrt(len(x))
     return float(2.0 * stats.t.sf(abs(x.mean()) / error, len(x) - 1)) if error > 0.0 else 0.0
+
+
+def claim_records(
+    gains: Sequence[tuple[Mapping[str, Any], pd.Series]],
+    columns: tuple[str, str, str],
+    shown: Callable[[Interval], Iterable[float]] = iter,
+) -> list[dict[str, Any]]:
+    """A row per claim: what it begins with, the mean gain and its interval, and the verdict.
+
+    There is a gain per seed; positive ones confirm the claim. `columns` names what is `shown` of
+    the interval.
+    """
+    found = verdicts([gain for _, gain in gains])
+    return [
+        {
+            **record,
+            **dict(zip(columns, shown(mean_interval(gain)), strict=True)),
+            "verdict": verdict,
+        }
+        for (record, gain), verdict in zip(gains, found, strict=True)
+    ]

@@ -8,9 +8,8 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.report import Report, ReportTable
-from benchmarks.report.claims import claim_records
 from benchmarks.report.plots import BANDS, draw_panels
-from benchmarks.report.statistics import Interval
+from benchmarks.report.statistics import Interval, claim_records
 from benchmarks.runner.results import Results
 
 if TYPE_CHECKING:
@@ -40,14 +39,8 @@ def report_fig8(results: Results, report: Report) -> None:
 def claims_table(errors: pd.DataFrame) -> ReportTable:
     """Test the paper's claims about which network has the lower error.
 
-    A ratio of errors is the geometric mean over the seeds of both networks, its interval Student's
-    on the logarithm; see `verdicts` for what confirms a claim.
-
-    Args:
-        errors: Final errors by correlation, method and seed, a column per quantity.
-
-    Returns:
-        One row per claim, correlation and quantity.
+    Final errors are given by correlation, method and seed, a column per quantity. A ratio of errors
+    is the geometric mean over the seeds of both networks, its interval Student's on the logarithm.
     """
     gains = []
     for quantity in errors.columns:

@@ -58,16 +58,12 @@ class RunOutput(NamedTuple):
 
         All rows also have the further columns.
         """
-        tasks = enumerate(zip(*courses.values(), strict=True), start=1)
-        curves = [
-            Curve(task, name, x, y)
-            for task, course in tasks
-            for name, y in zip(courses, course, strict=True)
-        ]
-        rows: dict[Level, dict[str, Level | None]] = {}
-        for curve in curves:
-            rows.setdefault(curve.task, {"task": curve.task})[curve.name] = curve.y[-1]
-        return cls([{**row, **columns} for row in rows.values()], curves)
+        rows, curves = [], []
+        for task, of_task in enumerate(zip(*courses.values(), strict=True), start=1):
+            named = dict(zip(courses, of_task, strict=True))
+            rows.append({"task": task, **{name: y[-1] for name, y in named.items()}, **columns})
+            curves += [Curve(task, name, x, y) for name, y in named.items()]
+        return cls(rows, curves)
 
 
 class Option(NamedTuple):
@@ -162,9 +158,8 @@ def _level_name(level: Level) -> str:
 def execute(study: Study, key: Key) -> dict[str, Any]:
     """Do one run, on one thread.
 
-    Returns:
-        A record that JSON can hold: the key, the versions of the packages, the seconds, the
-        distinct warnings, and either the result or the error that the run raised.
+    The record, which JSON can hold, has the key, the versions of the packages, the seconds, the
+    distinct warnings, and either the result or the error that the run raised.
     """
     versions = {package: version(package) for package in _PACKAGES}
     versions["botorch_cll"] = botorch_cll.__version__

@@ -10,15 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from benchmarks.runner import store
 from benchmarks.runner.grid import product_keys, run_name
-from benchmarks.runner.store import (
-    CURVES_CSV,
-    FAILURES_CSV,
-    RESULTS_CSV,
-    Piece,
-    RunStore,
-    merged_levels,
-)
 from botorch_cll.files import write_atomically
 
 MAX_CURVE_POINTS = 25
@@ -30,9 +23,7 @@ class Results:
     """The results of a study, complete or not.
 
     Attributes:
-        study: The name of the study.
-        config: Its configuration.
-        pieces: What was asked for, see `RunStore`.
+        study, config, pieces: As in `RunStore`.
         rows: One row per run and task: the study, the key, the values, the seconds, the versions.
         curves: One row per run, task, quantity (`curve`) and point (`x`, `y`).
         failures: One row per run that raised an error.
@@ -40,7 +31,7 @@ class Results:
 
     study: str
     config: Mapping[str, Any]
-    pieces: Sequence[Piece]
+    pieces: Sequence[store.Piece]
     rows: pd.DataFrame
     curves: pd.DataFrame
     failures: pd.DataFrame
@@ -48,7 +39,7 @@ class Results:
     @property
     def levels(self) -> dict[str, list[Any]]:
         """All levels of every factor, in the order in which they were asked for."""
-        return merged_levels(self.pieces)
+        return store.merged_levels(self.pieces)
 
     @property
     def factors(self) -> list[str]:
@@ -90,10 +81,10 @@ def load_results(folder: Path) -> Results:
     They come from run files and merged CSV files; of a run that is in both, the run file counts. A
     folder without a study is a `StudyError`.
     """
-    store = RunStore(folder)
-    factors = list(store.levels)
+    kept = store.RunStore(folder)
+    factors = list(kept.levels)
     rows, curves, failures = [], [], []
-    for record in store.records():
+    for record in kept.records():
         key = {"study": record["study"], **record["key"]}
         if "error" in record:
             failures.append({**key, **record["error"], **record["versions"]})
@@ -106,7 +97,7 @@ def load_results(folder: Path) -> Results:
             for x, y in _thin(curve["x"], curve["y"])
         ]
     tables = [_rounded(pd.DataFrame(rows)), _rounded(pd.DataFrame(curves))]
-    for index, (name, read) in enumerate(((RESULTS_CSV, _read), (CURVES_CSV, _read_wide))):
+    for index, (name, read) in enumerate(((store.RESULTS_CSV, _read), (store.CURVES_CSV, _curves))):
         if (folder / name).exists():
             merged = read(folder / name)
             known = set(_names(tables[index], factors))
@@ -115,9 +106,9 @@ def load_results(folder: Path) -> Results:
     finished = set(_names(tables[0], factors))
     failures = [row for row in failures if run_name({f: row[f] for f in factors}) not in finished]
     return Results(
-        study=store.name,
-        config=store.config,
-        pieces=store.pieces,
+        study=kept.name,
+        config=kept.config,
+        pieces=kept.pieces,
         rows=_sorted(tables[0], [*factors, "task"]),
         curves=_sorted(tables[1], [*factors, "task", "curve", "x"]),
         failures=_sorted(pd.DataFrame(failures), factors),
@@ -130,16 +121,16 @@ def write_merged(results: Results, folder: Path) -> None:
     `curves.csv` has one row per run, task and quantity, and one column per point `x`;
     `failures.csv` is only there if there are any.
     """
-    _write(results.rows, folder / RESULTS_CSV)
+    _write(results.rows, folder / store.RESULTS_CSV)
     if not results.curves.empty:
         keys = ["study", *results.factors, "task", "curve"]
         wide = results.curves.pivot_table(index=keys, columns="x", values="y", sort=False)
         wide = wide[sorted(wide.columns)].rename(columns="{:g}".format)
-        _write(wide.reset_index(), folder / CURVES_CSV)
+        _write(wide.reset_index(), folder / store.CURVES_CSV)
     if results.failures.empty:
-        (folder / FAILURES_CSV).unlink(missing_ok=True)
+        (folder / store.FAILURES_CSV).unlink(missing_ok=True)
     else:
-        _write(results.failures, folder / FAILURES_CSV)
+        _write(results.failures, folder / store.FAILURES_CSV)
 
 
 def _thin(x: list[float], y: list[float]) -> list[tuple[float, float]]:
@@ -167,7 +158,7 @@ def _read(path: Path) -> pd.DataFrame:
     return _rounded(pd.read_csv(path, keep_default_na=False, na_values=[""]))
 
 
-def _read_wide(path: Path) -> pd.DataFrame:
+def _curves(path: Path) -> pd.DataFrame:
     wide = _read(path)
     keys = list(wide.columns[: list(wide.columns).index("curve") + 1])
     long = wide.melt(id_vars=keys, var_name="x", value_name="y").dropna()

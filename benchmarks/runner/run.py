@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import time
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import joblib
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
+from rich.text import Text
 
 from benchmarks.runner.grid import Key, Study, StudyError, execute, run_name
 from benchmarks.runner.store import RunStore
-from benchmarks.runner.time_left import TimeLeft
 
 _IDLE_SECONDS = 10
 
@@ -37,8 +40,8 @@ def run_study(
 ) -> StudyState:
     """Do the runs of a study that are not done yet.
 
-    Every run is written as soon as it is finished. Stopped in whatever way and started again, the
-    study goes on with the runs that are missing.
+    Every run is written to the folder as soon as it is finished. Stopped in whatever way and
+    started again, the study goes on with the runs that are missing.
 
     Args:
         study: The study.
@@ -62,7 +65,7 @@ def run_study(
     names = {run_name(key): key for key in study.runs()}
     finished = store.merged_names() & names.keys()
     failed: set[str] = set()
-    time_left = TimeLeft(study.cost_factor)
+    time_left = _TimeLeft(study.cost_factor)
     for record in store.records():
         name = run_name(record["key"])
         time_left.observe(record)
@@ -132,3 +135,50 @@ def _backend(jobs: int, scheduler: str | None) -> Iterator[int]:
                 "Several workers in a row died on the same run, perhaps for want of memory. "
                 f"Finished runs are kept: start the study again to go on. ({error})"
             ) from error
+
+
+class _TimeLeft(ProgressColumn):
+    """The time left, from the mean seconds of finished runs of the same cost factor.
+
+    Runs of an earlier start count too, so that a continued study knows at once.
+    """
+
+    max_refresh = 0.5
+
+    def __init__(self, factor: str) -> None:
+        super().__init__()
+        self._factor = factor
+        self._seconds: dict[Any, list[float]] = defaultdict(list)
+        self._pending: Counter[Any] = Counter()
+        self._workers = 1
+        self._updated = time.monotonic()
+
+    def start(self, pending: Sequence[Key], workers: int) -> None:
+        self._workers = workers
+        self._updated = time.monotonic()
+        self._pending.update(key.get(self._factor) for key in pending)
+
+    def observe(self, record: dict[str, Any]) -> None:
+        if "error" not in record:
+            self._seconds[record["key"].get(self._factor)].append(record["seconds"])
+
+    def finish(self, record: dict[str, Any]) -> None:
+        self.observe(record)
+        self._pending[record["key"].get(self._factor)] -= 1
+        self._updated = time.monotonic()
+
+    def seconds(self) -> float | None:
+        """The seconds left, or `None` as long as no run is finished."""
+        means = {level: sum(x) / len(x) for level, x in self._seconds.items()}
+        if not means:
+            return None
+        typical = sum(means.values()) / len(means)
+        work = sum(count * means.get(level, typical) for level, count in self._pending.items())
+        return max(0.0, work / self._workers - (time.monotonic() - self._updated))
+
+    def render(self, task: Task) -> Text:
+        if task.finished:
+            return Text("done")
+        seconds = self.seconds()
+        left = "-:--:--" if seconds is None else str(timedelta(seconds=round(seconds)))
+        return Text(f"{left} left", style="progress.remaining")

@@ -10,15 +10,13 @@ from typing import Any
 
 from filelock import FileLock
 
-from benchmarks.runner.grid import Key, Level, Study, StudyError, run_name
+from benchmarks.runner.grid import Config, Key, Level, Study, StudyError, run_name
 from botorch_cll.files import write_atomically
 
 Piece = dict[str, list[Level]]
 """The levels of every factor that one call asked for: the runs of their product."""
 
-RESULTS_CSV = "results.csv"
-CURVES_CSV = "curves.csv"
-FAILURES_CSV = "failures.csv"
+RESULTS_CSV, CURVES_CSV, FAILURES_CSV = "results.csv", "curves.csv", "failures.csv"
 
 
 class RunStore:
@@ -70,7 +68,7 @@ class RunStore:
             write_atomically(folder / "study.json", json.dumps(content, indent=1) + "\n")
         return cls(folder)
 
-    def _check_same(self, name: str, config: dict[str, Any], factors: list[str]) -> None:
+    def _check_same(self, name: str, config: Config, factors: list[str]) -> None:
         if self.name != name:
             raise StudyError(f"Expected {name} in {self.folder}, got a study {self.name}.")
         if sorted(self.levels) != sorted(factors):
@@ -91,8 +89,7 @@ class RunStore:
 
     def write(self, record: dict[str, Any]) -> None:
         """Keep the record of a run, finished or failed, in place of an earlier one of its key."""
-        path = self._runs / f"{run_name(record['key'])}.json"
-        write_atomically(path, json.dumps(record))
+        write_atomically(self._runs / f"{run_name(record['key'])}.json", json.dumps(record))
 
     def records(self) -> Iterator[dict[str, Any]]:
         """The records of all runs that have a file, in the order of their names."""

@@ -15,7 +15,7 @@ from benchmarks.methods import (
     MULTI_TASK_GP,
     OURS,
 )
-from benchmarks.report.calibration import head_to_head
+from benchmarks.report.prediction import head_to_head
 from benchmarks.runner.results import Results
 from benchmarks.studies import draw_report
 

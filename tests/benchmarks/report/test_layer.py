@@ -5,7 +5,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from benchmarks.report.layer import layer_tables
+from benchmarks.report.comparison import layer_tables
 from benchmarks.runner.results import Results
 
 LAYER, WITHOUT = "Bay_MRBFCor", "no correlation layer"

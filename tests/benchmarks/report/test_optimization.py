@@ -9,8 +9,13 @@ from benchmarks.methods import METHODS
 from benchmarks.problems import DATA_SETS
 from benchmarks.protocols.optimization import run_tuning
 from benchmarks.report import Report
-from benchmarks.report.optimization import report_optimization, with_known_optima
-from benchmarks.report.paper import PAPER_NAMES, compare_with_paper, paper_table
+from benchmarks.report.optimization import (
+    PAPER_NAMES,
+    compare_with_paper,
+    paper_table,
+    report_optimization,
+    with_known_optima,
+)
 from benchmarks.runner.results import Results, load_results
 from benchmarks.runner.run import run_study
 from benchmarks.studies import STUDIES, draw_report

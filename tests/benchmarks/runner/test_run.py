@@ -15,8 +15,7 @@ from rich.console import Console
 
 from benchmarks.runner.grid import StudyError
 from benchmarks.runner.results import load_results, write_merged
-from benchmarks.runner.run import run_study
-from benchmarks.runner.time_left import TimeLeft
+from benchmarks.runner.run import _TimeLeft, run_study
 
 from support.tiny_study import tiny_study
 
@@ -167,7 +166,7 @@ def test_a_scheduler_that_is_not_there_is_named(tmp_path, monkeypatch):
 
 
 def test_time_left_counts_each_method_by_its_own_cost():
-    left = TimeLeft("method")
+    left = _TimeLeft("method")
     assert left.seconds() is None
     for method, seconds in (("slow", 100.0), ("slow", 300.0), ("fast", 1.0)):
         left.observe({"key": {"method": method}, "seconds": seconds})
