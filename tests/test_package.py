@@ -39,6 +39,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(distributions: Path) -> No
     assert {name for name in names if not name.startswith(f"{NAME}.dist-info/")} == tracked
     assert "botorch_cll/py.typed" in names
     assert f"{NAME}.dist-info/licenses/LICENSE" in names
+    assert f"{NAME}.dist-info/entry_points.txt" not in names
     assert f"\nVersion: {botorch_cll.__version__}\n" in metadata
 
 

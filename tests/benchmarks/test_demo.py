@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -37,3 +39,13 @@ def test_demo_compares_five_methods_from_the_same_first_design(
         assert word in text
     assert f"{results['RMLA'].Y[0].min().exp():.4f}" in text
     assert out.read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_demo_needs_its_own_extra_only() -> None:
+    code = (
+        "import sys\n"
+        "for name in ('ax', 'dask', 'mlxtend', 'pandas', 'pymoo'):\n"
+        "    sys.modules[name] = None\n"
+        "import benchmarks.commands, benchmarks.demo"
+    )
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True)
