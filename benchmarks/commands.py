@@ -49,8 +49,7 @@ app.add_typer(measure_commands.app)
 def report(
     folder: Annotated[Path, typer.Argument(help="The folder of a study.")],
     out: Annotated[
-        Path | None,
-        typer.Option(help="Where to write the report.", show_default="FOLDER/report"),
+        Path | None, typer.Option(help="Where to write the report.", show_default="FOLDER/report")
     ] = None,
 ) -> None:
     """Draw the tables and figures of a study.

@@ -110,19 +110,6 @@ def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(tmp_path: Path) -> 
     assert all((tmp_path / "runs" / name).read_bytes() == kept[name] for name in kept)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["study", "unequal", "--problems", "x"], "Expected problem of unequal among"),
-    ],
-    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
-)
-def test_what_is_not_known_is_refused(arguments: list[str], message: str) -> None:
-    result = CliRunner().invoke(app, arguments, env={"COLUMNS": "500"})
-    assert result.exit_code == 2
-    assert message in " ".join(result.output.split())
-
-
 def test_without_the_extra_one_line_says_what_to_install() -> None:
     code = "import sys; sys.modules['typer'] = None\nfrom benchmarks.__main__ import main\nmain()"
     result = subprocess.run(

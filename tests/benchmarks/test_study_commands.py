@@ -7,8 +7,13 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from benchmarks import study_commands
 from benchmarks.commands import app
+from benchmarks.runner.grid import Study
+from benchmarks.runner.run import StudyState
 from benchmarks.studies import STUDIES
+
+from support.images import write_idx_folder
 
 CHEAP = ["--problems", "Ackley+Rastrigin", "--budget", "12", "--num-initial", "10"]
 
@@ -56,6 +61,7 @@ def test_another_configuration_is_refused(tmp_path: Path) -> None:
         (["table2", "--correlations", "high"], "could not convert"),
         (["fig8", "--methods", "Sobol"], "got Sobol"),
         (["tuning", "--problems", "lasso"], "got lasso"),
+        (["unequal", "--problems", "x"], "Expected problem of unequal among"),
         (["transfer", "--methods", "Sobol"], "got Sobol"),
         (["table2", "--backend", "dask"], "go together"),
         (["table2", "--scheduler", "tcp://127.0.0.1:1"], "go together"),
@@ -127,6 +133,62 @@ def test_every_study_has_a_command() -> None:
     _, text = run("study", "--help")
     for name in STUDIES:
         assert name in text
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_every_factor_can_be_restricted_and_every_option_is_of_the_configuration(name: str) -> None:
+    study = STUDIES[name]
+    help = CliRunner().invoke(app, ["study", name, "--help"]).output
+    options = set(re.findall(r"^  (--[a-z-]+)", help, re.MULTILINE))
+    for factor in set(study.factors) - {"seed"}:
+        assert {f"--{factor}", f"--{factor}s"} & options
+    assert {"--repeats", "--jobs", "--backend", "--scheduler", "--out", "--retry-failed"} < options
+    assert set(study.options) <= set(study.config)
+
+
+@pytest.fixture
+def runs(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Study, Path]]:
+    """The studies that commands would run, and where."""
+    found: list[tuple[Study, Path]] = []
+
+    def run_study(study: Study, folder: Path, *how: object) -> StudyState:
+        found.append((study, folder))
+        return StudyState(0, 0, 0)
+
+    monkeypatch.setattr(study_commands, "run_study", run_study)
+    return found
+
+
+def test_options_set_the_configuration_and_restrict_factors(
+    runs: list[tuple[Study, Path]],
+) -> None:
+    options = ["--num-poor", "5", "--repeats", "3", "--correlations", "0.5, 1", "--jobs", "2"]
+    assert run("study", "transfer", *options)[0] == 0
+    ((study, folder),) = runs
+    assert study.config == {"num_poor": 5, "num_rich": 40, "num_test": 500}
+    assert study.factors["seed"] == (0, 1, 2)
+    assert study.factors["correlation"] == (1.0, 0.5)
+    assert study.factors["problem"] == STUDIES["transfer"].factors["problem"]
+    assert folder == Path("results/transfer")
+
+
+def test_a_preset_has_a_folder_of_its_own(runs: list[tuple[Study, Path]]) -> None:
+    assert run("study", "fig8", "--fast")[0] == 0
+    assert run("study", "fig8", "--fast", "--out", "mine")[0] == 0
+    assert run("study", "fig8")[0] == 0
+    assert [study.config["num_steps"] for study, _ in runs] == [2000, 2000, 10_000]
+    assert [str(folder) for _, folder in runs] == ["results/fig8-fast", "mine", "results/fig8"]
+
+
+def test_folders_of_images_are_kept_in_full(
+    runs: list[tuple[Study, Path]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_idx_folder(tmp_path / "digits", seed=1)
+    monkeypatch.chdir(tmp_path)
+    assert run("study", "table1", "--data", "Multi-MNIST", "--mnist", "digits")[0] == 0
+    ((study, _),) = runs
+    assert study.config["MNIST"] == str((tmp_path / "digits").resolve())
+    assert study.config["FashionMNIST"] == STUDIES["table1"].config["FashionMNIST"]
 
 
 @pytest.mark.parametrize(
