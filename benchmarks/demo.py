@@ -20,7 +20,7 @@ from botorch_cll.plots import make_figure, plot_best_so_far
 from botorch_cll.test_functions import SklearnTuningTasks
 
 DEMO_METHODS = ("Bay_MRBFCor", "RMLA", "Single-RBF", MULTI_TASK_GP, "Sobol")
-PEER_BUDGET = 28
+PEER_BUDGET = 24
 """The evaluations of `MultiTaskGP`: its fits take longer than all else that the methods compute."""
 
 _ESTIMATOR: Final = "hist_gradient_boosting"
