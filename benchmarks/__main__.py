@@ -18,13 +18,13 @@ def main() -> None:
     """
     try:
         from benchmarks.commands import app
+
+        app(prog_name="python -m benchmarks")
     except ModuleNotFoundError as error:
         if error.name is not None and error.name.split(".")[0] in ("benchmarks", "botorch_cll"):
             raise
         print(f"No module named {error.name!r}. {_HINT}", file=sys.stderr)
         raise SystemExit(2) from error
-    try:
-        app(prog_name="python -m benchmarks")
     except OSError as error:
         print(f"Error: {error}. Is there space, and may you write there?", file=sys.stderr)
         raise SystemExit(1) from error

@@ -38,22 +38,12 @@ def run_study(
     retry_failed: bool = False,
     console: Console | None = None,
 ) -> StudyState:
-    """Do the runs of a study that are not done yet.
+    """Do the runs of a study that are not done yet, in local processes or on a Dask cluster.
 
     Every run is written to the folder as soon as it is finished. Stopped in whatever way and
-    started again, the study goes on with the runs that are missing.
-
-    Args:
-        study: The study.
-        folder: Where its runs are kept.
-        jobs: The number of local processes.
-        scheduler: The address of the scheduler of a Dask cluster to use in their place.
-        retry_failed: Whether to repeat runs that raised an error.
-        console: Where to show the progress.
-
-    Raises:
-        StudyError: If the folder holds something else, the cluster cannot be used, or a process
-            that was doing a run died.
+    started again, the study goes on with the runs that are missing. It is a `StudyError` if the
+    folder holds something else, the cluster (the address of its scheduler) cannot be used, or a
+    process that was doing a run died.
     """
     if jobs < 1:
         raise StudyError(f"Expected at least one job, got {jobs}.")

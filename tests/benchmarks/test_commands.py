@@ -110,8 +110,10 @@ def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(tmp_path: Path) -> 
     assert all((tmp_path / "runs" / name).read_bytes() == kept[name] for name in kept)
 
 
-def test_without_the_extra_one_line_says_what_to_install() -> None:
-    code = "import sys; sys.modules['typer'] = None\nfrom benchmarks.__main__ import main\nmain()"
+@pytest.mark.parametrize("missing", ["typer", "pandas"])
+def test_without_the_extra_one_line_says_what_to_install(missing: str) -> None:
+    code = f"import sys; sys.modules[{missing!r}] = None; sys.argv = ['', 'report', '.']\n"
+    code += "from benchmarks.__main__ import main\nmain()"
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False
     )
