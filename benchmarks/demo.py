@@ -101,7 +101,8 @@ def _evaluated_once(losses: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Te
 
 
 def _table(results: dict[str, MethodRun], tasks: tuple[str, ...], budget: int) -> Table:
-    table = Table(title="Best cross-validated log loss found (lower is better)", box=box.SIMPLE)
+    title = "Best cross-validated log loss found (lower is better)"
+    table = Table(title=title, box=box.SIMPLE, pad_edge=False, caption_justify="left")
     table.add_column("method")
     for column in (*tasks, "fitting\ns", "proposing\ns"):
         table.add_column(column, justify="right")
