@@ -6,17 +6,19 @@ BIN := $(VENV)/bin
 # The work is many small tensors: one thread per process beats many.
 export OMP_NUM_THREADS ?= 1
 
+INSTALL := install --quiet --disable-pip-version-check -c constraints.txt
+
 .PHONY: demo test test-oldest lint docs results tutorials import-time clean
 
-demo: $(VENV)/.installed
-	$(BIN)/python -m botorch_cll demo
+demo: $(VENV)/.demo
+	$(BIN)/python -m benchmarks demo
 
 test: lint
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 # The core and the plots on the oldest versions that pyproject.toml allows.
 test-oldest: $(VENV)-oldest/.installed
-	$(VENV)-oldest/bin/python -m pytest --ignore tests/studies --ignore tests/test_cli.py \
+	$(VENV)-oldest/bin/python -m pytest --ignore tests/benchmarks \
 		--ignore tests/test_docs.py --ignore tests/test_package.py \
 		--ignore tests/test_public_api.py \
 		--ignore tests/test_tutorials.py --ignore tests/ax
@@ -44,11 +46,16 @@ lint: $(VENV)/.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# torch goes first and alone, so that nothing else decides which of its builds is taken.
-$(VENV)/.installed: pyproject.toml constraints.txt
+# What the demo needs alone. torch goes first, so that nothing else decides which of its builds is
+# taken. Nothing is compiled that the demo does not import: that is half of the time.
+$(VENV)/.demo: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt torch
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[ax,studies,distributed,docs,dev]"
+	$(BIN)/python -m pip $(INSTALL) --no-compile torch
+	$(BIN)/python -m pip $(INSTALL) --no-compile -e ".[demo]"
+	touch $@
+
+$(VENV)/.installed: $(VENV)/.demo
+	$(BIN)/python -m pip $(INSTALL) -e ".[ax,benchmarks,distributed,docs,dev]"
 	touch $@
 
 $(VENV)-oldest/.installed: pyproject.toml constraints-oldest.txt

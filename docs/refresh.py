@@ -12,18 +12,19 @@ import subprocess
 import sys
 from pathlib import Path
 
-DOCS = Path(__file__).parent
+DOCS = Path(__file__).resolve().parent
+COMMAND = [sys.executable, "-m", "benchmarks"]
 
 
 def main() -> None:
     """Write tables and reports to `results` and pictures to `images`."""
-    command = [sys.executable, "-m", "botorch_cll", "bench"]
-    command += ["--from", str(DOCS / "results" / "bench.csv")]
+    os.chdir(DOCS.parent)
+    bench = [*COMMAND, "bench", "--from", str(DOCS / "results" / "bench.csv")]
     with (DOCS / "results" / "bench.txt").open("w") as table:
-        subprocess.run(command, check=True, stdout=table, env={**os.environ, "COLUMNS": "116"})
+        subprocess.run(bench, check=True, stdout=table, env={**os.environ, "COLUMNS": "116"})
     for study in sorted((DOCS / "results").glob("*/study.json")):
-        command = [sys.executable, "-m", "botorch_cll", "report", str(study.parent)]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        report = [*COMMAND, "report", str(study.parent)]
+        subprocess.run(report, check=True, stdout=subprocess.DEVNULL)
     page = (DOCS / "howto" / "plots.md").read_text()
     os.chdir(DOCS / "images")
     namespace: dict[str, object] = {}

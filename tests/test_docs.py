@@ -11,7 +11,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from botorch_cll.studies.commands import app
+from benchmarks.commands import app
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -48,7 +48,7 @@ def test_the_loop_of_the_readme_is_short() -> None:
     assert len(blocks(ROOT / "README.md", "python")[0].strip().splitlines()) <= 20
 
 
-COMMAND = re.compile(r"(?:botorch-cll|python -m botorch_cll) ([^`\n]+)")
+COMMAND = re.compile(r"python -m benchmarks ([^`\n]+)")
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "sh")], ids=name)
@@ -59,7 +59,7 @@ def test_commands_can_be_parsed(
     Path("fits.csv").touch()
     for block in blocks(page, "sh"):
         for command in COMMAND.findall(block):
-            context = typer.main.get_command(app).make_context("botorch-cll", shlex.split(command))
+            context = typer.main.get_command(app).make_context("benchmarks", shlex.split(command))
             # The group keeps what it has not parsed: the command and its own arguments.
             group, arguments = context.command, [*context._protected_args, *context.args]
             while hasattr(group, "commands"):

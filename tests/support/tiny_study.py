@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from botorch_cll.studies.grid import Curve, RunOutput, Study
+from benchmarks.runner.grid import Curve, RunOutput, Study
 
 
 def run_tiny(key, config):
@@ -28,8 +28,11 @@ def run_tiny(key, config):
 def tiny_study(folder: Path, methods=("good",), seeds=4, pause=0.0, **factors) -> Study:
     return Study(
         name="tiny",
+        help="Random search on a parabola.",
+        example="",
         factors={"seed": tuple(range(seeds)), **factors, "method": tuple(methods)},
         config={"budget": 60, "pause": pause, "flag": str(folder / "fixed")},
         run=run_tiny,
-        report=lambda results: None,
+        title="{budget} evaluations",
+        report=lambda results, report: None,
     )

@@ -2,12 +2,7 @@
 
 import pytest
 
-from botorch_cll.models import (
-    MultiRBFCorrelationModel,
-    RegularizedMultiTaskRBFModel,
-    SingleRBFModel,
-)
-from botorch_cll.studies.peers import rbf_factory
+from benchmarks.methods import FACTORIES
 from botorch_cll.testing import Outcome, run_checks
 
 MOVING_MEAN = "fantasies_keep_the_mean_on_average"
@@ -17,13 +12,9 @@ EXPECTED_FAILURES = {
 }
 
 
-@pytest.mark.parametrize(
-    "model_class",
-    [MultiRBFCorrelationModel, RegularizedMultiTaskRBFModel, SingleRBFModel],
-    ids=lambda model_class: model_class.__name__,
-)
-def test_models_pass_all_checks(model_class) -> None:
-    results = run_checks(rbf_factory(model_class), EXPECTED_FAILURES)
+@pytest.mark.parametrize("name", ["MultiRBFCorrelation", "RMLA", "Single-RBF"])
+def test_models_pass_all_checks(name: str) -> None:
+    results = run_checks(FACTORIES[name], EXPECTED_FAILURES)
     assert [result for result in results if not result.is_as_expected] == []
     # All acquisition functions take the model of all tasks and subsets of its outputs.
     assert [r for r in results if r.outcome == Outcome.PASSED and r.reason] == []

@@ -1,0 +1,1 @@
+"""Speed: our fit, proposal and swarm against what a user would otherwise pick."""

@@ -1,0 +1,108 @@
+"""Surrogates and methods by name, each peer defined once for studies, speed and conformance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from botorch.models.model import Model
+from torch import Tensor
+
+from benchmarks.methods.peers import (
+    IndexKernelMultiTaskGP,
+    MLPEnsemble,
+    fit_exactly,
+    fit_vblls,
+    multi_task_gp,
+    single_task_gp,
+)
+from benchmarks.methods.run import Method, no_model, propose_by_gradient, propose_sobol
+from benchmarks.methods.wide import WideKroneckerGP, WideMultiTaskGP, WideVBLL, independent_gps
+from botorch_cll.fit import fit_rbf_ensemble
+from botorch_cll.models import (
+    MultiRBFCorrelationModel,
+    RegularizedMultiTaskRBFModel,
+    SingleRBFModel,
+)
+from botorch_cll.optim.loop import fit_multi_rbf, propose_by_swarm
+from botorch_cll.optim.random_state import isolated_random_state
+
+OURS = "MultiRBFCorrelation"
+NO_LAYER = "no correlation layer"
+RMLA = "RMLA"
+SINGLE_RBF = "Single-RBF"
+INDEPENDENT_GPS = "independent GPs"
+MULTI_TASK_GP = "MultiTaskGP"
+INDEX_KERNEL_GP = "MultiTaskGP-IndexKernel"
+KRONECKER_GP = "KroneckerMultiTaskGP"
+VBLL = "VBLL"
+MULTI_TASK_GPS = (MULTI_TASK_GP, INDEX_KERNEL_GP, KRONECKER_GP)
+GPS = (INDEPENDENT_GPS, *MULTI_TASK_GPS)
+
+
+def rbf_fit(model_class: type[Any], missing: str = "mask", **options: Any) -> Callable[..., Any]:
+    """A fit of one of our models with given options: of `X` and `Y`, a seed and further options."""
+
+    def fit(X: Tensor, Y: Tensor, seed: int = 0, **further: Any) -> Model:
+        given = {"missing": missing, "seed": seed} | options | further
+        return fit_rbf_ensemble(model_class(X, Y, **given))
+
+    return fit
+
+
+def seeded(make: Callable[..., Model], **options: Any) -> Callable[..., Any]:
+    """A fit whose random numbers come from its seed, for models that are fitted when made."""
+
+    def fit(X: Tensor, Y: Tensor, seed: int) -> Model:
+        with isolated_random_state(seed, X.device):
+            return make(X, Y, **options)
+
+    return fit
+
+
+def stock(gp: Callable[..., Any]) -> Callable[..., Any]:
+    """The fit of a Gaussian process with the options that its users have."""
+    return lambda train_X, train_Y, **options: fit_exactly(gp(train_X, train_Y, **options))
+
+
+SURROGATES: dict[str, Callable[[Tensor, Tensor, int], Model]] = {
+    OURS: rbf_fit(MultiRBFCorrelationModel),
+    NO_LAYER: rbf_fit(MultiRBFCorrelationModel, correlation_layers=None),
+    RMLA: rbf_fit(RegularizedMultiTaskRBFModel),
+    SINGLE_RBF: rbf_fit(SingleRBFModel),
+    INDEPENDENT_GPS: seeded(independent_gps),
+    MULTI_TASK_GP: seeded(WideMultiTaskGP),
+    INDEX_KERNEL_GP: seeded(WideMultiTaskGP, gp_class=IndexKernelMultiTaskGP),
+    KRONECKER_GP: seeded(WideKroneckerGP),
+    VBLL: seeded(WideVBLL),
+}
+"""Fits of points, values (a column per task, NaN where not observed) and a seed."""
+
+FACTORIES: dict[str, Callable[..., Model]] = {
+    OURS: rbf_fit(MultiRBFCorrelationModel, missing="raise", num_restarts=8),
+    RMLA: rbf_fit(RegularizedMultiTaskRBFModel, missing="raise", num_restarts=8),
+    SINGLE_RBF: rbf_fit(SingleRBFModel, missing="raise", num_restarts=8),
+    "SingleTaskGP": stock(single_task_gp),
+    MULTI_TASK_GP: stock(multi_task_gp),
+    "EnsembleModel": MLPEnsemble,
+    "VBLLModel": fit_vblls,
+}
+"""What `botorch_cll.testing` checks: models as they come, with the options that each has."""
+
+REFERENCE_METHOD = "Bay_MRBFCor"
+"""The method that reports compare all others with."""
+
+NO_SURROGATE = "Sobol"
+
+METHODS: dict[str, Method] = {
+    REFERENCE_METHOD: Method(fit_multi_rbf, propose_by_swarm),
+    "Bay_MRBFCor (paper)": Method(
+        rbf_fit(MultiRBFCorrelationModel, correlation_layers=(8,)), propose_by_swarm
+    ),
+    NO_LAYER: Method(SURROGATES[NO_LAYER], propose_by_swarm),
+    RMLA: Method(SURROGATES[RMLA], propose_by_swarm),
+    SINGLE_RBF: Method(SURROGATES[SINGLE_RBF], propose_by_swarm, one_task_at_a_time=True),
+    INDEPENDENT_GPS: Method(SURROGATES[INDEPENDENT_GPS], propose_by_gradient, True),
+    MULTI_TASK_GP: Method(SURROGATES[MULTI_TASK_GP], propose_by_gradient),
+    NO_SURROGATE: Method(no_model, propose_sobol),
+}

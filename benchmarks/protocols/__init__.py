@@ -1,0 +1,1 @@
+"""What one run of each study does."""

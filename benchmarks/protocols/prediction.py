@@ -1,0 +1,126 @@
+"""Runs that fit one surrogate to data of several tasks and score its predictions."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+
+import torch
+from botorch.models.model import Model
+from torch import Tensor
+
+from benchmarks.methods import METHODS, SURROGATES
+from benchmarks.methods.run import without_sparse_warning
+from benchmarks.problems import PROBLEMS, transfer_problem
+from benchmarks.runner.grid import Config, Key, RunOutput
+from botorch_cll.plots import LEVELS, interval_coverage
+from botorch_cll.test_functions import MultiTaskTestProblem
+
+PERCENT = tuple(round(100 * level) for level in LEVELS)
+
+
+def draw_data(
+    problem: MultiTaskTestProblem,
+    counts: int | Sequence[int],
+    num_test: int,
+    generator: torch.Generator,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Uniform points: some to fit, with the values observed there, and some to test.
+
+    A single number is that of the points that all tasks have in common; several are those of the
+    points that each task has of its own.
+
+    Returns:
+        A `n x d`-dim tensor of points, a `n x T`-dim tensor of observations, NaN where a task was
+        not observed, and a `num_test x d`-dim tensor of test points.
+    """
+    low, high = problem.bounds
+
+    def uniform(num: int) -> Tensor:
+        unit = torch.rand(num, problem.dim, generator=generator, dtype=torch.double)
+        return low + (high - low) * unit
+
+    test_X = uniform(num_test)
+    if isinstance(counts, int):
+        X = uniform(counts)
+        return X, problem(X), test_X
+    task = torch.arange(problem.num_tasks).repeat_interleave(torch.tensor(counts))
+    X = uniform(len(task))
+    own = task.unsqueeze(-1) == torch.arange(problem.num_tasks)
+    return X, problem(X).where(own, torch.nan), test_X
+
+
+def score(model: Model, X: Tensor, Y: Tensor) -> dict[str, Tensor]:
+    """Accuracy and calibration of predictions of `n x T` values at `n x d` points, per task.
+
+    Returns:
+        `T`-dim tensors: root mean squared error and mean standard deviation in units of the
+        standard deviation of `Y`, mean negative log predictive density in those units, and the
+        shares of values within the central intervals of `PERCENT`.
+    """
+    with torch.no_grad():
+        # One point at a time: a joint posterior over all points is not asked for.
+        posterior = model.posterior(X.unsqueeze(-2), observation_noise=True)
+        mean, variance = posterior.mean.squeeze(-2), posterior.variance.squeeze(-2)
+    scale = Y.std(0)
+    z = (Y - mean) / variance.sqrt()
+    density = 0.5 * (2.0 * math.pi * variance / scale.square()).log() + 0.5 * z.square()
+    scores = {
+        "rmse": ((Y - mean) / scale).square().mean(0).sqrt(),
+        "nlpd": density.mean(0),
+        "sharpness": (variance.sqrt() / scale).mean(0),
+    }
+    coverage = interval_coverage(mean, variance, Y)
+    return scores | {
+        f"coverage_{percent}": shares for percent, shares in zip(PERCENT, coverage, strict=True)
+    }
+
+
+def run_prediction(key: Key, config: Config) -> RunOutput:
+    """Predict two tasks observed at the same `n` points, or one with `num_poor` of its own.
+
+    The `problem` is one of `PROBLEMS`, the `method` one of `SURROGATES`. The other task then has
+    `num_rich` points.
+
+    Returns:
+        One row: the scores of noise-free values at `num_test` points, means over both tasks or
+        those of the poor one, and the processor `seconds` of fit and predictions.
+    """
+    seed = int(key["seed"])
+    problem = PROBLEMS[str(key["problem"])].build(seed=seed)
+    counts = int(key["n"]) if "n" in key else (config["num_poor"], config["num_rich"])
+    generator = torch.Generator().manual_seed(seed)
+    X, Y, test_X = draw_data(problem, counts, config["num_test"], generator)
+    test_Y = problem.evaluate_true(test_X)
+    started = time.process_time()
+    scores = score(SURROGATES[str(key["method"])](X, Y, seed), test_X, test_Y)
+    seconds = time.process_time() - started
+    task, scored = ("both", slice(None)) if "n" in key else (1, slice(1))
+    means = {name: values[scored].mean().item() for name, values in scores.items()}
+    return RunOutput([{"task": task, **means, "seconds": seconds}])
+
+
+def run_transfer(key: Key, config: Config) -> RunOutput:
+    """Predict a poorly observed task beside well observed ones, of one of `TRANSFER_PROBLEMS`.
+
+    Returns:
+        One row: root mean squared error of the noise-free values, in standard deviations of the
+        task, and negative log predictive density and coverage of new, noisy observations.
+    """
+    seed = int(key["seed"])
+    generator = torch.Generator().manual_seed(seed)
+    p = float(key["correlation"])
+    problem = transfer_problem(str(key["problem"]), p, seed, generator)
+    counts = [config["num_poor"]] + [config["num_rich"]] * (problem.num_tasks - 1)
+    X, Y, test_X = draw_data(problem, counts, config["num_test"], generator)
+    with without_sparse_warning():
+        started = time.perf_counter()
+        model = METHODS[str(key["method"])].fit(X, Y, seed)
+        seconds = time.perf_counter() - started
+        assert model is not None
+        exact = score(model, test_X, problem.evaluate_true(test_X))
+        noisy = score(model, test_X, problem(test_X))
+    scores = {"rmse": exact["rmse"], "nlpd": noisy["nlpd"], "coverage_95": noisy["coverage_95"]}
+    first = {name: values[0].item() for name, values in scores.items()}
+    return RunOutput([{"task": 1, **first, "fit_seconds": seconds}])

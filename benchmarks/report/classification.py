@@ -1,0 +1,188 @@
+"""The report of the LeNet study: the paper's Table 1 beside ours, its claims and its Fig. 7."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import torch
+from botorch.exceptions.errors import InputDataError
+
+from benchmarks.report import REFERENCE, Report, ReportTable
+from benchmarks.report.comparison import by_run
+from benchmarks.report.plots import BANDS, draw_panels
+from benchmarks.report.statistics import claim_records
+from benchmarks.runner.results import Results
+from botorch_cll.datasets import MultiImages, load_sources, make_multi_images
+from botorch_cll.plots import make_figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SINGLE = "SingleLeNet"
+MULTI = ("MultiLeNet", "MultiLeNet+", "MultiLeNetCS", "MultiLeNetCS+")
+CLAIMS = (
+    *((model, SINGLE) for model in MULTI),
+    ("MultiLeNet+", "MultiLeNet"),
+    ("MultiLeNetCS+", "MultiLeNetCS"),
+)
+"""Which network the paper claims to be more accurate than which."""
+
+QUANTITIES = {"train_loss": "training loss", "test_accuracy": "test accuracy"}
+
+_PAPER_TRAIN_SIZE = 120_000
+_NUM_PICTURES = 6
+"""How many pictures of each data set are drawn."""
+
+
+def table1_reference() -> pd.DataFrame:
+    """The paper's Table 1: columns `data`, `task`, `model`, `mean` and `max` of test accuracies."""
+    wide = pd.read_csv(REFERENCE / "table1.csv", index_col=["dataset", "task"])
+    wide.columns = wide.columns.str.rsplit("_", n=1, expand=True)
+    return wide.stack(0).rename_axis(["data", "task", "model"]).reset_index()
+
+
+def report_table1(results: Results, report: Report) -> None:
+    """Put our accuracies beside the paper's, test its claims, draw curves and pictures.
+
+    Without the images at hand the report lacks the pictures and says so.
+    """
+    config = results.config
+    names = _labels(results)
+    report.notes += [
+        "Adam, learning rate 0.001 halved every 15 epochs as in the paper, which gives neither the "
+        "number of epochs nor that of pictures in a batch. Accuracies are shares of test pictures "
+        "classified correctly after the last epoch; no epoch is chosen by its test accuracy.",
+        BANDS,
+    ]
+    for data, label in names.items():
+        source = results.rows.loc[results.rows["data"] == data, "source"].unique()
+        report.notes.append(f"{label} is made of {' or '.join(source)}.")
+        report.tables += [accuracy_table(results, data), claims_table(results, data)]
+    report.tables.append(_cost_table(results))
+    report.figures["curves"] = plot_training(results.curves, names, results.levels["model"])
+    try:
+        sources = load_sources(names, config)
+    except InputDataError as error:
+        report.notes.append(f"Sample pictures are missing: {error}")
+        return
+    size, seed = config["train_size"], config["data_seed"]
+    pictures = {
+        label: make_multi_images(data, sources, size, 1, seed)[0] for data, label in names.items()
+    }
+    report.figures["pictures"] = plot_pictures(pictures, min(_NUM_PICTURES, size))
+
+
+def accuracy_table(results: Results, data: str) -> ReportTable:
+    """Accuracies over seeds, beside the paper's where the images are those of the paper.
+
+    One row per task and network; the highest mean of a task in bold.
+    """
+    rows = results.rows[results.rows["data"] == data]
+    accuracies = rows.groupby(["task", "model"])["test_accuracy"]
+    frame = accuracies.agg(["count", "mean", "std", "max"]).rename(columns={"count": "runs"})
+    order = [model for model in results.levels["model"] if model in set(rows["model"])]
+    frame = frame.reindex(order, level="model")
+    highest = frame["mean"] == frame.groupby(level="task")["mean"].transform("max")
+    caption = "Mean, standard deviation and maximum over the seeds."
+    if rows["stand_in"].any():
+        caption += " Not the paper's images, so its accuracies are not shown beside these."
+    else:
+        paper = table1_reference().query("data == @data").set_index(["task", "model"])
+        frame = frame.join(paper[["mean", "max"]].add_prefix("paper\n"))
+        caption += f" The paper: 10 runs, {_PAPER_TRAIN_SIZE} training pictures"
+        train_size = results.config["train_size"]
+        caption += "." if train_size == _PAPER_TRAIN_SIZE else f"; here {train_size}."
+    formats = dict.fromkeys(frame.columns, ".4f") | {"task": "d", "runs": "d"}
+    bold = {"mean": highest.reset_index(drop=True)}
+    name, title = f"accuracy_{_file_name(data)}", f"Test accuracy on {_labels(results)[data]}"
+    return ReportTable(name, title, caption, frame.reset_index(), formats, bold)
+
+
+def claims_table(results: Results, data: str) -> ReportTable:
+    """Test the paper's claims about which network is the more accurate one.
+
+    One row per task and claim, of claims of which both networks have runs of a common seed.
+    """
+    rows = results.rows[results.rows["data"] == data]
+    wide = rows.pivot(index=["task", "seed"], columns="model", values="test_accuracy")
+    gains = []
+    for task, group in wide.groupby(level="task"):
+        for first, second in CLAIMS:
+            if {first, second} <= set(group.columns):
+                gain = (group[first] - group[second]).dropna()
+                claim = {"task": task, "claim": f"{first} above {second}", "seeds": len(gain)}
+                gains += [(claim, gain)] * (len(gain) > 0)
+    caption = (
+        "Gain: test accuracy of the first network minus the second's, paired by seed, mean with "
+        "its 95 % confidence interval (Student's), each claim by itself. Confirmed: above 0 by "
+        "Student's test at the 5 % level, adjusted for all rows (Holm); refuted: below; else "
+        "undecided. The pictures are the same for all seeds, so intervals speak of other first "
+        "weights and orders of pictures, not of other pictures."
+    )
+    interval = ("gain", "from", "to")
+    columns = ["task", "claim", "seeds", *interval, "verdict"]
+    frame = pd.DataFrame(claim_records(gains, interval), columns=columns)
+    formats = {"task": "d", "seeds": "d", **dict.fromkeys(interval, "+.4f")}
+    title = f"The paper's claims on {_labels(results)[data]}"
+    return ReportTable(f"claims_{_file_name(data)}", title, caption, frame, formats)
+
+
+def _cost_table(results: Results) -> ReportTable:
+    columns = {
+        "runs": ("seed", "size"),
+        "device": ("device", lambda x: ", ".join(sorted(x.unique()))),
+        "seconds": ("total_seconds", "mean"),
+        "CPU seconds": ("cpu_seconds", "mean"),
+    }
+    formats = {"runs": "d", "seconds": ".1f", "CPU seconds": ".1f"}
+    caption = "Mean of a run, one thread; what the epochs cost, and loading the images."
+    return ReportTable("cost", "Cost", caption, by_run(results, "model", **columns), formats)
+
+
+def plot_pictures(pictures: Mapping[str, MultiImages], num_columns: int) -> Figure:
+    """The first pictures of each data set, as in Fig. 7 of the paper, below their two labels."""
+    figure, rows = make_figure(len(pictures), num_columns, (1.3, 1.6))
+    for row, (name, data) in zip(rows, pictures.items(), strict=True):
+        images, labels = data[torch.arange(num_columns)]
+        for axes, image, label in zip(row, images, labels.tolist(), strict=True):
+            axes.imshow(image.squeeze(0).numpy(), cmap="gray", vmin=0.0, vmax=1.0)
+            axes.set(xticks=[], yticks=[])
+            axes.set_title(f"{label[0]}, {label[1]}", fontsize=8)
+        row[0].set_ylabel(name.replace(" ", "\n"), fontsize=7)
+    return figure
+
+
+def plot_training(curves: pd.DataFrame, names: Mapping[str, str], models: Sequence[str]) -> Figure:
+    """Training loss and test accuracy per epoch, means over the seeds with confidence bands.
+
+    There is a column per data set (with the name to call it) and task, losses above accuracies, and
+    a line per network.
+    """
+    index = ["curve", "data", "task", "x", "seed"]
+    wide = curves.pivot(index=index, columns="model", values="y")
+    models = [model for model in models if model in wide.columns]
+    tasks = curves[["data", "task"]].drop_duplicates().sort_values("task")
+    panels = [(data, task) for data in names for task in tasks["task"][tasks["data"] == data]]
+    grid = [
+        [(f"{names[x]}, task {task}", wide.loc[(name, x, task), models]) for x, task in panels]
+        for name in QUANTITIES
+    ]
+    figure, axes = draw_panels(grid, models, (3.2, 2.6), font_size=9)
+    for panel, title in zip(axes[:, 0], QUANTITIES.values(), strict=True):
+        panel.set_ylabel(title)
+    figure.supxlabel("epochs", fontsize=9)
+    return figure
+
+
+def _labels(results: Results) -> dict[str, str]:
+    """The data sets that have results, and what to call them: stand-ins are told by name."""
+    stand_in = results.rows.groupby("data")["stand_in"].any()
+    return {
+        data: f"{data} (stand-in)" if stand_in[data] else data for data in results.found("data")
+    }
+
+
+def _file_name(data: str) -> str:
+    return data.replace("(", "").replace(")", "")

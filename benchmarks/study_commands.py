@@ -1,0 +1,135 @@
+"""The commands that run studies, one for each, made from what the studies say of themselves."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from enum import StrEnum
+from inspect import Parameter
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from botorch.exceptions.errors import BotorchError
+from rich.console import Console
+
+from benchmarks.command_line import example, stops_with
+from benchmarks.runner.grid import Study, StudyError
+from benchmarks.runner.run import run_study
+from benchmarks.studies import STUDIES
+
+app = typer.Typer(rich_markup_mode=None)
+
+_FACTORS = {
+    "problem": ("--problems", "Problems"),
+    "correlation": ("--correlations", "Correlations"),
+    "n": ("--n", "Numbers of points"),
+    "method": ("--methods", "Methods"),
+    "data": ("--data", "Data sets"),
+    "model": ("--models", "Networks"),
+}
+"""The options that restrict factors, and what these are called."""
+
+
+class Backend(StrEnum):
+    """What does the runs of a study."""
+
+    LOCAL = "local"
+    DASK = "dask"
+
+
+def _command(study: Study) -> Callable[..., None]:
+    def command(
+        repeats: Annotated[
+            int | None, typer.Option(min=1, help="Number of seeds.", show_default="the study's")
+        ] = None,
+        jobs: Annotated[int, typer.Option(min=1, help="Number of local processes.")] = 1,
+        backend: Annotated[Backend, typer.Option(help="What does the runs.")] = Backend.LOCAL,
+        scheduler: Annotated[
+            str | None, typer.Option(help="Address of a Dask scheduler, like tcp://host:8786.")
+        ] = None,
+        out: Annotated[
+            Path | None, typer.Option(help="Folder.", show_default="results/<study>")
+        ] = None,
+        retry_failed: Annotated[
+            bool, typer.Option(help="Repeat runs that raised an error.")
+        ] = False,
+        **given: Any,
+    ) -> None:
+        if (backend is Backend.DASK) != (scheduler is not None):
+            raise typer.BadParameter("--backend dask and --scheduler ADDRESS go together.")
+        if backend is Backend.DASK and jobs != 1:
+            raise typer.BadParameter(
+                "--jobs is for local processes: a cluster has its own workers."
+            )
+        try:
+            chosen, folder = _chosen(study, repeats, given)
+        except (StudyError, ValueError, BotorchError) as error:
+            raise typer.BadParameter(str(error)) from error
+        folder = out or folder
+        console = Console()
+        try:
+            with stops_with(f"Finished runs are in {folder}: the same command goes on from there."):
+                state = run_study(chosen, folder, jobs, scheduler, retry_failed, console)
+        except StudyError as error:
+            raise typer.BadParameter(str(error)) from error
+        console.print(
+            f"{state.finished} of {state.total} runs finished, {state.failed} failed. "
+            f"Report: python -m benchmarks report {folder}",
+            soft_wrap=True,
+        )
+        if state.failed:
+            raise typer.Exit(1)
+
+    command.__doc__ = study.help
+    common = inspect.signature(command, eval_str=True)
+    first, *others, _ = (x.replace(kind=Parameter.KEYWORD_ONLY) for x in common.parameters.values())
+    options = [first, *_options(study), *others]
+    command.__signature__ = common.replace(parameters=options)  # type: ignore[attr-defined]
+    return command
+
+
+def _options(study: Study) -> Iterator[Parameter]:
+    """What can be set of a study: levels of its factors, its configuration."""
+
+    def option(name: str, kind: Any, default: Any, *flags: str, **words: Any) -> Parameter:
+        annotation = Annotated[kind, typer.Option(*flags, **words)]
+        return Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+    for factor in study.factors:
+        if factor in _FACTORS:
+            flag, names = _FACTORS[factor]
+            help = f"{names}, separated by commas."
+            yield option(factor, str | None, None, flag, help=help, show_default="all")
+    for name, (help, least, flags, default) in study.options.items():
+        if flags is None:
+            yield option(name, int, study.config[name], min=least, help=help)
+        else:
+            yield option(name, str | None, None, flags, help=help, show_default=default)
+    for name, (help, _) in study.presets.items():
+        yield option(name, bool, False, f"--{name}", help=help)
+
+
+def _chosen(study: Study, repeats: int | None, given: dict[str, Any]) -> tuple[Study, Path]:
+    """The study with the configuration, seeds and levels that were asked for, and its folder."""
+    folder = Path("results") / study.name
+    for name, (_, config) in study.presets.items():
+        if given[name]:
+            study = replace(study, config=config)
+            folder = folder.with_name(f"{study.name}-{name}")
+    config = {name: given[name] for name in study.options if given[name] is not None}
+    study = replace(study, config={**study.config, **config})
+    if repeats is not None:
+        study = replace(study, factors={**study.factors, "seed": tuple(range(repeats))})
+    for factor, levels in study.factors.items():
+        if given.get(factor) is not None:
+            kind = type(levels[0])
+            parts = given[factor].split(",")
+            study = study.restrict(factor, [kind(part.strip()) for part in parts])
+    return (study if study.prepare is None else study.prepare(study)), folder
+
+
+for _study in STUDIES.values():
+    _epilog = example(f"study {_study.name} {_study.example}")
+    app.command(_study.name, epilog=_epilog)(_command(_study))

@@ -1,1 +1,0 @@
-"""Our experiments and reports; they need the extra `studies`."""

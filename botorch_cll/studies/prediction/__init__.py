@@ -1,1 +1,0 @@
-"""What the studies of predictions share: problems, fits and scores."""

@@ -1,0 +1,87 @@
+"""Studies as grids: keys, names, restrictions, single runs."""
+
+import json
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks.runner.grid import RunOutput, Study, StudyError, execute, run_name
+
+from support.tiny_study import tiny_study
+
+TEXTS = st.tuples(st.text(max_size=8), st.text(max_size=8))
+NUMBERS = st.tuples(st.integers(-9, 9), st.floats(-2.0, 2.0).map(lambda x: round(x, 3)))
+
+
+def test_runs_are_the_product_of_the_factors(tmp_path):
+    study = tiny_study(tmp_path, methods=("a", "b"), seeds=2, problem=("x", "y", "z"))
+    runs = list(study.runs())
+    assert len(runs) == len(study) == 12
+    assert len({run_name(key) for key in runs}) == 12
+    assert [key["seed"] for key in runs] == [0] * 6 + [1] * 6
+
+
+@given(st.one_of(st.tuples(TEXTS, TEXTS), st.tuples(NUMBERS, NUMBERS)))
+def test_different_keys_have_different_names_that_are_file_names(pair):
+    names = [run_name(dict(zip("ab", levels, strict=True))) for levels in pair]
+    assert (names[0] == names[1]) == (pair[0] == pair[1])
+    assert not set("/\\\0 ") & set("".join(names))
+
+
+def test_numbers_have_one_name_however_they_were_stored():
+    assert run_name({"p": 1.0, "seed": 3}) == run_name({"p": 1, "seed": 3.0})
+    assert run_name({"p": 0.9}) == run_name(json.loads(json.dumps({"p": 0.9})))
+
+
+def test_restriction_keeps_the_order_of_the_study(tmp_path):
+    study = tiny_study(tmp_path, methods=("a", "b", "c"))
+    assert study.restrict("method", ["c", "a"]).factors["method"] == ("a", "c")
+    with pytest.raises(StudyError, match="Expected method of tiny among a, b, c, got d"):
+        study.restrict("method", ["a", "d"])
+    with pytest.raises(StudyError, match="Expected a factor of tiny, seed, method, got problem"):
+        study.restrict("problem", ["x"])
+
+
+def test_a_record_can_be_kept_as_json_and_names_the_versions(tmp_path):
+    record = execute(tiny_study(tmp_path), {"seed": 1, "method": "good"})
+    assert json.loads(json.dumps(record)) == record
+    assert record["versions"]["torch"] == torch.__version__
+    assert set(record["versions"]) == {"torch", "botorch", "gpytorch", "botorch_cll"}
+    assert [row["task"] for row in record["rows"]] == [1, 2]
+    assert record["seconds"] > 0.0
+
+
+def test_an_error_is_part_of_the_record(tmp_path):
+    record = execute(tiny_study(tmp_path), {"seed": 1, "method": "broken"})
+    assert "rows" not in record
+    assert record["error"]["type"] == "ArithmeticError"
+    assert record["error"]["message"] == "no luck with seed 1"
+    assert 'raise ArithmeticError(f"no luck' in record["error"]["traceback"]
+
+
+def test_warnings_are_kept_and_not_shown(tmp_path, recwarn):
+    record = execute(tiny_study(tmp_path), {"seed": 1, "method": "warning"})
+    assert record["warnings"] == ["UserWarning: mind the gap"]
+    assert not recwarn.list
+
+
+def test_a_run_has_one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        study = Study(
+            name="threads",
+            help="",
+            example="",
+            factors={"seed": (0,)},
+            config={},
+            run=lambda key, config: RunOutput([{"task": 1, "threads": torch.get_num_threads()}]),
+            title="",
+            report=lambda results, report: None,
+        )
+        assert execute(study, {"seed": 0})["rows"][0]["threads"] == 1
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
