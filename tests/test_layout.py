@@ -17,7 +17,8 @@ ROOMS = [
     {"ensemble"},
     {"fit"},
     {"models"},
-    {"optim", "test_functions", "testing"},
+    {"optim", "test_functions"},
+    {"testing"},
     {"plots", "ax"},
 ]
 LEVELS = {room: level for level, rooms in enumerate(ROOMS) for room in rooms}
