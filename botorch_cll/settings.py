@@ -1,7 +1,7 @@
 """Every number that a fit and its calibration go by, one object per stage, with its reason.
 
-The defaults are what all models use; `TwoStageOptions`, `GradientOptions` and `CorrelationLayers`
-take other ones.
+All models use the defaults; `TwoStageOptions`, `GradientOptions` and `CorrelationLayers` take other
+ones.
 """
 
 from __future__ import annotations
@@ -36,11 +36,7 @@ class NetworkSettings:
     noise_floor: float = 0.05
 
     def num_centers(self, num_rows: int) -> int:
-        """How many centers networks have if nobody says.
-
-        Args:
-            num_rows: The number of training rows.
-        """
+        """How many centers networks have of so many training rows if nobody says."""
         return min(self.max_centers, max(self.min_centers, num_rows // self.rows_per_center))
 
 
@@ -50,14 +46,13 @@ class SearchSettings:
 
     Attributes:
         log_scale_range: The range of the logarithm of a length scale common to all inputs, around
-            the distance of random points: from a fifth of it to six times.
+            the distance of random points: from a quarter of it to six times.
         log_scale_std: The standard deviation of the logarithm of each input's own factor.
         ridge_range: The range of ridge parameters. Below the least one rounding errors count.
         additive_share: The share of additive settings: half, as nothing is known beforehand.
         move: The standard deviation of a step in the logarithm of each length scale; that of all
             of them together is half as large.
-        ridge_move: The same for a ridge parameter, whose range a step may leave upward by a factor
-            of ten.
+        ridge_move: The same for a ridge parameter, which may leave its range upward tenfold.
         min_rows: Settings are scored on half of the rows, at least so many (if there are)
         max_rows: and at most so many, so that the cost of a search does not grow with the data.
         min_centers: They are scored with at least so many centers: additive networks need centers
@@ -93,12 +88,7 @@ class SearchSettings:
     known_rounds: int = 1
 
     def score_size(self, num_rows: int, num_centers: int) -> tuple[int, int]:
-        """How many rows settings are scored on, and with how many centers.
-
-        Args:
-            num_rows: The number of rows.
-            num_centers: The number of centers of the networks.
-        """
+        """How many of the rows settings are scored on, and with how many of the centers."""
         rows = min(num_rows, max(self.min_rows, min(num_rows // 2, self.max_rows)))
         centers = max(self.min_centers, rows // self.rows_per_center)
         return rows, min(centers, num_centers, num_rows)

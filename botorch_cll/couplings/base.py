@@ -74,7 +74,7 @@ class Coupling(ABC):
     def log_evidence(
         self, errors: Tensor, count: Tensor, half_rows: float, settings: SearchSettings
     ) -> Tensor:
-        r"""How much the leave-one-out errors speak for each setting, on a log scale.
+        """How much the leave-one-out errors speak for each setting, on a log scale.
 
         A task with `n` rows weighs its own mean squared error, relative to the best setting's, with
         `n` rows and the mean over all tasks with `pooling_rows`; with `r` the weighted mean the
@@ -107,17 +107,9 @@ class Coupling(ABC):
         return -0.5 * trust * rows * relative.log()
 
     def fill_in(self, weight: Tensor, data: TaskData, generator: torch.Generator) -> Tensor:
-        """Output weights in which tasks without data have some, too.
+        """`S x T x P x 1`-dim output weights in which tasks without data have some, too.
 
         They are a constant per member here: all that is known of such a task is its scale.
-
-        Args:
-            weight: A `S x T x P x 1`-dim tensor of output weights.
-            data: The data.
-            generator: The source of random numbers.
-
-        Returns:
-            A tensor of that shape.
         """
         num_restarts, _, num_columns, _ = weight.shape
         constant = num_columns - num_tail_columns(data.X.shape[-1])
@@ -144,11 +136,7 @@ class Coupling(ABC):
         return None
 
     def check_gradients(self) -> None:  # noqa: B027 - most couplings have nothing to refuse
-        """Refuse a fit by gradients where they would lead elsewhere than the closed form.
-
-        Raises:
-            UnsupportedError: If it is so.
-        """
+        """Raise an `UnsupportedError` if gradients would lead elsewhere than the closed form."""
 
     def fit_layer(
         self, data: TaskData, rows: Tensor, bags: Tensor, outputs: Tensor, seed: int
@@ -157,7 +145,7 @@ class Coupling(ABC):
 
         Args:
             data: The data.
-            rows: A tensor of the numbers of `b` rows.
+            rows: The numbers of `b` rows.
             bags: A `S x T x b`-dim boolean tensor: what of the rows each member was fitted to.
             outputs: A `S x T x b`-dim tensor of preliminary outputs of fits without the row.
             seed: The seed of its first parameters.
@@ -186,8 +174,7 @@ class Coupling(ABC):
             rows: The rows.
 
         Returns:
-            A `batch_shape' x S x T x P x m`-dim tensor, the weights of `m` kinds of outputs for
-            `combine`.
+            A `batch_shape' x S x T x P x m`-dim tensor: `m` kinds of weights, see `combine`.
         """
         update = RowUpdate.of(network, rows)
         residual = update.Y.nan_to_num(0.0) - update.fitted.unsqueeze(-1)
@@ -195,14 +182,9 @@ class Coupling(ABC):
         return (update.old + update.as_weights(change)).unsqueeze(-1)
 
     def combine(self, layer: Any, outputs: Tensor) -> Tensor:
-        """Final outputs of those that `take_in` gave weights for.
+        """Final outputs, `batch_shape x S x n x T`-dim, of those of the weights of `take_in`.
 
-        Args:
-            layer: The layer as it was fitted.
-            outputs: A `batch_shape x S x n x T x m`-dim tensor.
-
-        Returns:
-            A `batch_shape x S x n x T`-dim tensor.
+        These have a last dimension `m` more.
         """
         return outputs.squeeze(-1)
 
@@ -216,13 +198,10 @@ def num_tail_columns(dim: int) -> int:
 class RowUpdate:
     """Further rows in the form that `RidgeSolution.update` takes: `B` sets of `k` rows each.
 
-    Attributes:
-        phi: A `S x T x B x k x P`-dim tensor of features.
-        Y: A `T x B x k x F`-dim tensor of targets, `F` versions of each.
-        row_weight: A `T x B x k`-dim tensor.
-        fitted: A `S x T x B x k`-dim tensor: what the networks predict.
-        old: The weights of the networks, a `batch_shape x S x T x P`-dim tensor.
-        as_weights: Brings a `S x T x B x P x F`-dim change into the shape of `old`.
+    Features `phi` are `S x T x B x k x P`-dim, `F` versions of targets `Y` are `T x B x k x F`-dim,
+    `row_weight` is `T x B x k`-dim, what the networks predict is `fitted`, `S x T x B x k`-dim.
+    `as_weights` brings a `S x T x B x P x F`-dim change into the shape of the networks' `old`
+    weights, `batch_shape x S x T x P`.
     """
 
     phi: Tensor

@@ -25,21 +25,11 @@ def fit_linear_layer(
     .. math:: \min_{B, b} \sum_i \omega_{it} (y_{it} - p_{it} - B_t p_i - b_t)^2
         + \rho_t n_t \tfrac{T}{2} (\lVert B_t \rVert^2 + b_t^2)
 
-    The outputs `p` are predictions by fits that have not seen the row, so that the layer learns to
-    combine what generalises, as in stacking (Wolpert 1992; Breiman 1996). `ρ_t` is chosen per task
-    by the leave-one-out error of this regression over all restarts; the largest makes the layer all
-    but the identity.
-
-    Args:
-        layer: A layer with `is_linear`; its parameters are set.
-        outputs: A `S x n x T`-dim tensor of out-of-sample preliminary outputs.
-        Y: A `n x T`-dim tensor of targets, anything where the weight is zero.
-        weight: A `n x T`-dim tensor of row weights, zero where a task was not observed.
-        settings: How to train.
-
-    Returns:
-        A `S x n x T`-dim tensor: what the layer adds to the outputs of each row when it has not
-        seen the row itself.
+    The `S x n x T`-dim outputs `p` are predictions by fits that have not seen the row, so that the
+    layer learns to combine what generalises, as in stacking (Wolpert 1992; Breiman 1996). `ρ_t` is
+    chosen per task by the leave-one-out error of this regression over all restarts. Targets and
+    weights are `n x T`-dim, the weights zero where a task was not observed. The result, what the
+    layer adds to the outputs of each row if it has not seen the row itself, is `S x n x T`-dim.
     """
     num_restarts, n, num_tasks = outputs.shape
     z = torch.cat([outputs, outputs.new_ones(num_restarts, n, 1)], dim=-1).unsqueeze(1)
@@ -89,16 +79,7 @@ def shrink_layer(
         \qquad m = \frac{n_0}{\sum_i \omega_i} \sum_i \omega_i \delta_i^2
 
     of its layer, limited to [0, 1]: least squares in which `n_0` further rows speak for all of it.
-
-    Args:
-        layer: A layer with `is_linear`; its parameters are changed.
-        residual: A `n x T`-dim tensor of left-out errors, anything where the weight is zero.
-        added: A `n x T`-dim tensor of means of what the layers add there.
-        weight: A `n x T`-dim tensor of row weights.
-        settings: How to train.
-
-    Returns:
-        A `T`-dim tensor: the shares.
+    `r`, `δ` and `ω` are `n x T`-dim; the layer is changed, and the `T` shares are returned.
     """
     squared = (weight * added.square()).sum(0)
     product = (weight * residual.where(weight > 0, 0.0) * added).sum(0)
@@ -121,17 +102,8 @@ def fit_hidden_layers(
 
     The loss of a task is its weighted mean squared error plus a decay of the last layer's weights,
     so that, as in the linear layer, the identity is where it starts and what it is pulled toward.
-    Decay and learning rate are for targets of about unit variance.
-
-    Args:
-        layer: The layer; its parameters are set.
-        outputs: A `S x n x T`-dim tensor of out-of-sample preliminary outputs.
-        Y: A `n x T`-dim tensor of targets, anything where the weight is zero.
-        weight: A `S x n x T`-dim tensor of row weights, zero for rows that a restart must not see.
-        settings: How to train.
-
-    Returns:
-        A `S x n x T`-dim tensor: what the layer adds to the outputs.
+    Decay and learning rate are for targets of about unit variance. Shapes are as there, but the
+    weights are `S x n x T`-dim, zero for rows that a restart must not see.
     """
     share = weight / weight.sum(1, keepdim=True).clamp_min(1.0)
     parameters = list(layer.parameters())

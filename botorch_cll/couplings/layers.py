@@ -94,10 +94,7 @@ class CorrelationLayers(IndependentTasks):
         see. The rows of task `t` have the weight of a fit times the share
         `min(1, var(f_t) / var(p_t))` of the variance between members that the layer leaves of the
         task: a task that the layer predicts well from others is not thrown by one observation.
-
-        Returns:
-            A `batch_shape' x S x T x P x 3`-dim tensor: the weights of `p`, of `U(e)` and of
-            `U(e - c)`.
+        The three kinds of weights are those of `p`, of `U(e)` and of `U(e - c)`.
         """
         update = RowUpdate.of(network, rows)
         # The layer takes tasks last: B x S x k x T in place of S x T x B x k.
@@ -123,13 +120,7 @@ class CorrelationLayers(IndependentTasks):
 def _share_left(preliminary: Tensor, final: Tensor, least: float) -> Tensor:
     """The share of the variance between members that a layer leaves, 1 at most.
 
-    Args:
-        preliminary: A `B x S x k x T`-dim tensor of what goes into the layer.
-        final: A `B x S x k x T`-dim tensor of what comes out.
-        least: The least share.
-
-    Returns:
-        A `B x k x T`-dim tensor; 1 for a single member.
+    What goes into the layer and what comes out is `B x S x k x T`-dim, the share `B x k x T`-dim.
     """
     if final.shape[1] == 1 or final.numel() == 0:
         return torch.ones_like(final[:, 0])

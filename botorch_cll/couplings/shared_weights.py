@@ -79,14 +79,11 @@ class SharedWeights(Coupling):
 
 @dataclass(frozen=True)
 class RegularizedTasksSolution(RidgeSolution):
-    """The solution of `solve_regularized_tasks`.
+    """The solution of `solve_regularized_tasks`, of `G` groups of tasks.
 
-    Attributes:
-        weight: A `batch_shape x T x P x 1`-dim tensor, the weights of each task.
-        factor: A `batch_shape x G x P x P`-dim tensor, a factor for each group of tasks.
-        own_penalty: A `batch_shape x 1 x P`-dim tensor, the penalty of the tasks' own weights.
-        shared_factor: A `batch_shape x 1 x P x P`-dim tensor, the lower Cholesky factor of the
-            system solved for the shared weights.
+    `weight` is `batch_shape x T x P x 1`-dim, `factor` `batch_shape x G x P x P`-dim. The penalty
+    of the tasks' own weights is `own_penalty`, `batch_shape x 1 x P`-dim, and `shared_factor` the
+    `batch_shape x 1 x P x P`-dim Cholesky factor of the system of the shared weights.
     """
 
     own_penalty: Tensor
@@ -107,14 +104,8 @@ class RegularizedTasksSolution(RidgeSolution):
         Row `i` of all tasks is one point: what another task was observed to be there says as much
         of a task as its own observation. With the `T x T` block `H_i` of the leverages of a point
         and the tasks' weights `\Omega_i`, the residuals are `(I - H_i \Omega_i)^{-1} e_i`.
-
-        Args:
-            phi: A `batch_shape x G x n x P`-dim tensor of features of `G` groups of tasks.
-            row_weight: A `batch_shape x G x n`-dim tensor of the weights the rows had in the fit.
-            Y: A `batch_shape x G x n x m`-dim tensor of targets of the `m` tasks of each group.
-
-        Returns:
-            A `batch_shape x G x n x m`-dim tensor.
+        Features are `batch_shape x G x n x P`-dim, targets and predictions of the `m` tasks of each
+        group `batch_shape x G x n x m`-dim.
         """
         fitted = (phi @ self.weight).squeeze(-1).transpose(-1, -2)
         own, shared = self.roots(phi).movedim(-1, -3).chunk(2, dim=-1)
@@ -176,16 +167,10 @@ def solve_regularized_tasks(
     The leverage of a row of task `t` is the quadratic form of
     `(G_t + Λ_1)^{-1} + (G_t + Λ_1)^{-1} Λ_1 M^{-1} Λ_1 (G_t + Λ_1)^{-1}`.
 
-    Tasks that share their rows and weights, `m` in each of `G` groups, are factorized once.
-
-    Args:
-        gram: A `batch_shape x G x P x P`-dim tensor, each group's weighted sums of `phi phi^T`.
-        moment: A `batch_shape x G x P x m`-dim tensor, each task's weighted sums of `phi y`.
-        shared_penalty: A `batch_shape x P`-dim tensor, the diagonal of `Λ_2`: `λ_2` per column.
-        own_penalty: A `batch_shape x P`-dim tensor, the diagonal of `Λ_1`: `λ_1 / T` per column.
-
-    Returns:
-        The solution, with `weight` holding every task's `w_t = w_0 + v_t`.
+    Tasks that share their rows and weights, `m` in each of `G` groups, are factorized once. `gram`
+    is `batch_shape x G x P x P`-dim and `moment` `batch_shape x G x P x m`-dim; the penalties are
+    the diagonals of `Λ_2` and `Λ_1`, `batch_shape x P`-dim: `λ_2` and `λ_1 / T` per column.
+    The `weight` of the solution holds every task's `w_t = w_0 + v_t`.
     """
     like, own = gram, above_rounding(own_penalty.unsqueeze(-2), gram)
     per_group = moment.shape[-1]

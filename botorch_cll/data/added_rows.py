@@ -11,13 +11,13 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class AddedRows:
-    """Observations that came after the fit.
+    """Observations that came after a fit.
 
     Attributes:
         X: A `batch_shape x k x d`-dim tensor of inputs in the unit cube.
         Y: A `batch_shape' x k x T`-dim tensor of transformed targets, NaN where a task was not
             observed; `batch_shape` broadcasts to `batch_shape'`.
-        row_weight: A tensor of the weights of the observations that broadcasts to the shape of `Y`.
+        row_weight: The weights of the observations, a tensor that broadcasts to the shape of `Y`.
     """
 
     X: Tensor

@@ -14,16 +14,9 @@ def draw_bags(
     """Draw for every restart a random share of each task's observations, without replacement.
 
     One random number per restart and row decides for all tasks, so that a row is held out for as
-    many tasks at once as possible, and the draw does not depend on the order of the tasks.
-
-    Args:
-        observed: A `n x T`-dim boolean tensor.
-        num_restarts: The number `S` of restarts.
-        fraction: The share of rows to keep, in `(0, 1]`. At least two are kept where there are two.
-        generator: The source of random numbers.
-
-    Returns:
-        A `S x T x n`-dim boolean tensor, true for the observations that a restart is fitted to.
+    many tasks at once as possible, and the draw does not depend on the order of the tasks. Of the
+    `n x T`-dim boolean `observed` at least two rows of a task are kept where there are two.
+    The bags are a `S x T x n`-dim boolean tensor, true for what a restart is fitted to.
     """
     n, num_tasks = observed.shape
     count = observed.sum(0)
@@ -40,17 +33,10 @@ def draw_bags(
 
 
 def choose_rows(observed: Tensor, most: int, generator: torch.Generator) -> Tensor:
-    """All rows, or a sorted random choice of them where there are too many.
+    """The numbers of all rows, or a sorted random choice of `most` where there are more.
 
-    The tasks take turns in choosing, so that one with few rows keeps them beside one with many.
-
-    Args:
-        observed: A `n x T`-dim boolean tensor: which tasks were observed in which rows.
-        most: How many rows are not too many.
-        generator: The source of the choice.
-
-    Returns:
-        A tensor of at most `most` row numbers.
+    The tasks, columns of the `n x T`-dim boolean `observed`, take turns in choosing, so that one
+    with few rows keeps them beside one with many.
     """
     n, device = len(observed), observed.device
     if n <= most:
@@ -63,28 +49,17 @@ def choose_rows(observed: Tensor, most: int, generator: torch.Generator) -> Tens
 def honest_members(observed: Tensor, bags: Tensor) -> Tensor:
     """Which members have not seen which observations, where there are two of them at least.
 
-    Args:
-        observed: A `n x T`-dim boolean tensor.
-        bags: A `S x T x n`-dim boolean tensor: what each member was fitted to.
-
-    Returns:
-        A `S x T x n`-dim boolean tensor, false for all members where fewer than two (one, if the
-        ensemble has no more) have not seen an observation.
+    Bags and result are `S x T x n`-dim and boolean, `observed` is `n x T`-dim. An observation that
+    fewer than two (one, if the ensemble has no more) have not seen has no honest member at all.
     """
     unseen = observed.T & ~bags
     return unseen & (unseen.sum(0) >= min(2, len(bags)))
 
 
 def trusted_members(observed: Tensor, bags: Tensor) -> Tensor:
-    """Which members' predictions of which observations to use where all of them are honest.
+    """`honest_members`, and where there are none all members.
 
-    Args:
-        observed: A `n x T`-dim boolean tensor.
-        bags: A `S x T x n`-dim boolean tensor: what each member was fitted to.
-
-    Returns:
-        A `S x T x n`-dim boolean tensor: `honest_members`, and where there are none all members,
-        whose predictions have to leave the row out instead.
+    The predictions of the latter have to leave the row out instead.
     """
     honest = honest_members(observed, bags)
     return honest | (observed.T & ~honest.any(0))

@@ -34,14 +34,9 @@ class TaskBlocks:
 
     @classmethod
     def from_data(cls, data: TaskData, per_task: bool) -> TaskBlocks:
-        """The blocks of all rows.
+        """The blocks of all rows; with `per_task` a group of every task even where they share rows.
 
-        Args:
-            data: The data.
-            per_task: Whether to make a group of every task even where tasks share their rows.
-
-        Returns:
-            The blocks. Weights are one, or fall with the known noise variances.
+        Weights are one, or fall with the known noise variances.
         """
         observed = data.observed
         if bool(observed.all()) and data.Yvar is None and not per_task:
@@ -57,14 +52,9 @@ class TaskBlocks:
 
     @classmethod
     def of_rows(cls, data: TaskData, rows: Tensor) -> TaskBlocks:
-        """Some rows, the same for every task; of weight zero where a task was not observed.
+        """The rows of given numbers, the same for every task; of weight zero where not observed.
 
-        Args:
-            data: The data.
-            rows: A tensor of row numbers.
-
-        Returns:
-            The blocks: one group of all tasks if their weights are the same.
+        They are one group of all tasks if their weights are the same.
         """
         Y, weight = data.Y[rows].nan_to_num(0.0), (noise_weights(data) * data.observed)[rows].T
         if bool((weight == weight[:1]).all()):
@@ -97,14 +87,10 @@ class TaskBlocks:
         )
 
     def in_bags(self, bags: Tensor, most: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """The rows that restarts are fitted to, at most so many of a restart and task at a time.
+        """The rows that restarts are fitted to, at most `most` of a restart and task at a time.
 
-        Args:
-            bags: A `S x T x n`-dim boolean tensor; every task has to be a group of its own.
-            most: How many rows there are at a time.
-
-        Yields:
-            Row numbers, targets and weights, `S x T x b`-dim tensors; weights are zero for padding.
+        Every task has to be a group of its own. Of `S x T x n`-dim bags come `S x T x b`-dim row
+        numbers, targets and weights, zero for padding.
         """
         members = (len(bags), -1, -1)
         Y = self.Y.squeeze(-1)
@@ -125,32 +111,18 @@ class TaskBlocks:
 
 
 def noise_weights(data: TaskData) -> Tensor:
-    """Weights of observations whose noise variances are known, `1 / (floor + variance)`, relative.
-
-    The floor, a share of the variance of the task's targets, stands for what the network misses
-    even without noise. The mean weight of a task is one, an unknown variance counts like the mean
-    of the known ones.
-
-    Args:
-        data: The data.
-
-    Returns:
-        A `n x T`-dim tensor.
-    """
+    """A `n x T`-dim tensor of row weights: one, or as in `weights_like` where noise is known."""
     if data.Yvar is None:
         return torch.ones_like(data.Y)
     return weights_like(data, data.Yvar)
 
 
 def weights_like(data: TaskData, Yvar: Tensor) -> Tensor:
-    """Weights of further observations, relative to those of the data.
+    """Weights `1 / (floor + variance)` of further observations, relative to those of the data.
 
-    Args:
-        data: The data.
-        Yvar: A `batch_shape x T`-dim tensor of noise variances, NaN where they are not known.
-
-    Returns:
-        A `batch_shape x T`-dim tensor.
+    The floor, a share of the variance of the task's targets, stands for what the network misses
+    even without noise. The mean weight of a task's data is one. `Yvar` is `batch_shape x T`-dim; a
+    variance not known, NaN, counts like the mean of the task's known ones.
     """
     known = torch.full_like(data.Y, torch.nan) if data.Yvar is None else data.Yvar
     known = known.where(data.observed, torch.nan)

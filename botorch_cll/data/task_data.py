@@ -21,8 +21,7 @@ class TaskData:
     Attributes:
         X: A `n x d`-dim tensor of inputs.
         Y: A `n x T`-dim tensor of targets, NaN where a task was not observed.
-        Yvar: A `n x T`-dim tensor of observation noise variances, NaN where they are not known;
-            `None` if none is known.
+        Yvar: A `n x T`-dim tensor of noise variances, NaN where unknown; `None` if all are.
         row: A `N`-dim tensor: the row of each of the `N` observations, in the order they were
             given in (of wide data: row by row); `None` for a choice of rows.
     """
@@ -56,7 +55,7 @@ class TaskData:
     def variance(self) -> Tensor:
         """A `T`-dim tensor: the variance of each task's targets.
 
-        Where a task has fewer than two distinct targets it is the mean over the others, or one.
+        Where a task has fewer than two distinct ones it is the mean over the others, or one.
         """
         deviation = (self.Y - self.Y.nanmean(0)).square().nansum(0)
         variance = deviation / (self.num_observed - 1).clamp_min(1)
@@ -66,10 +65,7 @@ class TaskData:
         return torch.where(known, variance, usual)
 
     def fingerprint(self) -> Tensor:
-        """A number that tells these observations from others, a tensor of one `int64`.
-
-        It is the same in single and in double precision.
-        """
+        """An `int64` that tells these observations from others, in whatever precision."""
         values = torch.cat([self.X, self.Y], dim=-1).float().cpu().numpy()
         digest = hashlib.blake2b(values.tobytes(), digest_size=8).digest()
         number = int.from_bytes(digest, "big", signed=True)
@@ -82,16 +78,7 @@ class TaskData:
 
     @classmethod
     def from_wide(cls, X: Tensor, Y: Tensor, Yvar: Tensor | None) -> TaskData:
-        """From one row per point and one column per task.
-
-        Args:
-            X: A `n x d`-dim tensor.
-            Y: A `n x T`-dim tensor, NaN where a task was not observed.
-            Yvar: A `n x T`-dim tensor or `None`.
-
-        Returns:
-            The data.
-        """
+        """From one row per point and one column per task, NaN in `Y` where it was not observed."""
         row, task = (~Y.isnan()).nonzero(as_tuple=True)
         noise = None if Yvar is None else Yvar[row, task]
         return cls.from_long(X[row], task, Y[row, task], noise, Y.shape[-1])
@@ -100,18 +87,10 @@ class TaskData:
     def from_long(
         cls, X: Tensor, task: Tensor, Y: Tensor, Yvar: Tensor | None, num_tasks: int
     ) -> TaskData:
-        """From one row per observation.
+        """From one row per observation: `N x d`-dim inputs; `N` task indices, targets, variances.
 
-        Args:
-            X: A `N x d`-dim tensor of inputs without the task column.
-            task: A `N`-dim tensor of task indices, `0` to `num_tasks - 1`.
-            Y: A `N`-dim tensor of observed targets.
-            Yvar: A `N`-dim tensor of noise variances, NaN where unknown, or `None`.
-            num_tasks: The number `T` of tasks.
-
-        Returns:
-            The data. The `k`-th observation of a task at a point shares a row with the `k`-th
-            observations of the other tasks there.
+        The `k`-th observation of a task at a point shares a row with the `k`-th observations of the
+        other tasks there.
         """
         x, t = X.detach().cpu().numpy(), task.cpu().numpy()
         targets = (

@@ -33,30 +33,17 @@ class Calibration:
         return cls(one, one.clone(), like.new_zeros(num_restarts, num_tasks), one.clone())
 
     def spread(self, values: Tensor, remote: Tensor) -> Tensor:
-        """The members, spread by `τ` and `α`.
-
-        Args:
-            values: A `batch_shape x S x n x T`-dim tensor of the members' values.
-            remote: A tensor of remoteness that broadcasts with it.
-
-        Returns:
-            A `batch_shape x S x n x T`-dim tensor.
-        """
+        """The members' `batch_shape x S x n x T`-dim values, spread by `τ` and `α`."""
         mean = values.mean(dim=-3, keepdim=True)
         values = mean + self.inflation.sqrt() * (values - mean)
         apart = self.remote_sign.unsqueeze(-2) * remote
         return values + self.remote_variance.sqrt() * (apart - apart.mean(dim=-3, keepdim=True))
 
     def left_out_moments(self, outputs: Tensor, remote: Tensor, trusted: Tensor) -> Tensor:
-        """Means and calibrated variances over the members that have not seen a row.
+        """Means and calibrated variances over the members that have not seen a row, without noise.
 
-        Args:
-            outputs: A `S x T x n`-dim tensor of the members' predictions.
-            remote: A `S x T x n`-dim tensor of remoteness.
-            trusted: A `S x T x n`-dim boolean tensor of the predictions to use.
-
-        Returns:
-            A `2 x T x n`-dim tensor, without noise; NaN where there is no prediction to use.
+        Of `S x T x n`-dim predictions, remoteness and choice of predictions to use comes a
+        `2 x T x n`-dim tensor, NaN where there is none to use.
         """
         mean, variance, used = left_out_moments(outputs, trusted)
         squared = average_trusted(remote.square(), trusted)
@@ -68,13 +55,8 @@ class Calibration:
 def left_out_moments(predictions: Tensor, trusted: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Means and variances over the members that have not seen a row.
 
-    Args:
-        predictions: A `S x T x n`-dim tensor of members' predictions.
-        trusted: A `S x T x n`-dim boolean tensor: predictions of rows that the member has not seen.
-
-    Returns:
-        Two `T x n`-dim tensors, and a boolean one that is true where there are at least two such
-        members (one, if the ensemble has no more).
+    Of `S x T x n`-dim predictions and choice of those to use come two `T x n`-dim tensors, and a
+    boolean one: where at least two of them are used (one, if the ensemble has no more).
     """
     share = trusted.to(predictions)
     count = share.sum(0)

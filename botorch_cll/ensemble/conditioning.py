@@ -35,13 +35,7 @@ class ConditionedEnsemble:
     def of(
         cls, fitted: FittedEnsemble, solution: RidgeSolution, rows: AddedRows
     ) -> ConditionedEnsemble:
-        """Take rows into an ensemble.
-
-        Args:
-            fitted: The ensemble.
-            solution: The solution that its output weights are.
-            rows: All rows that came after the fit.
-        """
+        """Take all rows that came after the fit into an ensemble of the given output weights."""
         network = fitted.members.network
         weight = fitted.coupling.take_in(network, fitted.layer, solution, rows)
         return cls(fitted, rows, weight)
@@ -64,15 +58,9 @@ class ConditionedEnsemble:
 
 
 def _support_of(rows: AddedRows, network: RBFNetwork, X: Tensor) -> Tensor:
-    """What added rows count for as centers near `X`.
+    """What added rows count for as centers near `batch_shape x q x d`-dim `X`.
 
-    Args:
-        rows: The rows.
-        network: The networks.
-        X: A `batch_shape'' x q x d`-dim tensor of points in the unit cube.
-
-    Returns:
-        A `batch_shape'' x S x q x T`-dim tensor, broadcast with the rows' batch shape.
+    It is `batch_shape x S x q x T`-dim, the batch shape broadcast with that of the rows.
     """
     radial = gaussian_rbf(
         X[..., None, None, :, :], rows.X[..., None, None, :, :], network.log_length_scale.exp()

@@ -36,9 +36,7 @@ class Architecture:
 class LeftOutRows:
     """What the members that have not seen a training row predict there.
 
-    Attributes:
-        rows: A tensor of the numbers of `n'` rows.
-        moments: A `2 x T x n'`-dim tensor of means and calibrated variances, without noise.
+    The `moments` of `n'` rows are `2 x T x n'`-dim: means and calibrated variances, without noise.
     """
 
     rows: Tensor
@@ -95,13 +93,9 @@ class FittedEnsemble(nn.Module):
     def for_state(
         cls, state: Mapping[str, Tensor], architecture: Architecture, num_tasks: int, like: Tensor
     ) -> Self:
-        """An ensemble whose tensors have the right shapes to load a state into.
+        """An ensemble with as many centers and rows as a state, to load the state into.
 
-        Args:
-            state: The state of an ensemble; as many centers and rows as it has.
-            architecture: Everything else.
-            num_tasks: The number `T` of tasks.
-            like: A `n x d`-dim tensor of inputs of the dtype and device wanted.
+        It has the architecture given and `T` tasks, and the dtype and device of `n x d`-dim inputs.
         """
 
         def empty(name: str) -> Tensor | None:
@@ -146,11 +140,7 @@ class FittedEnsemble(nn.Module):
     def outputs(self, X: Tensor) -> tuple[Tensor, Tensor]:
         """The members as they were fitted, before their spread is calibrated, and the remoteness.
 
-        Args:
-            X: A `batch_shape x n x d`-dim tensor of points in the unit cube.
-
-        Returns:
-            Two `batch_shape x S x n x T`-dim tensors.
+        Both are `batch_shape x S x n x T`-dim.
         """
         outputs, support = self.members.network.outputs_and_support(X)
         return self.coupling.mix(self.layer, outputs), remoteness(support)

@@ -40,16 +40,9 @@ class Members(nn.Module):
         self.requires_grad_(False)
 
     def solve(self, coupling: Coupling, data: TaskData) -> RidgeSolution:
-        """The output weights of the members' own rows, their hidden layers given.
+        """The `S x T`-batch of output weights of the members' own rows, their hidden layers given.
 
         Rows are streamed in blocks, so memory does not grow with their number.
-
-        Args:
-            coupling: How the tasks' output weights hang together.
-            data: The data that the bags are of.
-
-        Returns:
-            The solution, a `S x T`-batch.
         """
         assert self.bags is not None
         network = self.network
@@ -74,13 +67,8 @@ class Members(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Preliminary outputs in training rows, each by a fit that has not seen the task's row.
 
-        Args:
-            data: The data that the bags are of.
-            rows: A tensor of row numbers.
-            solution: The solution that the output weights are.
-
-        Returns:
-            Two `S x T x len(rows)`-dim tensors: the outputs, and how remote the rows are.
+        They, and how remote the rows are, are `S x T x len(rows)`-dim tensors; the output weights
+        are those of the solution.
         """
         assert self.bags is not None
         weight = noise_weights(data)[rows].T * self.bags[..., rows]

@@ -26,18 +26,9 @@ def calibrate(
 ) -> tuple[Calibration, LeftOutRows]:
     """Fit the calibration, and keep what was predicted of rows left out.
 
-    Args:
-        data: The data.
-        rows: A tensor of the numbers of `b` rows that were predicted.
-        predictions: A `S x T x b`-dim tensor of members' predictions.
-        remoteness: A `S x T x b`-dim tensor, how remote the rows are from the centers.
-        trusted: A `S x T x b`-dim boolean tensor: the predictions to go by, each of a fit that has
-            not seen the row.
-        settings: The grids and priors.
-        generator: The source of the signs with which members leave the mean far from data.
-
-    Returns:
-        The calibration, and the moments of the rows under it.
+    Predictions and remoteness of `b` rows are `S x T x b`-dim, and so are the predictions to go by,
+    `trusted`, each of a fit that has not seen the row. The generator draws the signs with which
+    members leave the mean far from data.
     """
     chosen = data.rows(rows)
     mean, variance, used = left_out_moments(predictions, trusted)
@@ -59,7 +50,7 @@ def fit_variances(
     data: TaskData,
     settings: CalibrationSettings,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    r"""Fit variances to predictions of rows that the members have not seen.
+    r"""Fit `τ`, `α` and `σ^2`, three `T`-dim tensors, to predictions of rows not seen.
 
     With mean `m_i`, variance `v_i` and mean squared remoteness `r_i` of the members that were not
     fitted to row `i`, the factor `τ`, the remote variance `α` and the noise variance `σ^2` of a
@@ -76,18 +67,7 @@ def fit_variances(
     deviation of `n` numbers becomes the variance of a further one, a Student variable, if they are
     normal with unknown mean and variance (Gelman et al. 2013, "Bayesian data analysis", section
     3.2). A task without predictions to fit to keeps `τ = 1`, `α_0` and a noise variance of one
-    unit, or the known one.
-
-    Args:
-        mean: A `T x n`-dim tensor.
-        variance: A `T x n`-dim tensor.
-        remote: A `T x n`-dim tensor.
-        used: A `T x n`-dim boolean tensor of the predictions to fit to.
-        data: The rows predicted.
-        settings: The grids and priors.
-
-    Returns:
-        Three `T`-dim tensors, `τ`, `α` and `σ^2`.
+    unit, or the known one. Moments, remoteness and the choice of predictions are `T x n`-dim.
     """
     scale = data.variance
     known = torch.full_like(data.Y, torch.nan) if data.Yvar is None else data.Yvar
@@ -142,14 +122,11 @@ def fit_variances(
 def _draw_signs(
     data: TaskData, num_restarts: int, frequency: float, generator: torch.Generator
 ) -> Tensor:
-    """Numbers of mean 0 and variance 1 over the members, all but independent between tasks.
+    """`S x T` numbers of mean 0 and variance 1 over the members, all but independent between tasks.
 
     They are random functions of the shape of a task's own targets, so that neither the order of the
     tasks, nor other tasks' targets, nor the unit or sign of the task's own make a difference:
     random Fourier features (Rahimi and Recht 2007) of the kurtosis, with the sign of the skewness.
-
-    Returns:
-        A `S x T`-dim tensor.
     """
     draws = torch.randn(2, num_restarts, 1, generator=generator, dtype=torch.double).to(data.Y)
     if num_restarts == 1:

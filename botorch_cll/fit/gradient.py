@@ -30,21 +30,8 @@ def fit_gradient(
 
     Centers start from k-means, widths from the mean distance between centers, output weights from
     small random numbers, the correlation layer from the identity. The loss is the mean squared
-    error of each restart and task over the restart's rows.
-
-    Args:
-        data: The data.
-        architecture: What is fitted.
-        options: The options.
-        generator: The source of random numbers.
-        report: Called before the first step and after every step with the number of steps made and
-            the ensemble as it is, not calibrated.
-
-    Returns:
-        The ensemble.
-
-    Raises:
-        UnsupportedError: If the coupling is defined by a closed form.
+    error of each restart and task over the restart's rows. Before the first step and after every
+    step the number of steps made and the ensemble as it is, not calibrated, are reported.
     """
     coupling = architecture.coupling
     coupling.check_gradients()
@@ -82,10 +69,7 @@ def fit_gradient(
 
 
 def _share_gradients(network: RBFNetwork) -> None:
-    """Give all tasks' hidden layers the gradient of one that they share.
-
-    They start equal, so Adam keeps them equal.
-    """
+    """Give the tasks' hidden layers, equal at first, one gradient: so Adam keeps them equal."""
     for parameter in (network.centers, network.log_length_scale):
         assert parameter.grad is not None
         parameter.grad.copy_(parameter.grad.sum(1, keepdim=True).expand_as(parameter))

@@ -25,8 +25,7 @@ class HiddenSettings:
         log_length_scale: A `batch_shape x d`-dim tensor, in the unit cube's scale.
         log_ridge: A `batch_shape x num_ridges`-dim tensor.
         tail: A `batch_shape`-dim tensor, the degree of the polynomial tail: 0, 1 or 2.
-        additive: A `batch_shape`-dim boolean tensor: whether each center looks at one dimension
-            only.
+        additive: A `batch_shape`-dim boolean tensor: whether each center looks at one input only.
     """
 
     log_length_scale: Tensor
@@ -72,19 +71,11 @@ class HiddenSettings:
 def known_settings(
     state: Mapping[str, Tensor], input_scale: Tensor, num_ridges: int
 ) -> HiddenSettings:
-    """The distinct settings of a fitted model, as another one would have them.
+    """The distinct settings in a fitted model's state, as another model would have them.
 
-    Args:
-        state: The `state_dict` of a fitted model.
-        input_scale: A `d`-dim tensor, the sides of the box of the model to be fitted.
-        num_ridges: How many ridge parameters that has.
-
-    Returns:
-        A `num x 1`-dim batch of settings, in the scale of the unit cube of that model.
-
-    Raises:
-        UnsupportedError: If the state is not of a fitted model of the same input dimension and
-            number of ridge parameters.
+    `input_scale` are the sides of the box of that model, whose unit cube is the scale of the
+    `num x 1`-dim batch. A state that is of no fitted model, or of one of another input dimension or
+    number of ridge parameters, is refused with an `UnsupportedError`.
     """
     state, of_members = upgrade_state(state), "fitted.members."
     names = ("network.log_length_scale", "log_ridge", "tail_degree", "network.additive")
@@ -119,22 +110,12 @@ def known_settings(
 def draw_settings(
     num: int, num_ridges: int, search: SearchSettings, generator: torch.Generator, like: Tensor
 ) -> HiddenSettings:
-    """Draw settings from the prior.
+    """Draw a `num x 1`-dim batch of settings from the prior.
 
     Length scales are log-uniform around `sqrt(d / 6)`, the root mean square distance per dimension
     of two uniform points of the unit cube times `sqrt(d)`, with a normal factor per dimension.
     Additive settings are around `sqrt(1 / 6)`; with one dimension none is. Ridge parameters are
     log-uniform; the degree of the tail is uniform.
-
-    Args:
-        num: The number of settings.
-        num_ridges: The number of ridge parameters.
-        search: The ranges.
-        generator: The source of random numbers.
-        like: A `n x d`-dim tensor of the dtype and device wanted.
-
-    Returns:
-        A `num x 1`-dim batch of settings.
     """
 
     def uniform(size: int, low: float, high: float) -> Tensor:

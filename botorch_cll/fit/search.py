@@ -22,10 +22,8 @@ from botorch_cll.nn.rbf import included_columns, seen_dimensions
 class SettingsTried:
     """What a search has tried.
 
-    Attributes:
-        settings: The `C` settings, a `C x 1`- or `C x T`-dim batch.
-        errors: A `C x T x b`-dim tensor of squared errors, in units of the tasks' variances.
-        rows: The rows scored, a group per task.
+    The `C` settings are a `C x 1`- or `C x T`-dim batch. Their squared errors in the rows scored, a
+    group per task, are `C x T x b`-dim and in units of the tasks' variances.
     """
 
     settings: HiddenSettings
@@ -35,16 +33,9 @@ class SettingsTried:
     def draw(
         self, coupling: Coupling, bags: Tensor, options: TwoStageOptions, generator: torch.Generator
     ) -> HiddenSettings:
-        """A setting for every member and task, by the errors on the member's own rows.
+        """A `S x T`-dim batch: a setting for every member and task, by the errors in its own rows.
 
-        Args:
-            coupling: What the errors say of a setting.
-            bags: A `S x T x n`-dim boolean tensor.
-            options: The options of the fit.
-            generator: The source of the draws.
-
-        Returns:
-            A `S x T`-dim batch.
+        Those are where the `S x T x n`-dim bags are true.
         """
         in_bag = bags.gather(-1, self.rows.index.expand(len(bags), -1, -1))
         share = (in_bag & (self.rows.weight > 0)).to(self.errors)
@@ -63,15 +54,7 @@ def search_settings(
 ) -> SettingsTried:
     """Score settings by leave-one-out over all members' rows at once.
 
-    Args:
-        data: The data.
-        architecture: What is fitted.
-        options: How many settings to score, and on what.
-        known: Settings that were good for other data, if any.
-        generator: The source of random numbers.
-
-    Returns:
-        What was tried.
+    The search starts from settings known to be good for other data, if there are any.
     """
     search, coupling = options.search, architecture.coupling
     num_rows, num_centers = search.score_size(len(data.X), architecture.num_centers)
@@ -119,16 +102,8 @@ def score_settings(
 ) -> Tensor:
     """Squared leave-one-out errors of networks with given settings, fitted to all rows of a block.
 
-    Args:
-        coupling: How output weights follow from normal equations.
-        X: A `n x d`-dim tensor of inputs in the unit cube.
-        blocks: The rows, in `G` groups of tasks.
-        settings: A `C x G`- or `C x 1`-dim batch of settings.
-        centers: A `C x K x d`-dim tensor of centers.
-        max_elements: The number of feature values to hold at a time.
-
-    Returns:
-        A `C x T x b`-dim tensor, zero for padding.
+    A `C x G`- or `C x 1`-dim batch of settings and `C x K x d`-dim centers for `G` groups of tasks
+    have `C x T x b`-dim errors, zero for padding.
     """
     x = X[blocks.index]
     tail = polynomial_tail(x)
@@ -158,16 +133,10 @@ def score_settings(
 
 
 def sample_index(log_weight: Tensor, num: int, generator: torch.Generator) -> Tensor:
-    """Draw indices with probabilities proportional to `exp(log_weight)` (the Gumbel trick).
+    """Draw `num x T` indices, with probabilities proportional to `exp(log_weight)`, by Gumbel noise.
 
-    Args:
-        log_weight: A `C x T`-dim tensor, or `num x C x T`-dim with weights for each draw.
-        num: The number of draws.
-        generator: The source of random numbers.
-
-    Returns:
-        A `num x T`-dim tensor of indices. The draws of the tasks share their random numbers, so
-        that tasks of equal weights get equal indices.
+    The weights are `C x T`-dim, or `num x C x T`-dim for draws with weights of their own. The draws
+    of the tasks share their random numbers: tasks of equal weights get equal indices.
     """
     uniform = torch.rand(num, log_weight.shape[-2], 1, generator=generator, dtype=torch.double)
     gumbel = -(-uniform.clamp_min(1e-300).log()).clamp_min(1e-300).log()

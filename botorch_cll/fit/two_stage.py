@@ -27,15 +27,7 @@ def fit_two_stage(
 ) -> FittedEnsemble:
     """Fit an ensemble in two stages and calibrate it; see `botorch_cll.fit.fit_rbf_ensemble`.
 
-    Args:
-        data: The data.
-        architecture: What is fitted.
-        options: The options.
-        generator: The source of random numbers.
-        known: Settings of the hidden layer that the search starts from, if any.
-
-    Returns:
-        The ensemble.
+    The search starts from settings of the hidden layer that are known, if there are any.
     """
     coupling, seed = architecture.coupling, architecture.seed
     bags = draw_bags(data.observed, architecture.num_restarts, options.sample_fraction, generator)
@@ -64,10 +56,9 @@ def _draw_centers(
     most_rows: int,
     generator: torch.Generator,
 ) -> Tensor:
-    """Centers of every member by k-means on its rows: of all tasks, or of each task alone.
+    """`S x T x K x d`-dim centers by k-means on each member's rows: of all tasks, or of each alone.
 
-    Returns:
-        A `S x T x K x d`-dim tensor; `K` is smaller than asked for where there are fewer rows.
+    `K` is smaller than asked for where there are fewer rows.
     """
     near = choose_rows(data.observed, most_rows, generator)
     weight = bags[..., near].to(data.X)
