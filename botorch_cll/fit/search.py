@@ -133,10 +133,11 @@ def score_settings(
 
 
 def sample_index(log_weight: Tensor, num: int, generator: torch.Generator) -> Tensor:
-    """Draw `num x T` indices, with probabilities proportional to `exp(log_weight)`, by Gumbel noise.
+    """Draw indices with probabilities proportional to `exp(log_weight)`, by the Gumbel trick.
 
-    The weights are `C x T`-dim, or `num x C x T`-dim for draws with weights of their own. The draws
-    of the tasks share their random numbers: tasks of equal weights get equal indices.
+    Of `C x T`-dim weights, or `num x C x T`-dim ones for draws with weights of their own, come
+    `num x T` indices. The draws of the tasks share their random numbers: tasks of equal weights get
+    equal indices.
     """
     uniform = torch.rand(num, log_weight.shape[-2], 1, generator=generator, dtype=torch.double)
     gumbel = -(-uniform.clamp_min(1e-300).log()).clamp_min(1e-300).log()

@@ -27,18 +27,8 @@ def check_training_data(
 ) -> None:
     """Refuse training data that no fit can make sense of, before any work is done.
 
-    Args:
-        X: A `n x d`-dim tensor of inputs.
-        Y: A `n x m`-dim tensor of targets.
-        Yvar: A `n x m`-dim tensor of noise variances or `None`.
-        missing: `"raise"` or `"mask"`: whether NaN in `Y` and `Yvar` are allowed.
-        long_format: Whether `Y` has to have one column.
-
-    Raises:
-        BotorchTensorDimensionError: If a shape is not as above.
-        InputDataError: If these are no tensors, dtypes or devices differ, an entry is NaN or
-            infinite where it must not be, a variance is negative, or there are fewer than two
-            observations.
+    With `missing="mask"` NaN in `Y` and `Yvar` are allowed, data in the long format have one column
+    of targets. Wrong shapes are a `BotorchTensorDimensionError`, all else an `InputDataError`.
     """
     tensors = {"train_X": X, "train_Y": Y} | ({} if Yvar is None else {"train_Yvar": Yvar})
     for name, tensor in tensors.items():
@@ -99,15 +89,7 @@ def check_training_data(
 
 
 def check_finite(Y: Tensor, missing: Tensor) -> None:
-    """Raise an `InputDataError` if a transformed target that is not missing is no finite number.
-
-    Args:
-        Y: A tensor of transformed targets.
-        missing: A boolean tensor of that shape.
-
-    Raises:
-        InputDataError: If it is so.
-    """
+    """Refuse a transformed target that is not missing and no finite number."""
     broken = ~Y.isfinite() & ~missing
     if bool(broken.any()):
         raise InputDataError(
@@ -117,15 +99,7 @@ def check_finite(Y: Tensor, missing: Tensor) -> None:
 
 
 def check_noise(name: str, variance: Tensor) -> None:
-    """Raise an `InputDataError` if a noise variance is negative or infinite; NaN may be unknown.
-
-    Args:
-        name: What to call it in the message.
-        variance: A tensor of noise variances.
-
-    Raises:
-        InputDataError: If it is so.
-    """
+    """Refuse a noise variance that is negative or infinite; NaN may be unknown."""
     broken = (variance < 0) | variance.isinf()
     if bool(broken.any()):
         raise InputDataError(
@@ -142,11 +116,7 @@ def appends_features(input_transform: InputTransform) -> bool:
 
 
 def check_input_transform(input_transform: InputTransform, long_format: bool) -> None:
-    """Refuse a transform that cannot be served; warn of parameters that no fit changes.
-
-    Raises:
-        UnsupportedError: If it appends features to long data.
-    """
+    """Refuse a transform that cannot be served; warn of parameters that no fit changes."""
     if any(parameter.requires_grad for parameter in input_transform.parameters()):
         warnings.warn(
             "Expected an input transform without parameters to learn, got a "
@@ -178,20 +148,8 @@ def check_observations(
 ) -> torch.Size:
     """Refuse further observations that no model can be conditioned on.
 
-    Args:
-        X: A `batch_shape' x n' x d`-dim tensor of inputs.
-        Y: A tensor of targets.
-        noise: A tensor of noise variances, or `None`.
-        num_columns: How many columns `Y` has to have.
-        batch_shape: The batch shape of the model.
-
-    Returns:
-        The batch shape of the model after the observations.
-
-    Raises:
-        BotorchTensorDimensionError: If shapes do not fit together.
-        InputDataError: If these are no tensors, an input is not finite, or a variance is negative
-            or infinite.
+    `X` is `batch_shape' x n' x d`-dim. What is returned is the batch shape that the model, of
+    `batch_shape` before, has after the observations.
     """
     if not bool(X.isfinite().all()):
         raise InputDataError(

@@ -22,10 +22,8 @@ from botorch_cll.nn.ridge import RidgeSolution
 class FittedEnsembleModel(MultiTaskEnsembleModel, EnsembleHolder, ABC):
     """A model whose members are a `FittedEnsemble`, perhaps conditioned on further rows.
 
-    The arguments are those of `MultiTaskEnsembleModel`.
-
-    Attributes:
-        fitted: What the last fit has made of the training data; `None` before.
+    The arguments are those of `MultiTaskEnsembleModel`. `fitted` is what the last fit has made of
+    the training data; `None` before.
     """
 
     fitted: FittedEnsemble | None
@@ -42,20 +40,12 @@ class FittedEnsembleModel(MultiTaskEnsembleModel, EnsembleHolder, ABC):
         return self.fitted is not None
 
     def hold(self, fitted: FittedEnsemble) -> None:
-        """Predict with an ensemble from now on, in evaluation mode.
-
-        Args:
-            fitted: An ensemble fitted to the data of this model.
-        """
+        """Predict with an ensemble fitted to this model's data from now on, in evaluation mode."""
         self.fitted, self._solution = fitted, None
         self.eval()
 
     def check_not_conditioned(self) -> None:
-        """Refuse a model that knows more than its training data.
-
-        Raises:
-            UnsupportedError: If the model was conditioned on further observations.
-        """
+        """Refuse a model that knows more than its training data."""
         if self._conditioned is not None:
             raise UnsupportedError(
                 "Expected a model as it was fitted, got one conditioned on further observations, "
@@ -74,14 +64,7 @@ class FittedEnsembleModel(MultiTaskEnsembleModel, EnsembleHolder, ABC):
         return self._check_fitted().noise
 
     def forward(self, X: Tensor) -> Tensor:
-        """The members' values.
-
-        Args:
-            X: A `batch_shape x q x d`-dim tensor of inputs, transformed, without a task column.
-
-        Returns:
-            A `batch_shape x S x q x T`-dim tensor in the scale of the transformed outcomes.
-        """
+        """The members' values at transformed inputs; see `MultiTaskEnsembleModel.forward`."""
         ensemble = self._conditioned or self._check_fitted()
         return ensemble(self._to_unit_cube(X))
 
@@ -118,12 +101,7 @@ class FittedEnsembleModel(MultiTaskEnsembleModel, EnsembleHolder, ABC):
     # -- state ---------------------------------------------------------------------------------
 
     def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """The fitted state; see `torch.nn.Module.state_dict`.
-
-        Raises:
-            UnsupportedError: If the model was conditioned on further observations, which no other
-                model's state could hold.
-        """
+        """As `torch.nn.Module.state_dict`; no state could hold what a model is conditioned on."""
         self.check_not_conditioned()
         return super().state_dict(*args, **kwargs)
 

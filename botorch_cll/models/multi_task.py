@@ -207,13 +207,9 @@ class MultiTaskEnsembleModel(FromDataSets, ABC):
 
     @abstractmethod
     def forward(self, X: Tensor) -> Tensor:
-        """The members' values.
+        """The members' values, `batch_shape x S x q x T`, in the scale of the transformed outcomes.
 
-        Args:
-            X: A `batch_shape x q x d`-dim tensor of inputs, transformed, without a task column.
-
-        Returns:
-            A `batch_shape x S x q x T`-dim tensor in the scale of the transformed outcomes.
+        `X` is `batch_shape x q x d`-dim: inputs, transformed, without a task column.
         """
 
     def posterior(

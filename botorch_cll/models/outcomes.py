@@ -15,12 +15,9 @@ from botorch_cll.models.tasks import TaskLayout
 
 @dataclass(frozen=True)
 class OutcomeScale:
-    """The scale of the transformed outcomes of all tasks.
+    """The scale of the transformed outcomes of all tasks; `transform` is `None` if it is theirs.
 
-    Attributes:
-        transform: The outcome transform; `None` if outcomes are modelled as they are.
-        tasks: The tasks.
-        is_long: Whether the transform was made for a single column of the targets of all tasks.
+    `is_long` says whether the transform was made for a single column of the targets of all tasks.
     """
 
     transform: OutcomeTransform | None
@@ -35,13 +32,7 @@ class OutcomeScale:
     def learn(self, Y: Tensor, Yvar: Tensor | None, X: Tensor) -> tuple[Tensor, Tensor | None]:
         """Fit the transform to training data and apply it, to NaN as well.
 
-        Args:
-            Y: A `n x T`-dim tensor of targets; if `is_long` a `n x 1`-dim one.
-            Yvar: A tensor of that shape of noise variances, or `None`.
-            X: A `n x d`-dim tensor of transformed inputs.
-
-        Raises:
-            InputDataError: If a target has no finite value on this scale.
+        Targets and variances are `n x T`-dim, if `is_long` `n x 1`-dim; inputs are transformed.
         """
         if self.transform is None:
             return Y, Yvar
@@ -65,8 +56,7 @@ class OutcomeScale:
     def invert_moments(self, mean: Tensor, std: Tensor, X: Tensor) -> tuple[Tensor, Tensor]:
         """Bring means and standard deviations into the scale of the targets.
 
-        The latter by the symmetric difference: exact for affine transforms, to first order for
-        others.
+        The latter by the symmetric difference: exact for affine transforms, else to first order.
         """
         if self.transform is None:
             return mean, std

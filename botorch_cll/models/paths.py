@@ -33,16 +33,11 @@ class MemberPaths(SamplePath):
         self.register_buffer("member", member.view(sample_shape))
 
     def forward(self, X: Tensor) -> Tensor:
-        """The paths' values.
+        """The paths' values, `batch_shape x n`; for several outputs `batch_shape x m x n`.
 
         Args:
-            X: A `batch_shape x n x d`-dim tensor; for several outputs
-                `batch_shape x 1 x n x d`-dim, as BoTorch's path models call it. `batch_shape`
-                broadcasts with the shape of the paths.
-
-        Returns:
-            A `batch_shape x n`-dim tensor, `batch_shape` broadcast with the shape of the paths; for
-            several outputs `batch_shape x m x n`-dim.
+            X: A `batch_shape x n x d`-dim tensor; for several outputs `batch_shape x 1 x n x d`-dim,
+                as BoTorch's path models call it. `batch_shape` broadcasts with the paths' shape.
         """
         several = self.model.num_outputs > 1
         values = self.model.posterior(X.squeeze(-3) if several else X).values

@@ -16,18 +16,7 @@ from torch import Tensor
 
 
 def whole_number(name: str, value: Any) -> int:
-    """A number given by a user as Python's integer, whatever library it comes from.
-
-    Args:
-        name: What it is, for the error message.
-        value: The number.
-
-    Returns:
-        The number.
-
-    Raises:
-        UnsupportedError: If it is no whole number.
-    """
+    """A number given by a user as Python's integer, whatever library it comes from."""
     try:
         number = int(value)
         if bool(number == value):
@@ -38,18 +27,7 @@ def whole_number(name: str, value: Any) -> int:
 
 
 def whole_numbers(name: str, values: Iterable[Any]) -> list[int]:
-    """Numbers given by a user in a list, tensor or array as a list of Python's integers.
-
-    Args:
-        name: What they are, for the error message.
-        values: The numbers.
-
-    Returns:
-        The numbers.
-
-    Raises:
-        UnsupportedError: If there is one that is no whole number, or this is no list.
-    """
+    """Numbers given by a user in a list, tensor or array as a list of Python's integers."""
     try:
         return [whole_number(name, value) for value in values]
     except TypeError as error:
@@ -85,21 +63,9 @@ class TaskLayout:
         output_tasks: list[int] | None,
         all_tasks: list[int] | None,
     ) -> TaskLayout:
-        """The layout of inputs that hold the task of each row.
+        """The layout of inputs whose column `feature` holds the task of each row.
 
-        Args:
-            X: A `n x (d + 1)`-dim tensor of inputs with the task column.
-            feature: The task column; may count from the end.
-            output_tasks: The task values to output, all if `None`.
-            all_tasks: All task values, those in `X` if `None`.
-
-        Returns:
-            The layout.
-
-        Raises:
-            BotorchTensorDimensionError: If there is no other column than that of the task.
-            InputDataError: If a task value is not a whole number.
-            UnsupportedError: If the arguments contradict each other or the data.
+        All tasks are those in the `n x (d + 1)`-dim `X`, and all have outputs, if `None` is given.
         """
         width, feature = X.shape[-1], whole_number("task_feature", feature)
         if not -width <= feature < width:
@@ -125,17 +91,7 @@ class TaskLayout:
         return cls(tuple(values), tuple(values.index(task) for task in chosen), feature % width)
 
     def subset(self, indices: list[int] | None) -> Self:
-        """The layout with some of the outputs.
-
-        Args:
-            indices: Positions in `outputs`; all if `None`.
-
-        Returns:
-            The layout.
-
-        Raises:
-            UnsupportedError: If an index is out of range.
-        """
+        """The layout with the outputs of some indices, all if `None`."""
         if indices is None:
             return self
         size, indices = len(self.outputs), whole_numbers("indices of outputs", indices)
@@ -161,15 +117,10 @@ class TaskLayout:
         return torch.cat([X[..., : self.feature], column, X[..., self.feature :]], dim=-1)
 
     def by_task(self, values: Tensor, task: Tensor | None) -> Tensor:
-        """Spread values of outputs, or of the task of each row, over columns of all tasks.
+        """Spread values of outputs over a column for each task: `batch_shape x T`, NaN for others.
 
-        Args:
-            values: A `batch_shape x m`-dim tensor; with `task` a `batch_shape x 1`-dim one.
-            task: A tensor of positions in `values` of the rows' tasks that broadcasts to
-                `batch_shape`, or `None`.
-
-        Returns:
-            A `batch_shape x T`-dim tensor, NaN for other tasks.
+        They are `batch_shape x m`-dim; with `task`, positions in `values` of the rows' tasks,
+        `batch_shape x 1`-dim: each of its row's own task.
         """
         num_tasks = len(self.values)
         if task is None and self.outputs == tuple(range(num_tasks)):
@@ -181,17 +132,7 @@ class TaskLayout:
         return columns.scatter(-1, task.unsqueeze(-1).expand_as(values), values)
 
     def index(self, X: Tensor) -> Tensor:
-        """Positions in `values` of the tasks in the task column of `X`.
-
-        Args:
-            X: A `batch_shape x (d + 1)`-dim tensor of inputs with the task column.
-
-        Returns:
-            A `batch_shape`-dim tensor.
-
-        Raises:
-            InputDataError: If a task is not known.
-        """
+        """Positions in `values` of the tasks in the task column of `batch_shape x (d + 1)`-dim `X`."""
         task = X[..., self.feature]
         values = torch.tensor(self.values, device=X.device)
         index = torch.searchsorted(values, task.long().contiguous()).clamp(max=len(values) - 1)

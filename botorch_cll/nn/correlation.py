@@ -37,10 +37,10 @@ class CorrelationLearningLayer(nn.Module):
             of them and `None` stands for `"leaky_relu"`; without, it acts on the only layer and
             `None` stands for `"identity"`.
         num_restarts: The number `S` of independent layers in the batch.
-        generator: The source of the random weights of the hidden layers; the last layer starts
-            at zero. Required with hidden layers.
+        generator: The source of the first weights of hidden layers, which need it; the last layer
+            starts at zero.
         dtype: The dtype of the parameters.
-        device: The device of the parameters.
+        device: Their device.
 
     Raises:
         ValueError: If a width is not positive, the activation is not known, or hidden layers
@@ -91,24 +91,13 @@ class CorrelationLearningLayer(nn.Module):
         return len(self.weights) > 1 or self.activation != "tanh"
 
     def rescale(self, unit: Tensor) -> None:
-        """Turn the layer of outputs measured in some units into that of the outputs themselves.
-
-        Args:
-            unit: A `T`-dim tensor of positive units of the tasks.
-        """
+        """Turn the layer of outputs in `T` positive units into that of the outputs themselves."""
         self.weights[0].data /= unit
         self.weights[-1].data *= unit.unsqueeze(-1)
         self.biases[-1].data *= unit
 
     def branch(self, outputs: Tensor) -> Tensor:
-        """What the layer adds to the preliminary outputs.
-
-        Args:
-            outputs: A `batch_shape x S x n x T`-dim tensor of preliminary outputs.
-
-        Returns:
-            A `batch_shape x S x n x T`-dim tensor, zero before training.
-        """
+        """What the layer adds to `batch_shape x S x n x T`-dim outputs, zero before training."""
         activate = ACTIVATIONS[self.activation]
         last = len(self.weights) - 1
         for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
@@ -118,25 +107,13 @@ class CorrelationLearningLayer(nn.Module):
         return outputs
 
     def forward(self, outputs: Tensor) -> Tensor:
-        """The final outputs.
-
-        Args:
-            outputs: A `batch_shape x S x n x T`-dim tensor of preliminary outputs.
-
-        Returns:
-            A `batch_shape x S x n x T`-dim tensor.
-        """
+        """The final outputs of preliminary ones, both `batch_shape x S x n x T`-dim."""
         return outputs + self.branch(outputs)
 
     def passed_on(self, outputs: Tensor, change: Tensor) -> Tensor:
         """What changes of the *other* tasks' preliminary outputs add to each final output.
 
-        Args:
-            outputs: A `batch_shape x S x n x T`-dim tensor of preliminary outputs.
-            change: A tensor of changes of them that broadcasts with it.
-
-        Returns:
-            A `batch_shape x S x n x T`-dim tensor.
+        Preliminary outputs and their changes broadcast to `batch_shape x S x n x T`.
         """
         num_tasks = change.shape[-1]
         others = 1.0 - torch.eye(num_tasks, dtype=change.dtype, device=change.device)

@@ -19,28 +19,24 @@ def gaussian_rbf(
     .. math:: \phi_k(x) = \exp\Big(-\tfrac12 \sum_j m_{kj} \frac{(x_j - c_{kj})^2}{\ell_j^2}\Big)
 
     Args:
-        X: A `batch_shape x n x d`-dim tensor of inputs.
+        X: A `batch_shape x n x d`-dim tensor of inputs. All batch shapes broadcast.
         centers: A `batch_shape x K x d`-dim tensor of centers.
         length_scale: A `batch_shape x d`-dim tensor of positive length scales, in the unit of `X`.
         sees: A `batch_shape x K x d`-dim boolean tensor `m` of the dimensions that each center
             looks at; all of them if omitted.
 
     Returns:
-        A `batch_shape x n x K`-dim tensor of values between 0 and 1, up to rounding. Batch shapes
-        broadcast.
+        A `batch_shape x n x K`-dim tensor of values between 0 and 1, up to rounding.
     """
     columns = _exponents(centers, length_scale, sees).transpose(-1, -2)
     return (_monomials(X) @ columns).exp_()
 
 
 def _exponents(centers: Tensor, length_scale: Tensor, sees: Tensor | None) -> Tensor:
-    """The coefficients of the exponents of `gaussian_rbf` as polynomials in `(x, x^2, 1)`.
+    """The exponents of `gaussian_rbf` as `batch_shape x K x (2 d + 1)` factors of `(x, x^2, 1)`.
 
     So they are one product: neither a `n x K x d` intermediate nor a second pass over the
     exponents, which would cost as much as their exponentials.
-
-    Returns:
-        A `batch_shape x K x (2 d + 1)`-dim tensor.
     """
     precision = length_scale.unsqueeze(-2).square().reciprocal()
     if sees is not None:
@@ -56,18 +52,10 @@ def _monomials(X: Tensor) -> Tensor:
 
 
 def seen_dimensions(log_length_scale: Tensor, additive: Tensor, num_centers: int) -> Tensor:
-    """The dimensions that each center looks at: all, or one in an additive network.
+    """Which dimensions each center looks at: all, or one in an additive network.
 
     There a dimension gets centers in proportion to the inverse of its length scale, as it takes so
-    many to cover it.
-
-    Args:
-        log_length_scale: A `batch_shape x d`-dim tensor.
-        additive: A `batch_shape`-dim boolean tensor.
-        num_centers: The number `K` of centers.
-
-    Returns:
-        A `batch_shape x K x d`-dim boolean tensor.
+    many to cover it. The result is a `batch_shape x K x d`-dim boolean tensor.
     """
     share = (-log_length_scale).softmax(-1).cumsum(-1)
     place = (torch.arange(num_centers, device=share.device) + 0.5).to(share) / num_centers
@@ -93,15 +81,9 @@ def polynomial_tail(X: Tensor) -> Tensor:
 
 
 def included_columns(degree: Tensor, num_centers: int, dim: int) -> Tensor:
-    """The features that take part if the polynomial tail goes up to a given degree.
+    """Which of the `P` features take part: those of a tail of degree 0, 1 or 2 and all radial ones.
 
-    Args:
-        degree: A `batch_shape`-dim tensor of degrees: 0, 1 or 2.
-        num_centers: The number `K` of centers.
-        dim: The input dimension `d`.
-
-    Returns:
-        A `batch_shape x P`-dim boolean tensor, `P = K + 1 + 2 d`.
+    Of a `batch_shape`-dim tensor of degrees the result is a `batch_shape x P`-dim boolean tensor.
     """
     columns = [0] * (num_centers + 1) + [1] * dim + [2] * dim
     return degree.unsqueeze(-1) >= torch.tensor(columns, device=degree.device)
@@ -118,8 +100,7 @@ def kmeans_centers(
             no part. Every batch element needs at least `num_centers` rows of positive weight.
         num_centers: The number `K` of centers.
         generator: The source of the random starting rows.
-        num_iterations: The number of Lloyd iterations. None are made where every row of
-            positive weight is a center already.
+        num_iterations: The number of Lloyd iterations; none where every row is a center already.
 
     Returns:
         A `batch_shape x K x d`-dim tensor of centers.
@@ -154,13 +135,7 @@ def _nearest(X: Tensor, centers: Tensor) -> Tensor:
 def _radial_sums(X: Tensor, exponents: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
     """Weighted sums of radial basis functions, and sums of their squares, for `B` networks.
 
-    Args:
-        X: A `n x d`-dim tensor of inputs.
-        exponents: A `B x K x (2 d + 1)`-dim tensor, as from `_exponents`.
-        weight: A `B x K`-dim tensor of output weights.
-
-    Returns:
-        Two `B x n`-dim tensors.
+    Inputs are `n x d`-dim, exponents `B x K x (2 d + 1)`-dim, weights `B x K`-dim; sums `B x n`-dim.
     """
     columns = _monomials(X).transpose(-1, -2)
     # As many networks at a time as have values that stay in the processor's cache until summed up.
@@ -191,11 +166,11 @@ class RBFNetwork(nn.Module):
         num_centers: The number `K` of centers of each network.
         dim: The input dimension `d`.
         dtype: The dtype of the parameters.
-        device: The device of the parameters.
+        device: Their device.
 
     Attributes:
         additive: A `S x T`-dim boolean tensor: the networks whose centers look at one dimension
-            each, see `seen_dimensions`, so that they are sums of functions of one dimension.
+            each, so that they are sums of functions of one dimension.
     """
 
     additive: Tensor
@@ -224,13 +199,7 @@ class RBFNetwork(nn.Module):
     def of_hidden_layers(
         cls, centers: Tensor, log_length_scale: Tensor, additive: Tensor | None = None
     ) -> RBFNetwork:
-        """Networks with given hidden layers, their output weights zero.
-
-        Args:
-            centers: A `S x T x K x d`-dim tensor.
-            log_length_scale: A `S x T x d`-dim tensor.
-            additive: A `S x T`-dim boolean tensor; none of them if omitted.
-        """
+        """Networks of `S x T x K x d`-dim centers and `S x T x d`-dim widths, weights zero."""
         num_restarts, num_tasks, num_centers, dim = centers.shape
         network = cls(num_restarts, num_tasks, num_centers, dim, centers.dtype, centers.device)
         network.centers.data = centers.contiguous()
@@ -246,14 +215,10 @@ class RBFNetwork(nn.Module):
         return seen_dimensions(self.log_length_scale, self.additive, self.centers.shape[-2])
 
     def features(self, X: Tensor) -> Tensor:
-        """The values that the output weights act on.
+        """What the output weights act on, a `batch_shape x n x P`-dim tensor, `P = K + 1 + 2 d`.
 
-        Args:
-            X: A `batch_shape x n x d`-dim tensor of inputs in the unit cube. Dimensions of the
-                batch that stand for restarts and tasks broadcast against `S x T`.
-
-        Returns:
-            A `batch_shape x n x P`-dim tensor, `P = K + 1 + 2 d`, `batch_shape` ending in `S x T`.
+        Inputs are `batch_shape x n x d`-dim and in the unit cube; dimensions of their batch that
+        stand for restarts and tasks broadcast against `S x T`, in which that of the result ends.
         """
         length_scale = self.log_length_scale.exp()
         radial = gaussian_rbf(X, self.centers, length_scale, self.seen_dimensions())
@@ -261,26 +226,12 @@ class RBFNetwork(nn.Module):
         return torch.cat([radial, tail.expand(*radial.shape[:-1], tail.shape[-1])], dim=-1)
 
     def support(self, features: Tensor) -> Tensor:
-        """How many centers are near points, `Σ_k φ_k(x)²`.
-
-        Args:
-            features: A `batch_shape x n x P`-dim tensor, as from `features`.
-
-        Returns:
-            A `batch_shape x n`-dim tensor.
-        """
+        """How many centers are near points of given features, `Σ_k φ_k(x)²`, `batch_shape x n`."""
         radial = features[..., : self.centers.shape[-2]]
         return torch.linalg.vecdot(radial, radial)
 
     def forward(self, X: Tensor) -> Tensor:
-        """The preliminary outputs of all tasks.
-
-        Args:
-            X: A `batch_shape x n x d`-dim tensor of inputs in the unit cube.
-
-        Returns:
-            A `batch_shape x S x n x T`-dim tensor.
-        """
+        """The preliminary outputs of all tasks, as of `outputs_and_support`."""
         return self.outputs_and_support(X)[0]
 
     def outputs_and_support(self, X: Tensor, weight: Tensor | None = None) -> tuple[Tensor, Tensor]:

@@ -15,15 +15,8 @@ EXCLUDED = 1e8
 def cholesky(matrix: Tensor) -> Tensor:
     """Lower Cholesky factors, each with the smallest diagonal jitter that makes it exist.
 
-    Args:
-        matrix: A `batch_shape x P x P`-dim tensor of symmetric positive semi-definite matrices.
-
-    Returns:
-        A `batch_shape x P x P`-dim tensor.
-
-    Raises:
-        RuntimeError: If a matrix is not finite, or not positive definite even with a relative
-            jitter of 1e-3.
+    The `batch_shape x P x P`-dim matrices are symmetric and positive semi-definite. One that has no
+    factor even with a relative jitter of 1e-3, or is not finite, is a `RuntimeError`.
     """
     factor, info = torch.linalg.cholesky_ex(matrix)
     if not bool(info.any()):
@@ -47,10 +40,8 @@ def cholesky(matrix: Tensor) -> Tensor:
 class RidgeSolution:
     """The minimiser of a ridge problem and what leave-one-out errors need of it.
 
-    Attributes:
-        weight: A `batch_shape x P x m`-dim tensor of output weights.
-        factor: A `batch_shape x P x P`-dim tensor, the lower Cholesky factor of the regularised
-            normal matrix.
+    Output weights are `batch_shape x P x m`-dim, the lower Cholesky `factor` of the regularised
+    normal matrix is `batch_shape x P x P`-dim.
     """
 
     weight: Tensor
@@ -61,19 +52,12 @@ class RidgeSolution:
         return torch.linalg.solve_triangular(self.factor, phi.transpose(-1, -2), upper=False)
 
     def leave_one_out(self, phi: Tensor, row_weight: Tensor, Y: Tensor) -> Tensor:
-        """Predictions of every row by a fit that has not seen it.
+        """Predictions of every row by a fit that has not seen it, `batch_shape x n x m`-dim as `Y`.
 
         For a row of positive weight this is `y_i - e_i / (1 - h_i)`, with `e_i` its residual and
         `h_i = w_i phi_i^T A^-1 phi_i` its leverage (Allen 1974, PRESS): exactly the prediction of
-        the ridge fit to the other rows. A row of weight zero was not seen anyway.
-
-        Args:
-            phi: A `batch_shape x n x P`-dim tensor of features.
-            row_weight: A `batch_shape x n`-dim tensor of the weights the rows had in the fit.
-            Y: A `batch_shape x n x m`-dim tensor of targets.
-
-        Returns:
-            A `batch_shape x n x m`-dim tensor.
+        the ridge fit to the other rows. A row of weight zero was not seen anyway. Features are
+        `batch_shape x n x P`-dim, the weights that the rows had in the fit `batch_shape x n`-dim.
         """
         leverage = row_weight * self.roots(phi).square().sum(-2)
         floor = torch.finfo(phi.dtype).eps ** 0.5
@@ -89,16 +73,9 @@ class RidgeSolution:
             (y - \Phi w)
 
         (recursive least squares, Plackett 1950): exactly the change that the ridge fit to all rows
-        makes. There are `B` sets of `k` rows, independent of each other, each with `F` versions of
-        its targets.
-
-        Args:
-            phi: A `S x T x B x k x P`-dim tensor of features.
-            row_weight: A `T x B x k`-dim tensor, zero for rows that a task was not observed in.
-            residual: A `S x T x B x k x F`-dim tensor, targets minus predictions.
-
-        Returns:
-            A `S x T x B x P x F`-dim tensor.
+        makes, `S x T x B x P x F`-dim. There are `B` sets of `k` rows, independent of each other,
+        each with `F` versions of its targets: features are `S x T x B x k x P`-dim, residuals of the
+        predictions `S x T x B x k x F`-dim, weights `T x B x k`-dim, zero for rows not observed.
         """
         roots = self.roots(phi.flatten(2, 3)).unflatten(-1, phi.shape[2:4]).movedim(-2, 2)
         # The root has no gradient at zero.
@@ -147,13 +124,8 @@ def solve_ridge(gram: Tensor, moment: Tensor, penalty: Tensor) -> RidgeSolution:
 
     .. math:: \min_w \sum_i \omega_i (y_i - \phi_i^\top w)^2 + \sum_j \pi_j w_j^2
 
-    Args:
-        gram: A `batch_shape x P x P`-dim tensor, the weighted sums of `phi phi^T`.
-        moment: A `batch_shape x P x m`-dim tensor, the weighted sums of `phi y`.
-        penalty: A `batch_shape x P`-dim tensor of penalties `π`, broadcast against `gram`.
-
-    Returns:
-        The solution, of the batch shape of `gram`.
+    `gram`, the weighted sums of `phi phi^T`, is `batch_shape x P x P`-dim, `moment`, those of
+    `phi y`, `batch_shape x P x m`-dim, and the penalties `π` broadcast to `batch_shape x P`.
     """
     penalty = above_rounding(penalty, gram)
     factor = cholesky(gram.double() + torch.diag_embed(penalty))
