@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
-import torch
 from torch import Tensor
 
-from botorch_cll.data.added_rows import AddedRows
+from botorch_cll.data import AddedRows
 from botorch_cll.ensemble.fitted import FittedEnsemble
 from botorch_cll.ensemble.members import remoteness
 from botorch_cll.nn import RBFNetwork, gaussian_rbf
@@ -32,18 +32,10 @@ class ConditionedEnsemble:
     weight: Tensor
 
     @classmethod
-    def of(
-        cls, fitted: FittedEnsemble, solution: RidgeSolution, rows: AddedRows
-    ) -> ConditionedEnsemble:
+    def of(cls, fitted: FittedEnsemble, solution: RidgeSolution, rows: AddedRows) -> Self:
         """Take all rows that came after the fit into an ensemble of the given output weights."""
         network = fitted.members.network
-        weight = fitted.coupling.take_in(network, fitted.layer, solution, rows)
-        return cls(fitted, rows, weight)
-
-    @property
-    def batch_shape(self) -> torch.Size:
-        """The batch shape of the rows."""
-        return self.rows.batch_shape
+        return cls(fitted, rows, fitted.coupling.take_in(network, fitted.layer, solution, rows))
 
     def __call__(self, X: Tensor) -> Tensor:
         """As `FittedEnsemble.forward`; the batch shapes of `X` and the rows broadcast."""
@@ -62,8 +54,7 @@ def _support_of(rows: AddedRows, network: RBFNetwork, X: Tensor) -> Tensor:
 
     It is `batch_shape x S x q x T`-dim, the batch shape broadcast with that of the rows.
     """
-    radial = gaussian_rbf(
-        X[..., None, None, :, :], rows.X[..., None, None, :, :], network.log_length_scale.exp()
-    )
+    points, centers = (inputs[..., None, None, :, :] for inputs in (X, rows.X))
+    radial = gaussian_rbf(points, centers, network.log_length_scale.exp())
     counted = (rows.row_weight > 0).to(radial).transpose(-1, -2)[..., None, :, None, :]
     return (radial.square() * counted).sum(-1).transpose(-1, -2)

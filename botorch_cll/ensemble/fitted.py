@@ -14,6 +14,8 @@ from botorch_cll.ensemble.calibration import Calibration
 from botorch_cll.ensemble.members import Members, remoteness
 from botorch_cll.nn import RBFNetwork
 
+_CALIBRATION = ("inflation", "remote_variance", "remote_sign", "noise")
+
 
 @dataclass(frozen=True)
 class Architecture:
@@ -84,7 +86,7 @@ class FittedEnsemble(nn.Module):
         self.coupling = coupling
         self.members = members
         self.layer = layer
-        for name in ("inflation", "remote_variance", "remote_sign", "noise"):
+        for name in _CALIBRATION:
             self.register_buffer(name, getattr(calibration, name))
         self.register_buffer("left_out", None if left_out is None else left_out.moments)
         self.register_buffer("left_out_rows", None if left_out is None else left_out.rows)
@@ -92,34 +94,32 @@ class FittedEnsemble(nn.Module):
     @classmethod
     def for_state(
         cls, state: Mapping[str, Tensor], architecture: Architecture, num_tasks: int, like: Tensor
-    ) -> Self:
-        """An ensemble with as many centers and rows as a state, to load the state into.
+    ) -> Self | None:
+        """An ensemble of `T` tasks to load a model's state into, `None` if it was not fitted.
 
-        It has the architecture given and `T` tasks, and the dtype and device of `n x d`-dim inputs.
+        It has as many centers and rows as the state, and dtype and device of `n x d`-dim inputs.
         """
+        if not any(name.startswith("fitted.") for name in state):
+            return None
 
         def empty(name: str) -> Tensor | None:
-            value = state.get(name)
+            value = state.get(f"fitted.{name}")
             if value is None:
                 return None
             dtype = like.dtype if value.is_floating_point() else value.dtype
             return torch.empty_like(value, dtype=dtype, device=like.device)
 
-        size = (architecture.num_restarts, num_tasks)
-        centers = state.get("members.network.centers")
+        size, coupling = (architecture.num_restarts, num_tasks), architecture.coupling
+        centers = empty("members.network.centers")
         num_centers = architecture.num_centers if centers is None else centers.shape[-2]
         network = RBFNetwork(*size, num_centers, like.shape[-1], like.dtype, like.device)
-        members = Members(
-            network,
-            log_ridge=like.new_zeros(*size, architecture.coupling.num_ridges),
-            tail_degree=torch.zeros(size, dtype=torch.long, device=like.device),
-            bags=empty("members.bags"),
-        )
-        layer = architecture.coupling.make_layer(*size, architecture.seed, like)
+        log_ridge = like.new_zeros(*size, coupling.num_ridges)
+        tail_degree = torch.zeros(size, dtype=torch.long, device=like.device)
+        members = Members(network, log_ridge, tail_degree, empty("members.bags"))
+        layer = coupling.make_layer(*size, architecture.seed, like)
         rows, moments = empty("left_out_rows"), empty("left_out")
         left_out = None if rows is None or moments is None else LeftOutRows(rows, moments)
-        calibration = Calibration.none(*size, like)
-        return cls(architecture.coupling, members, layer, calibration, left_out)
+        return cls(coupling, members, layer, Calibration.none(*size, like), left_out)
 
     @property
     def calibration(self) -> Calibration:
@@ -127,13 +127,13 @@ class FittedEnsemble(nn.Module):
         return Calibration(self.inflation, self.remote_variance, self.remote_sign, self.noise)
 
     def forward(self, X: Tensor) -> Tensor:
-        """The members' values, spread by `τ` and `α`.
+        """The members' values, spread by `τ` and `α`, in the scale of the transformed outcomes.
 
         Args:
             X: A `batch_shape x n x d`-dim tensor of points in the unit cube.
 
         Returns:
-            A `batch_shape x S x n x T`-dim tensor in the scale of the transformed outcomes.
+            A `batch_shape x S x n x T`-dim tensor.
         """
         return self.calibration.spread(*self.outputs(X))
 
@@ -147,13 +147,12 @@ class FittedEnsemble(nn.Module):
 
 
 _EARLIER_NAMES = {
-    "network.": "members.network.",
+    "network": "members.network",
     "log_ridge": "members.log_ridge",
     "tail_degree": "members.tail_degree",
     "bags": "members.bags",
-    "correlation.": "layer.",
-    **{name: name for name in ("inflation", "remote_variance", "remote_sign", "noise")},
-    **{name: name for name in ("left_out", "left_out_rows")},
+    "correlation": "layer",
+    **{name: name for name in (*_CALIBRATION, "left_out", "left_out_rows")},
 }
 
 
@@ -167,12 +166,12 @@ def upgrade_state(state: Mapping[str, Any]) -> dict[str, Any]:
         return dict(state)
     upgraded = {}
     for name, value in state.items():
-        first = name.split(".")[0] + ("." if "." in name else "")
+        first, dot, rest = name.partition(".")
         if first not in _EARLIER_NAMES:
             upgraded[name] = value
         elif bool(state["is_fitted"]):
-            if name in ("bags", "left_out"):
-                value = value.mT.contiguous()
-            upgraded["fitted." + _EARLIER_NAMES[first] + name[len(first) :]] = value
+            by_row = name in ("bags", "left_out")
+            new_name = f"fitted.{_EARLIER_NAMES[first]}{dot}{rest}"
+            upgraded[new_name] = value.mT.contiguous() if by_row else value
     upgraded.pop("is_fitted")
     return upgraded

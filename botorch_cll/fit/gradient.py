@@ -8,12 +8,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from botorch_cll.data import TaskData
 from botorch_cll.data.bags import draw_bags, honest_members
 from botorch_cll.data.blocks import noise_weights
-from botorch_cll.data.task_data import TaskData
-from botorch_cll.ensemble.calibration import Calibration
-from botorch_cll.ensemble.fitted import Architecture, FittedEnsemble
-from botorch_cll.ensemble.members import Members
+from botorch_cll.ensemble import Architecture, Calibration, FittedEnsemble, Members
 from botorch_cll.fit.calibration import calibrate
 from botorch_cll.fit.options import GradientOptions
 from botorch_cll.nn import RBFNetwork, kmeans_centers

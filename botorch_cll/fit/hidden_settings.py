@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import torch
-from botorch.exceptions.errors import UnsupportedError
+from botorch.exceptions import UnsupportedError
 from torch import Tensor
 
 from botorch_cll.ensemble.fitted import upgrade_state
@@ -33,14 +33,13 @@ class HiddenSettings:
     tail: Tensor
     additive: Tensor
 
+    @property
+    def _tensors(self) -> tuple[Tensor, ...]:
+        return self.log_length_scale, self.log_ridge, self.tail, self.additive
+
     def map(self, function: Callable[[Tensor], Tensor]) -> HiddenSettings:
         """The settings with a function applied to each tensor."""
-        return HiddenSettings(
-            function(self.log_length_scale),
-            function(self.log_ridge),
-            function(self.tail),
-            function(self.additive),
-        )
+        return HiddenSettings(*map(function, self._tensors))
 
     def __getitem__(self, index: Tensor) -> HiddenSettings:
         """Some rows of a batch."""
@@ -60,12 +59,8 @@ class HiddenSettings:
 
     def join(self, other: HiddenSettings) -> HiddenSettings:
         """These settings and then the others."""
-        return HiddenSettings(
-            torch.cat([self.log_length_scale, other.log_length_scale]),
-            torch.cat([self.log_ridge, other.log_ridge]),
-            torch.cat([self.tail, other.tail]),
-            torch.cat([self.additive, other.additive]),
-        )
+        pairs = zip(self._tensors, other._tensors, strict=True)
+        return HiddenSettings(*map(torch.cat, pairs))
 
 
 def known_settings(
@@ -96,15 +91,10 @@ def known_settings(
             f"{expected}, got {(log_scale.shape[-1], log_ridge.shape[-1])}."
         )
     log_scale = log_scale.to(like) + (box.to(like) / like).log()
-    columns = [
-        log_scale,
-        *(values.to(like) for values in (log_ridge, tail[..., None], additive[..., None])),
-    ]
-    distinct = torch.cat(columns, dim=-1).flatten(0, 1).unique(dim=0).unsqueeze(1)
+    rest = (values.to(like) for values in (log_ridge, tail[..., None], additive[..., None]))
+    distinct = torch.cat([log_scale, *rest], dim=-1).flatten(0, 1).unique(dim=0).unsqueeze(1)
     log_scale, log_ridge, tail, additive = distinct.split([*expected, 1, 1], dim=-1)
-    return HiddenSettings(
-        log_scale, log_ridge, tail.squeeze(-1).long(), additive.squeeze(-1).bool()
-    )
+    return HiddenSettings(log_scale, log_ridge, tail[..., 0].long(), additive[..., 0].bool())
 
 
 def draw_settings(

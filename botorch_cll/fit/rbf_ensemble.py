@@ -8,14 +8,13 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 import torch
-from botorch.exceptions.errors import UnsupportedError
-from botorch.exceptions.warnings import InputDataWarning
+from botorch.exceptions import InputDataWarning, UnsupportedError
 from torch import Tensor, nn
 
-from botorch_cll.data.task_data import TaskData
-from botorch_cll.ensemble.fitted import Architecture, FittedEnsemble
+from botorch_cll.data import TaskData
+from botorch_cll.ensemble import Architecture, FittedEnsemble
 from botorch_cll.fit.gradient import fit_gradient
-from botorch_cll.fit.hidden_settings import HiddenSettings, known_settings
+from botorch_cll.fit.hidden_settings import known_settings
 from botorch_cll.fit.options import GradientOptions, TwoStageOptions
 from botorch_cll.fit.two_stage import fit_two_stage
 
@@ -25,11 +24,10 @@ _OPTIONS: dict[str, type[TwoStageOptions] | type[GradientOptions]] = {
 }
 
 
-class EnsembleHolder(ABC):
+class EnsembleHolder(nn.Module, ABC):
     """What a fit asks of a model: data, what to fit to them, and to hold what comes of it.
 
-    Attributes:
-        input_scale: A `d`-dim tensor, the sides of the box that is the unit cube.
+    `input_scale` are the sides of the box that is the unit cube, a `d`-dim tensor.
     """
 
     input_scale: Tensor
@@ -121,14 +119,18 @@ def fit_rbf_ensemble(
         )
     generator = torch.Generator().manual_seed(architecture.seed)
     if isinstance(options, TwoStageOptions):
-        known = None if warm_start is None else _known_settings(warm_start, model)
+        known = None
+        if warm_start is not None:
+            state = warm_start if isinstance(warm_start, Mapping) else warm_start.state_dict()
+            known = known_settings(state, model.input_scale, architecture.coupling.num_ridges)
         fitted = fit_two_stage(data, architecture, options, generator, known)
     elif warm_start is None:
-        callback = options.callback or (lambda step, model: None)
+        callback = options.callback
 
         def report(step: int, ensemble: FittedEnsemble) -> None:
             model.hold(ensemble)
-            callback(step, model)
+            if callback is not None:
+                callback(step, model)
 
         fitted = fit_gradient(data, architecture, options, generator, report)
     else:
@@ -136,15 +138,6 @@ def fit_rbf_ensemble(
     model.hold(fitted)
     _warn_of_uncalibrated(model, data, fitted)
     return model
-
-
-def _known_settings(
-    warm_start: EnsembleHolder | Mapping[str, Tensor], model: EnsembleHolder
-) -> HiddenSettings:
-    state = warm_start.state_dict() if isinstance(warm_start, nn.Module) else warm_start
-    assert isinstance(state, Mapping)
-    coupling = model.architecture.coupling
-    return known_settings(state, model.input_scale, coupling.num_ridges)
 
 
 def _warn_of_uncalibrated(model: EnsembleHolder, data: TaskData, fitted: FittedEnsemble) -> None:

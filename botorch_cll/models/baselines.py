@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from botorch.exceptions.errors import UnsupportedError
+from botorch.exceptions import UnsupportedError
 from botorch.models.transforms.input import InputTransform
 from botorch.models.transforms.outcome import OutcomeTransform
 from botorch.utils.types import DEFAULT, _DefaultType
@@ -77,24 +77,11 @@ class RegularizedMultiTaskRBFModel(RBFEnsembleModel):
         for name, value in (("lambda_1", lambda_1), ("lambda_2", lambda_2)):
             if value is not None and not (0.0 < value < math.inf):
                 raise UnsupportedError(f"Expected {name} to be positive and finite, got {value}.")
-        self.coupling = SharedWeights(
-            None if lambda_1 is None else float(lambda_1),
-            None if lambda_2 is None else float(lambda_2),
-        )
-        super().__init__(
-            train_X=train_X,
-            train_Y=train_Y,
-            train_Yvar=train_Yvar,
-            task_feature=task_feature,
-            output_tasks=output_tasks,
-            all_tasks=all_tasks,
-            num_restarts=num_restarts,
-            num_centers=num_centers,
-            missing=missing,
-            input_transform=input_transform,
-            outcome_transform=outcome_transform,
-            seed=seed,
-        )
+        penalties = (None if value is None else float(value) for value in (lambda_1, lambda_2))
+        self.coupling = SharedWeights(*penalties)
+        data = (train_X, train_Y, train_Yvar, task_feature, output_tasks, all_tasks)
+        size = (num_restarts, num_centers)
+        super().__init__(*data, *size, missing, input_transform, outcome_transform, seed)
 
     @property
     def options(self) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 import torch
-from botorch.exceptions.errors import ModelFittingError, UnsupportedError
+from botorch.exceptions import ModelFittingError, UnsupportedError
 from torch import Tensor
 
 from botorch_cll.data import AddedRows
@@ -28,8 +28,8 @@ class FittedEnsembleModel(MultiTaskEnsembleModel, EnsembleHolder, ABC):
 
     fitted: FittedEnsemble | None
 
-    def __init__(self, **arguments: Any) -> None:
-        super().__init__(**arguments)
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
         self.register_module("fitted", None)
         self._solution: RidgeSolution | None = None
         self._conditioned: ConditionedEnsemble | None = None
@@ -56,7 +56,7 @@ class FittedEnsembleModel(MultiTaskEnsembleModel, EnsembleHolder, ABC):
     @property
     def batch_shape(self) -> torch.Size:
         """The batch shape, empty for a fitted model, the fantasies' for a conditioned one."""
-        return torch.Size() if self._conditioned is None else self._conditioned.batch_shape
+        return torch.Size() if self._conditioned is None else self._conditioned.rows.batch_shape
 
     @property
     def noise(self) -> Tensor:
@@ -125,27 +125,20 @@ class FittedEnsembleModel(MultiTaskEnsembleModel, EnsembleHolder, ABC):
             UnsupportedError: If the model was conditioned on further observations.
         """
         self.check_not_conditioned()
-        state = upgrade_state(state_dict)
+        state, before = upgrade_state(state_dict), self.fitted
         rows = state.get("rows_fingerprint")
         if rows is None or int(rows) != int(self.rows_fingerprint):
             for name in ("members.bags", "left_out", "left_out_rows"):
                 state.pop(f"fitted.{name}", None)
         state["rows_fingerprint"] = self.rows_fingerprint
-        of_fitted = {
-            name.removeprefix("fitted."): value
-            for name, value in state.items()
-            if name.startswith("fitted.")
-        }
-        previous, self._solution = self.fitted, None
-        self.fitted = (
-            FittedEnsemble.for_state(of_fitted, self.architecture, self.num_tasks, self._rows_X)
-            if of_fitted
-            else None
+        self.fitted = FittedEnsemble.for_state(
+            state, self.architecture, self.num_tasks, self._rows_X
         )
+        self._solution = None
         try:
             return super().load_state_dict(state, strict=strict, assign=assign)
         except RuntimeError:
-            self.fitted = previous
+            self.fitted = before
             raise
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:

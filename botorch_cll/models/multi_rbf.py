@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from botorch.exceptions.errors import UnsupportedError
+from botorch.exceptions import UnsupportedError
 from botorch.models.transforms.input import InputTransform
 from botorch.models.transforms.outcome import OutcomeTransform
 from botorch.utils.types import DEFAULT, _DefaultType
@@ -63,17 +63,15 @@ class MultiRBFCorrelationModel(RBFEnsembleModel):
         outcome_transform: OutcomeTransform | _DefaultType | None = DEFAULT,
         seed: int = 0,
     ) -> None:
-        if isinstance(correlation_layers, tuple):
-            correlation_layers = tuple(whole_numbers("correlation_layers", correlation_layers))
-        is_tuple = isinstance(correlation_layers, tuple)
-        if correlation_layers is not None and not (
-            is_tuple and min(correlation_layers, default=1) > 0
-        ):
+        widths = correlation_layers
+        if isinstance(widths, tuple):
+            widths = tuple(whole_numbers("correlation_layers", widths))
+        if widths is not None and not (isinstance(widths, tuple) and min(widths, default=1) > 0):
             raise UnsupportedError(
                 "Expected correlation_layers to be a tuple of positive widths or None, got "
-                f"{correlation_layers!r}."
+                f"{widths!r}."
             )
-        if correlation_layers is None and activation is not None:
+        if widths is None and activation is not None:
             raise UnsupportedError(
                 f"Expected no activation without correlation layers, got {activation!r}."
             )
@@ -81,31 +79,16 @@ class MultiRBFCorrelationModel(RBFEnsembleModel):
             raise UnsupportedError(
                 f"Expected activation in {sorted(ACTIVATIONS)} or None, got {activation!r}."
             )
-        if correlation_layers is None:
-            self.coupling = IndependentTasks()
-        else:
-            self.coupling = CorrelationLayers(hidden=correlation_layers, activation=activation)
-        super().__init__(
-            train_X=train_X,
-            train_Y=train_Y,
-            train_Yvar=train_Yvar,
-            task_feature=task_feature,
-            output_tasks=output_tasks,
-            all_tasks=all_tasks,
-            num_restarts=num_restarts,
-            num_centers=num_centers,
-            missing=missing,
-            input_transform=input_transform,
-            outcome_transform=outcome_transform,
-            seed=seed,
-        )
+        self.coupling = IndependentTasks()
+        if widths is not None:
+            self.coupling = CorrelationLayers(hidden=widths, activation=activation)
+        data = (train_X, train_Y, train_Yvar, task_feature, output_tasks, all_tasks)
+        size = (num_restarts, num_centers)
+        super().__init__(*data, *size, missing, input_transform, outcome_transform, seed)
 
     @property
     def options(self) -> dict[str, Any]:
         """The keyword arguments that the model was made with, transforms and data left out."""
-        coupling = self.coupling
-        layers = coupling if isinstance(coupling, CorrelationLayers) else None
-        return super().options | {
-            "correlation_layers": None if layers is None else layers.hidden,
-            "activation": None if layers is None else layers.activation,
-        }
+        of = self.coupling
+        hidden, activation = getattr(of, "hidden", None), getattr(of, "activation", None)
+        return super().options | {"correlation_layers": hidden, "activation": activation}

@@ -36,7 +36,7 @@ class MemberPaths(SamplePath):
         """The paths' values, `batch_shape x n`; for several outputs `batch_shape x m x n`.
 
         Args:
-            X: A `batch_shape x n x d`-dim tensor; for several outputs `batch_shape x 1 x n x d`-dim,
+            X: A `batch_shape x n x d`-dim tensor; for several outputs `batch_shape x 1 x n x d`,
                 as BoTorch's path models call it. `batch_shape` broadcasts with the paths' shape.
         """
         several = self.model.num_outputs > 1

@@ -7,11 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import torch
-from botorch.exceptions.errors import (
-    BotorchTensorDimensionError,
-    InputDataError,
-    UnsupportedError,
-)
+from botorch.exceptions import BotorchTensorDimensionError, InputDataError, UnsupportedError
 from torch import Tensor
 
 
@@ -31,9 +27,8 @@ def whole_numbers(name: str, values: Iterable[Any]) -> list[int]:
     try:
         return [whole_number(name, value) for value in values]
     except TypeError as error:
-        raise UnsupportedError(
-            f"Expected {name} as a list of whole numbers, got {values!r}."
-        ) from error
+        message = f"Expected {name} as a list of whole numbers, got {values!r}."
+        raise UnsupportedError(message) from error
 
 
 @dataclass(frozen=True)
@@ -51,22 +46,26 @@ class TaskLayout:
     feature: int | None = None
 
     @classmethod
-    def wide(cls, num_tasks: int) -> TaskLayout:
-        """The layout of targets with one column per task."""
-        return cls(values=tuple(range(num_tasks)), outputs=tuple(range(num_tasks)))
-
-    @classmethod
-    def long(
+    def of(
         cls,
         X: Tensor,
-        feature: int,
+        Y: Tensor,
+        feature: int | None,
         output_tasks: list[int] | None,
         all_tasks: list[int] | None,
-    ) -> TaskLayout:
-        """The layout of inputs whose column `feature` holds the task of each row.
+    ) -> Self:
+        """The layout of training data: wide, or long with the task of a row in column `feature`.
 
-        All tasks are those in the `n x (d + 1)`-dim `X`, and all have outputs, if `None` is given.
+        All tasks of long data are those in `X`, and all have outputs, if `None` are given.
         """
+        if feature is None:
+            if output_tasks is not None or all_tasks is not None:
+                raise UnsupportedError(
+                    "output_tasks and all_tasks need a task_feature; in the wide format choose "
+                    "outputs with subset_output."
+                )
+            columns = tuple(range(Y.shape[-1]))
+            return cls(columns, columns)
         width, feature = X.shape[-1], whole_number("task_feature", feature)
         if not -width <= feature < width:
             raise UnsupportedError(
@@ -132,7 +131,7 @@ class TaskLayout:
         return columns.scatter(-1, task.unsqueeze(-1).expand_as(values), values)
 
     def index(self, X: Tensor) -> Tensor:
-        """Positions in `values` of the tasks in the task column of `batch_shape x (d + 1)`-dim `X`."""
+        """Positions in `values` of the tasks in the task column of `X`."""
         task = X[..., self.feature]
         values = torch.tensor(self.values, device=X.device)
         index = torch.searchsorted(values, task.long().contiguous()).clamp(max=len(values) - 1)

@@ -135,7 +135,7 @@ def _nearest(X: Tensor, centers: Tensor) -> Tensor:
 def _radial_sums(X: Tensor, exponents: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
     """Weighted sums of radial basis functions, and sums of their squares, for `B` networks.
 
-    Inputs are `n x d`-dim, exponents `B x K x (2 d + 1)`-dim, weights `B x K`-dim; sums `B x n`-dim.
+    Of `n x d`-dim inputs, `B x K x (2 d + 1)`-dim exponents and `B x K`-dim weights: `B x n`-dim.
     """
     columns = _monomials(X).transpose(-1, -2)
     # As many networks at a time as have values that stay in the processor's cache until summed up.

@@ -74,7 +74,7 @@ class RidgeSolution:
 
         (recursive least squares, Plackett 1950): exactly the change that the ridge fit to all rows
         makes, `S x T x B x P x F`-dim. There are `B` sets of `k` rows, independent of each other,
-        each with `F` versions of its targets: features are `S x T x B x k x P`-dim, residuals of the
+        each with `F` versions of its targets: features are `S x T x B x k x P`-dim, residuals of
         predictions `S x T x B x k x F`-dim, weights `T x B x k`-dim, zero for rows not observed.
         """
         roots = self.roots(phi.flatten(2, 3)).unflatten(-1, phi.shape[2:4]).movedim(-2, 2)
