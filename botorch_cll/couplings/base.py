@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from botorch_cll.data.added_rows import AddedRows
-from botorch_cll.data.blocks import TaskBlocks
-from botorch_cll.data.task_data import TaskData
+from botorch_cll.data import AddedRows, TaskBlocks, TaskData
 from botorch_cll.nn import RBFNetwork
 from botorch_cll.nn.ridge import RidgeSolution
 from botorch_cll.settings import SearchSettings
@@ -45,10 +42,8 @@ class Coupling(ABC):
     output weights and left-out predictions (`solve`), for what the errors say of each setting
     (`log_evidence`), and for what is between the networks' outputs and the final ones
     (`make_layer`, `fit_layer`). Predictions ask for final outputs (`mix`), fantasies for the
-    weights after further rows (`take_in`, `combine`).
-
-    Only `solve` has to be defined: what else is here is that of tasks whose final outputs are
-    those of their networks.
+    weights after further rows (`take_in`, `combine`). Only `solve` has to be defined: what else
+    is here is that of tasks whose final outputs are those of their networks.
     """
 
     num_ridges: ClassVar[int] = 1
@@ -111,13 +106,11 @@ class Coupling(ABC):
 
         They are a constant per member here: all that is known of such a task is its scale.
         """
-        num_restarts, _, num_columns, _ = weight.shape
-        constant = num_columns - num_tail_columns(data.X.shape[-1])
-        draws = torch.randn(num_restarts, 1, generator=generator, dtype=torch.double).to(data.X)
+        draws = torch.randn(len(weight), 1, generator=generator, dtype=torch.double).to(data.X)
         drawn = data.variance.sqrt() * (draws - draws.mean(0))
-        without = (data.num_observed == 0).unsqueeze(-1) & (
-            torch.arange(num_columns, device=weight.device) == constant
-        )
+        columns = torch.arange(weight.shape[-2], device=weight.device)
+        constant = columns == len(columns) - num_tail_columns(data.X.shape[-1])
+        without = (data.num_observed == 0).unsqueeze(-1) & constant
         return torch.where(without.unsqueeze(-1), drawn[..., None, None], weight)
 
     def make_layer(
@@ -151,8 +144,7 @@ class Coupling(ABC):
             seed: The seed of its first parameters.
 
         Returns:
-            The layer, and what it adds to the outputs where it has not seen the row: a
-            `S x T x b`-dim tensor.
+            The layer, and the `S x T x b`-dim tensor that it adds if it has not seen the row.
         """
         return None, torch.zeros_like(outputs)
 
@@ -182,9 +174,14 @@ class Coupling(ABC):
         return (update.old + update.as_weights(change)).unsqueeze(-1)
 
     def combine(self, layer: Any, outputs: Tensor) -> Tensor:
-        """Final outputs, `batch_shape x S x n x T`-dim, of those of the weights of `take_in`.
+        """Final outputs of those that `take_in` gave weights for.
 
-        These have a last dimension `m` more.
+        Args:
+            layer: The layer as it was fitted.
+            outputs: A `batch_shape x S x n x T x m`-dim tensor.
+
+        Returns:
+            A `batch_shape x S x n x T`-dim tensor.
         """
         return outputs.squeeze(-1)
 
@@ -199,9 +196,8 @@ class RowUpdate:
     """Further rows in the form that `RidgeSolution.update` takes: `B` sets of `k` rows each.
 
     Features `phi` are `S x T x B x k x P`-dim, `F` versions of targets `Y` are `T x B x k x F`-dim,
-    `row_weight` is `T x B x k`-dim, what the networks predict is `fitted`, `S x T x B x k`-dim.
-    `as_weights` brings a `S x T x B x P x F`-dim change into the shape of the networks' `old`
-    weights, `batch_shape x S x T x P`.
+    `row_weight` is `T x B x k`-dim, what the networks predict is `fitted`, `S x T x B x k`-dim, and
+    their `old` weights are `batch_shape x S x T x P`-dim.
     """
 
     phi: Tensor
@@ -209,29 +205,26 @@ class RowUpdate:
     row_weight: Tensor
     fitted: Tensor
     old: Tensor
-    as_weights: Callable[[Tensor], Tensor]
 
     @classmethod
     def of(cls, network: RBFNetwork, rows: AddedRows) -> RowUpdate:
         """The update of networks by rows."""
-        batch, num_tasks = rows.batch_shape, rows.Y.shape[-1]
+        batch, num_tasks, weight = rows.batch_shape, rows.Y.shape[-1], rows.row_weight
         # Where only the targets differ over leading dimensions, the rows are worked on once.
         lead = len(batch) - len(rows.X.shape[:-2])
-        weight_varies = any(size > 1 for size in rows.row_weight.shape[:-2][:lead])
+        weight_varies = any(size > 1 for size in weight.shape[:-2][:lead])
         if rows.X.shape[:-2] != batch[lead:] or weight_varies:
             lead = 0
         sets = batch[lead:]
         X = rows.X.expand(*sets, -1, -1).flatten(0, -3) if sets else rows.X.unsqueeze(0)
-        weight = rows.row_weight.view(rows.row_weight.shape[-(len(sets) + 2) :])
-        weight = weight.expand(*sets, *rows.Y.shape[-2:]).reshape(*X.shape[:2], num_tasks)
+        weight = weight.view(weight.shape[-(len(sets) + 2) :]).expand(*sets, *rows.Y.shape[-2:])
+        weight = weight.reshape(*X.shape[:2], num_tasks)
         Y = rows.Y.reshape(math.prod(batch[:lead]), *X.shape[:2], num_tasks)
         phi = network.features(X.flatten(0, 1)).unflatten(-2, X.shape[:2])
-        shape = (*batch, *network.weight.shape)
-        return cls(
-            phi=phi,
-            Y=Y.movedim(-1, 0).movedim(1, -1),
-            row_weight=weight.movedim(-1, 0),
-            fitted=(phi @ network.weight[:, :, None, :, None]).squeeze(-1),
-            old=network.weight.expand(shape),
-            as_weights=lambda change: change.movedim((-1, 2), (0, 1)).reshape(shape),
-        )
+        fitted = (phi @ network.weight[:, :, None, :, None]).squeeze(-1)
+        targets, weight = Y.movedim(-1, 0).movedim(1, -1), weight.movedim(-1, 0)
+        return cls(phi, targets, weight, fitted, network.weight.expand(*batch, -1, -1, -1))
+
+    def as_weights(self, change: Tensor) -> Tensor:
+        """Bring a `S x T x B x P x F`-dim change into the shape of `old`."""
+        return change.movedim((-1, 2), (0, 1)).reshape(self.old.shape)

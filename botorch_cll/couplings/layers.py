@@ -10,15 +10,10 @@ from torch import Tensor
 
 from botorch_cll.couplings.base import RowUpdate
 from botorch_cll.couplings.independent import IndependentTasks
-from botorch_cll.couplings.layer_training import (
-    fit_hidden_layers,
-    fit_linear_layer,
-    shrink_layer,
-)
-from botorch_cll.data.added_rows import AddedRows
+from botorch_cll.couplings.layer_training import fit_hidden_layers, fit_linear_layer, shrink_layer
+from botorch_cll.data import AddedRows, TaskData
 from botorch_cll.data.bags import average_trusted, trusted_members
 from botorch_cll.data.blocks import noise_weights
-from botorch_cll.data.task_data import TaskData
 from botorch_cll.nn import CorrelationLearningLayer, RBFNetwork
 from botorch_cll.nn.ridge import RidgeSolution
 from botorch_cll.settings import LayerSettings
@@ -42,15 +37,17 @@ class CorrelationLayers(IndependentTasks):
         self, num_restarts: int, num_tasks: int, seed: int, like: Tensor
     ) -> CorrelationLearningLayer:
         """The identity: unconnected tasks."""
-        return CorrelationLearningLayer(
-            num_tasks=num_tasks,
-            hidden=self.hidden,
-            activation=self.activation,
-            num_restarts=num_restarts,
-            generator=torch.Generator().manual_seed(seed),
-            dtype=like.dtype,
-            device=like.device,
-        ).requires_grad_(False)
+        generator = torch.Generator().manual_seed(seed)
+        layer = CorrelationLearningLayer(
+            num_tasks,
+            self.hidden,
+            self.activation,
+            num_restarts,
+            generator,
+            like.dtype,
+            like.device,
+        )
+        return layer.requires_grad_(False)
 
     def fit_layer(
         self, data: TaskData, rows: Tensor, bags: Tensor, outputs: Tensor, seed: int
@@ -69,9 +66,8 @@ class CorrelationLayers(IndependentTasks):
             average = average_trusted(added, trusted)
             added *= shrink_layer(layer, residual, average, weight, self.settings)
         else:
-            added = fit_hidden_layers(
-                layer, in_units, Y, weight * bags.mT.contiguous(), self.settings
-            )
+            in_bag = weight * bags.mT.contiguous()
+            added = fit_hidden_layers(layer, in_units, Y, in_bag, self.settings)
         layer.rescale(unit)
         return layer, (added * unit).mT
 
@@ -125,5 +121,4 @@ def _share_left(preliminary: Tensor, final: Tensor, least: float) -> Tensor:
     if final.shape[1] == 1 or final.numel() == 0:
         return torch.ones_like(final[:, 0])
     tiny = torch.finfo(final.dtype).tiny
-    share = (final.var(1) + tiny) / (preliminary.var(1) + tiny)
-    return share.clamp(least, 1.0)
+    return ((final.var(1) + tiny) / (preliminary.var(1) + tiny)).clamp(least, 1.0)

@@ -6,13 +6,12 @@ import math
 from dataclasses import dataclass
 
 import torch
-from botorch.exceptions.errors import UnsupportedError
+from botorch.exceptions import UnsupportedError
 from torch import Tensor
 
 from botorch_cll.couplings.base import Coupling, NormalEquations
+from botorch_cll.data import TaskBlocks, TaskData
 from botorch_cll.data.bags import choose_rows
-from botorch_cll.data.blocks import TaskBlocks
-from botorch_cll.data.task_data import TaskData
 from botorch_cll.nn.ridge import (
     EXCLUDED,
     RidgeSolution,
@@ -43,27 +42,20 @@ class SharedWeights(Coupling):
         return math.inf
 
     def rows_to_score(self, data: TaskData, most: int, generator: torch.Generator) -> TaskBlocks:
-        """The same rows for all tasks.
-
-        What the other tasks were observed to be at a point that is left out is left out, too.
-        """
+        """The same rows for all tasks: at a point that is left out all observations are."""
         return TaskBlocks.of_rows(data, choose_rows(data.observed, most, generator))
 
     def solve(self, equations: NormalEquations) -> RidgeSolution:
         """The joint solution of all tasks, whose ridge parameters are `λ_1` and `λ_2`."""
-        lambda_1, lambda_2 = equations.ridge[..., 0, :1], equations.ridge[..., 0, 1:]
-        if self.lambda_1 is not None:
-            lambda_1 = torch.full_like(lambda_1, self.lambda_1)
-        if self.lambda_2 is not None:
-            lambda_2 = torch.full_like(lambda_2, self.lambda_2)
-        included = equations.included[..., 0, :]
-        num_tasks = equations.moment.shape[-3] * equations.moment.shape[-1]
-        return solve_regularized_tasks(
-            equations.gram,
-            equations.moment,
-            shared_penalty=torch.where(included, lambda_2, EXCLUDED),
-            own_penalty=torch.where(included, lambda_1 / num_tasks, EXCLUDED),
-        )
+        ridge, included = equations.ridge[..., 0, :].clone(), equations.included[..., 0, :]
+        for column, given in enumerate((self.lambda_1, self.lambda_2)):
+            if given is not None:
+                ridge[..., column] = given
+        gram, moment = equations.gram, equations.moment
+        lambda_1, lambda_2 = ridge.split(1, dim=-1)
+        own = torch.where(included, lambda_1 / (moment.shape[-3] * moment.shape[-1]), EXCLUDED)
+        shared = torch.where(included, lambda_2, EXCLUDED)
+        return solve_regularized_tasks(gram, moment, shared_penalty=shared, own_penalty=own)
 
     def fill_in(self, weight: Tensor, data: TaskData, generator: torch.Generator) -> Tensor:
         """Tasks without data have the shared weights already."""
@@ -91,10 +83,9 @@ class RegularizedTasksSolution(RidgeSolution):
 
     def roots(self, phi: Tensor) -> Tensor:
         """As in `RidgeSolution`; the second half of the rows comes from the shared weights."""
-        own = super().roots(phi)
-        through_own = torch.linalg.solve_triangular(
-            self.factor.transpose(-1, -2), own, upper=True
-        ) * self.own_penalty.unsqueeze(-1)
+        own, back = super().roots(phi), self.factor.transpose(-1, -2)
+        through_own = torch.linalg.solve_triangular(back, own, upper=True)
+        through_own = through_own * self.own_penalty.unsqueeze(-1)
         shared = torch.linalg.solve_triangular(self.shared_factor, through_own, upper=False)
         return torch.cat([own, shared], dim=-2)
 
@@ -115,9 +106,8 @@ class RegularizedTasksSolution(RidgeSolution):
         root = row_weight.transpose(-1, -2).sqrt().expand_as(fitted)
         targets = Y.transpose(-3, -2).flatten(-2)
         residual = torch.where(root > 0, targets - fitted, 0.0)
-        slack = torch.diag_embed(torch.ones_like(root)) - (
-            root.unsqueeze(-1) * block * root.unsqueeze(-2)
-        )
+        weighted = root.unsqueeze(-1) * block * root.unsqueeze(-2)
+        slack = torch.diag_embed(torch.ones_like(root)) - weighted
         scaled = torch.cholesky_solve((root * residual).unsqueeze(-1), cholesky(slack))
         left_out = fitted - (block @ (root.unsqueeze(-1) * scaled)).squeeze(-1)
         return left_out.unflatten(-1, (Y.shape[-3], -1)).transpose(-3, -2)
@@ -139,13 +129,11 @@ class RegularizedTasksSolution(RidgeSolution):
 
     def _weights_from_shared(self, columns: Tensor) -> Tensor:
         """Every task's weights from `S x 1 x P x N` columns in the roots of the shared weights."""
-        w_0 = torch.linalg.solve_triangular(
-            self.shared_factor.transpose(-1, -2), columns, upper=True
-        )
-        penalized = (self.own_penalty.unsqueeze(-1) * w_0).expand(
-            *self.factor.shape[:-1], columns.shape[-1]
-        )
-        return torch.cholesky_solve(penalized, self.factor)
+        back = self.shared_factor.transpose(-1, -2)
+        w_0 = torch.linalg.solve_triangular(back, columns, upper=True)
+        penalized = self.own_penalty.unsqueeze(-1) * w_0
+        shape = (*self.factor.shape[:-1], columns.shape[-1])
+        return torch.cholesky_solve(penalized.expand(shape), self.factor)
 
 
 def solve_regularized_tasks(
@@ -184,9 +172,5 @@ def solve_regularized_tasks(
     shared_factor = cholesky(0.5 * (system + system.transpose(-1, -2)))
     w_0 = torch.cholesky_solve((own.unsqueeze(-1) * solved).sum(-3), shared_factor)
     v = solved - torch.cholesky_solve(gram @ w_0.unsqueeze(-3), factor)
-    return RegularizedTasksSolution(
-        weight=(w_0.unsqueeze(-3) + v).to(like),
-        factor=factor.to(like),
-        own_penalty=own.to(like),
-        shared_factor=shared_factor.unsqueeze(-3).to(like),
-    )
+    parts = (w_0.unsqueeze(-3) + v, factor, own, shared_factor.unsqueeze(-3))
+    return RegularizedTasksSolution(*(part.to(like) for part in parts))

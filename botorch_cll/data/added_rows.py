@@ -31,11 +31,8 @@ class AddedRows:
 
     def join(self, other: AddedRows) -> AddedRows:
         """These rows and then others, whose batch shape broadcasts with that of these."""
-        return AddedRows(
-            _cat_rows(self.X, other.X),
-            _cat_rows(self.Y, other.Y),
-            _cat_rows(self.row_weight, other.row_weight),
-        )
+        weight = _cat_rows(self.row_weight, other.row_weight)
+        return AddedRows(_cat_rows(self.X, other.X), _cat_rows(self.Y, other.Y), weight)
 
     def map(self, function: Callable[[Tensor], Tensor]) -> AddedRows:
         """The rows with a function applied to each tensor."""

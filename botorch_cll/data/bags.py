@@ -11,12 +11,10 @@ from botorch_cll.data.blocks import MAX_ELEMENTS
 def draw_bags(
     observed: Tensor, num_restarts: int, fraction: float, generator: torch.Generator
 ) -> Tensor:
-    """Draw for every restart a random share of each task's observations, without replacement.
+    """Draw a random share of each task's observations for every restart, `S x T x n`, boolean.
 
-    One random number per restart and row decides for all tasks, so that a row is held out for as
-    many tasks at once as possible, and the draw does not depend on the order of the tasks. Of the
-    `n x T`-dim boolean `observed` at least two rows of a task are kept where there are two.
-    The bags are a `S x T x n`-dim boolean tensor, true for what a restart is fitted to.
+    One random number per restart and row decides for all tasks: a row is held out for as many at
+    once as possible, whatever their order. Two rows of a task at least are kept if there are two.
     """
     n, num_tasks = observed.shape
     count = observed.sum(0)
@@ -35,8 +33,7 @@ def draw_bags(
 def choose_rows(observed: Tensor, most: int, generator: torch.Generator) -> Tensor:
     """The numbers of all rows, or a sorted random choice of `most` where there are more.
 
-    The tasks, columns of the `n x T`-dim boolean `observed`, take turns in choosing, so that one
-    with few rows keeps them beside one with many.
+    The tasks of `n x T`-dim `observed` take turns, so that one with few rows keeps them.
     """
     n, device = len(observed), observed.device
     if n <= most:
@@ -47,20 +44,16 @@ def choose_rows(observed: Tensor, most: int, generator: torch.Generator) -> Tens
 
 
 def honest_members(observed: Tensor, bags: Tensor) -> Tensor:
-    """Which members have not seen which observations, where there are two of them at least.
+    """Which of `S` members have not seen which observations, if two of them (one of one) have not.
 
-    Bags and result are `S x T x n`-dim and boolean, `observed` is `n x T`-dim. An observation that
-    fewer than two (one, if the ensemble has no more) have not seen has no honest member at all.
+    `observed` is `n x T`-dim, bags and result are `S x T x n`-dim, all of them boolean.
     """
     unseen = observed.T & ~bags
     return unseen & (unseen.sum(0) >= min(2, len(bags)))
 
 
 def trusted_members(observed: Tensor, bags: Tensor) -> Tensor:
-    """`honest_members`, and where there are none all members.
-
-    The predictions of the latter have to leave the row out instead.
-    """
+    """`honest_members`, and where there are none all, whose predictions must leave the row out."""
     honest = honest_members(observed, bags)
     return honest | (observed.T & ~honest.any(0))
 

@@ -34,10 +34,7 @@ class TaskBlocks:
 
     @classmethod
     def from_data(cls, data: TaskData, per_task: bool) -> TaskBlocks:
-        """The blocks of all rows; with `per_task` a group of every task even where they share rows.
-
-        Weights are one, or fall with the known noise variances.
-        """
+        """All rows, weighed by known noise; with `per_task` every task is a group of its own."""
         observed = data.observed
         if bool(observed.all()) and data.Yvar is None and not per_task:
             index = torch.arange(len(data.X), device=data.X.device).unsqueeze(0)
@@ -52,9 +49,9 @@ class TaskBlocks:
 
     @classmethod
     def of_rows(cls, data: TaskData, rows: Tensor) -> TaskBlocks:
-        """The rows of given numbers, the same for every task; of weight zero where not observed.
+        """The rows of given numbers, in one group of all tasks if their weights are the same.
 
-        They are one group of all tasks if their weights are the same.
+        Where a task was not observed, the weight is zero.
         """
         Y, weight = data.Y[rows].nan_to_num(0.0), (noise_weights(data) * data.observed)[rows].T
         if bool((weight == weight[:1]).all()):
@@ -68,53 +65,42 @@ class TaskBlocks:
         key = torch.rand(int(self.index.max()) + 1, generator=generator, dtype=torch.double)
         key = key.to(self.index.device)[self.index].where(self.weight > 0, 2.0)
         chosen = key.topk(most, largest=False).indices.sort(-1).values
-        return TaskBlocks(
-            index=self.index.gather(1, chosen),
-            Y=self.Y.gather(1, chosen.unsqueeze(-1).expand(-1, -1, self.Y.shape[-1])),
-            weight=self.weight.gather(1, chosen),
-        )
+        Y = self.Y.gather(1, chosen.unsqueeze(-1).expand(-1, -1, self.Y.shape[-1]))
+        return TaskBlocks(self.index.gather(1, chosen), Y, self.weight.gather(1, chosen))
 
     def per_task(self) -> TaskBlocks:
         """The same rows with every task a group of its own."""
-        num_groups, _, per_group = self.Y.shape
+        per_group = self.Y.shape[-1]
         if per_group == 1:
             return self
-        repeat = (num_groups, per_group, -1)
-        return TaskBlocks(
-            index=self.index.unsqueeze(1).expand(*repeat).flatten(0, 1),
-            Y=self.Y.movedim(-1, 1).flatten(0, 1).unsqueeze(-1),
-            weight=self.weight.unsqueeze(1).expand(*repeat).flatten(0, 1),
+        index, weight = (
+            values.repeat_interleave(per_group, dim=0) for values in (self.index, self.weight)
         )
+        return TaskBlocks(index, self.Y.movedim(-1, 1).flatten(0, 1).unsqueeze(-1), weight)
 
     def in_bags(self, bags: Tensor, most: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """The rows that restarts are fitted to, at most `most` of a restart and task at a time.
 
-        Every task has to be a group of its own. Of `S x T x n`-dim bags come `S x T x b`-dim row
-        numbers, targets and weights, zero for padding.
+        Tasks have to be groups of their own. Of `S x T x n`-dim bags come row numbers, targets and
+        weights, `S x T x b`-dim and zero for padding.
         """
         members = (len(bags), -1, -1)
         Y = self.Y.squeeze(-1)
         at_a_time = max(1, MAX_ELEMENTS // bags[..., 0].numel())
         columns = (values.split(at_a_time, dim=-1) for values in (self.index, Y, self.weight))
         for index, targets, row_weight in zip(*columns, strict=True):
-            index = index.expand(*members)
+            index, targets = index.expand(*members), targets.expand(*members)
             weight = bags.gather(-1, index) * row_weight
             # Restarts keep equal shares, so that little is left of the rows that weigh nothing.
             length = int((weight > 0).sum(-1).max())
             order = (weight == 0).to(torch.uint8).sort(dim=-1, stable=True).indices[..., :length]
             for some in order.split(most, dim=-1):
-                yield (
-                    index.gather(-1, some),
-                    targets.expand(*members).gather(-1, some),
-                    weight.gather(-1, some),
-                )
+                yield index.gather(-1, some), targets.gather(-1, some), weight.gather(-1, some)
 
 
 def noise_weights(data: TaskData) -> Tensor:
     """A `n x T`-dim tensor of row weights: one, or as in `weights_like` where noise is known."""
-    if data.Yvar is None:
-        return torch.ones_like(data.Y)
-    return weights_like(data, data.Yvar)
+    return torch.ones_like(data.Y) if data.Yvar is None else weights_like(data, data.Yvar)
 
 
 def weights_like(data: TaskData, Yvar: Tensor) -> Tensor:

@@ -93,10 +93,8 @@ class TaskData:
         other tasks there.
         """
         x, t = X.detach().cpu().numpy(), task.cpu().numpy()
-        targets = (
-            [Y.detach().cpu().numpy()] if Yvar is None else [Yvar.cpu().numpy(), Y.cpu().numpy()]
-        )
-        order = np.lexsort((*targets, t, *x.T[::-1]))
+        noise = [] if Yvar is None else [Yvar.cpu().numpy()]
+        order = np.lexsort((*noise, Y.detach().cpu().numpy(), t, *x.T[::-1]))
         x, t = x[order], t[order]
         new_point = np.ones(len(x), dtype=bool)
         new_point[1:] = (x[1:] != x[:-1]).any(1)
@@ -104,10 +102,8 @@ class TaskData:
         new_run[1:] |= t[1:] != t[:-1]
         position = np.arange(len(x))
         repeat = position - np.maximum.accumulate(np.where(new_run, position, 0))
-        point = np.cumsum(new_point) - 1
-        _, first, row = np.unique(
-            point * (repeat.max(initial=0) + 1) + repeat, return_index=True, return_inverse=True
-        )
+        key = (np.cumsum(new_point) - 1) * (repeat.max(initial=0) + 1) + repeat
+        _, first, row = np.unique(key, return_index=True, return_inverse=True)
         index = torch.from_numpy(order).to(X.device)
         rows = torch.from_numpy(row.reshape(-1)).to(X.device)
         columns = task[index].long()
@@ -117,10 +113,6 @@ class TaskData:
             table[rows, columns] = values[index]
             return table
 
-        first_index = index[torch.from_numpy(first).to(X.device)]
-        return cls(
-            X=X[first_index],
-            Y=wide(Y),
-            Yvar=None if Yvar is None else wide(Yvar),
-            row=torch.empty_like(rows).scatter_(0, index, rows),
-        )
+        inputs = X[index[torch.from_numpy(first).to(X.device)]]
+        given = torch.empty_like(rows).scatter_(0, index, rows)
+        return cls(inputs, wide(Y), None if Yvar is None else wide(Yvar), given)

@@ -34,9 +34,8 @@ class Calibration:
 
     def spread(self, values: Tensor, remote: Tensor) -> Tensor:
         """The members' `batch_shape x S x n x T`-dim values, spread by `τ` and `α`."""
-        mean = values.mean(dim=-3, keepdim=True)
+        mean, apart = values.mean(dim=-3, keepdim=True), self.remote_sign.unsqueeze(-2) * remote
         values = mean + self.inflation.sqrt() * (values - mean)
-        apart = self.remote_sign.unsqueeze(-2) * remote
         return values + self.remote_variance.sqrt() * (apart - apart.mean(dim=-3, keepdim=True))
 
     def left_out_moments(self, outputs: Tensor, remote: Tensor, trusted: Tensor) -> Tensor:

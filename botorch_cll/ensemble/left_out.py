@@ -7,9 +7,9 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from botorch_cll.data import TaskData
 from botorch_cll.data.bags import trusted_members
 from botorch_cll.data.blocks import MAX_ELEMENTS
-from botorch_cll.data.task_data import TaskData
 from botorch_cll.ensemble.fitted import FittedEnsemble
 
 

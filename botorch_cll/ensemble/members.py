@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from botorch_cll.couplings.base import Coupling, NormalEquations, num_tail_columns
-from botorch_cll.data.blocks import MAX_ELEMENTS, TaskBlocks, noise_weights
-from botorch_cll.data.task_data import TaskData
+from botorch_cll.data import TaskBlocks, TaskData
+from botorch_cll.data.blocks import MAX_ELEMENTS, noise_weights
 from botorch_cll.nn import RBFNetwork
 from botorch_cll.nn.rbf import included_columns
 from botorch_cll.nn.ridge import RidgeSolution
@@ -45,22 +45,18 @@ class Members(nn.Module):
         Rows are streamed in blocks, so memory does not grow with their number.
         """
         assert self.bags is not None
-        network = self.network
+        network, like = self.network, self.network.weight
         blocks = TaskBlocks.from_data(data, per_task=True)
-        num_columns = network.weight.shape[-1]
-        gram = data.X.new_zeros(*network.weight.shape, num_columns)
-        moment = data.X.new_zeros(*network.weight.shape, 1)
-        at_a_time = max(1, MAX_ELEMENTS // network.weight.numel())
-        for index, Y, weight in blocks.in_bags(self.bags, at_a_time):
+        gram, moment = (data.X.new_zeros(*like.shape, num) for num in (like.shape[-1], 1))
+        for index, Y, weight in blocks.in_bags(self.bags, max(1, MAX_ELEMENTS // like.numel())):
             phi = network.features(data.X[index])
             weighted = (phi * weight.unsqueeze(-1)).transpose(-1, -2)
             gram += weighted @ phi
             moment += weighted @ Y.unsqueeze(-1)
         num_centers, dim = network.centers.shape[-2:]
         included = included_columns(self.tail_degree, num_centers, dim)
-        return coupling.solve(
-            NormalEquations(gram, moment, self.log_ridge.exp(), included, num_tail_columns(dim))
-        )
+        ridge, num_tail = self.log_ridge.exp(), num_tail_columns(dim)
+        return coupling.solve(NormalEquations(gram, moment, ridge, included, num_tail))
 
     def out_of_sample(
         self, data: TaskData, rows: Tensor, solution: RidgeSolution
@@ -73,8 +69,8 @@ class Members(nn.Module):
         assert self.bags is not None
         weight = noise_weights(data)[rows].T * self.bags[..., rows]
         Y = data.Y[rows].nan_to_num(0.0).T.unsqueeze(-1)
-        at_a_time = max(1, MAX_ELEMENTS // solution.weight.numel())
         outputs, supports = [], []
+        at_a_time = max(1, MAX_ELEMENTS // solution.weight.numel())
         for chosen in torch.arange(len(rows), device=rows.device).split(at_a_time):
             phi = self.network.features(data.X[rows[chosen]])
             supports.append(self.network.support(phi))

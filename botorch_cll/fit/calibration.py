@@ -7,8 +7,8 @@ import math
 import torch
 from torch import Tensor
 
+from botorch_cll.data import TaskData
 from botorch_cll.data.bags import average_trusted
-from botorch_cll.data.task_data import TaskData
 from botorch_cll.ensemble.calibration import Calibration, left_out_moments
 from botorch_cll.ensemble.fitted import LeftOutRows
 from botorch_cll.nn.rbf import CACHED_ELEMENTS
@@ -33,11 +33,9 @@ def calibrate(
     chosen = data.rows(rows)
     mean, variance, used = left_out_moments(predictions, trusted)
     remote = average_trusted(remoteness.square(), trusted)
-    inflation, remote_variance, noise = fit_variances(
-        mean, variance, remote, used, chosen, settings
-    )
+    tau, alpha, noise = fit_variances(mean, variance, remote, used, chosen, settings)
     sign = _draw_signs(chosen, len(predictions), settings.sign_frequency, generator)
-    calibration = Calibration(inflation, remote_variance, sign, noise)
+    calibration = Calibration(tau, alpha, sign, noise)
     moments = calibration.left_out_moments(predictions, remoteness, trusted)
     return calibration, LeftOutRows(rows, moments)
 
@@ -102,19 +100,16 @@ def fit_variances(
             grid = best[axis] + half_width * offsets.unsqueeze(-1)
             grids.append(grid.view([num if i == axis else 1 for i in range(3)] + [-1]))
         position = torch.unravel_index(loss(grids).flatten(0, 2).argmin(0), grid_shape)
-        best = [
-            grid.flatten(0, 2).gather(0, at.unsqueeze(0)).squeeze(0)
-            for grid, at in zip(grids, position, strict=True)
-        ]
+        pairs = zip(grids, position, strict=True)
+        best = [grid.flatten(0, 2).gather(0, at[None]).squeeze(0) for grid, at in pairs]
     num_errors = used.sum(-1).to(scale)
     counted = num_errors.clamp_min(settings.least_errors)
     correction = torch.where(num_errors > 0, (counted + 1) / (counted - 3), 1.0)
     tau, alpha, noise = (correction * values.exp() for values in best)
     without = num_errors == 0
     noise = torch.where(without, 1.0, noise) * scale
-    if data.Yvar is not None:
-        given = data.Yvar.nanmean(0)
-        noise = torch.where(given.isnan(), noise, given)
+    given = known.nanmean(0)
+    noise = torch.where(given.isnan(), noise, given)
     alpha = torch.where(without, settings.usual_remote, alpha) * scale
     return torch.where(without, 1.0, tau), alpha, noise
 

@@ -60,10 +60,8 @@ def fit_gradient(
     outputs, remote = (values.mT for values in ensemble.outputs(data.X))
     rows = torch.arange(len(data.X), device=data.X.device)
     honest = honest_members(data.observed, bags)
-    calibration, left_out = calibrate(
-        data, rows, outputs, remote, honest, options.calibration, generator
-    )
-    return FittedEnsemble(coupling, members, layer, calibration, left_out)
+    calibrated = calibrate(data, rows, outputs, remote, honest, options.calibration, generator)
+    return FittedEnsemble(coupling, members, layer, *calibrated)
 
 
 def _share_gradients(network: RBFNetwork) -> None:

@@ -42,10 +42,10 @@ def fit_two_stage(
     outputs, remote = members.out_of_sample(data, rows, solution)
     layer, added = coupling.fit_layer(data, rows, bags[..., rows], outputs, seed)
     trusted = trusted_members(data.observed[rows], bags[..., rows])
-    calibration, left_out = calibrate(
+    calibrated = calibrate(
         data, rows, outputs + added, remote, trusted, options.calibration, generator
     )
-    return FittedEnsemble(coupling, members, layer, calibration, left_out)
+    return FittedEnsemble(coupling, members, layer, *calibrated)
 
 
 def _draw_centers(
