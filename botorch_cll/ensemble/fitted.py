@@ -127,13 +127,9 @@ class FittedEnsemble(nn.Module):
         return Calibration(self.inflation, self.remote_variance, self.remote_sign, self.noise)
 
     def forward(self, X: Tensor) -> Tensor:
-        """The members' values, spread by `τ` and `α`, in the scale of the transformed outcomes.
+        """The members' values at `batch_shape x n x d`-dim points in the unit cube, spread.
 
-        Args:
-            X: A `batch_shape x n x d`-dim tensor of points in the unit cube.
-
-        Returns:
-            A `batch_shape x S x n x T`-dim tensor.
+        They are `batch_shape x S x n x T`-dim, in the scale of the transformed outcomes.
         """
         return self.calibration.spread(*self.outputs(X))
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from botorch.exceptions.errors import UnsupportedError
+from botorch.exceptions import UnsupportedError
 
 from botorch_cll.settings import CalibrationSettings, SearchSettings
 
@@ -37,10 +37,9 @@ class TwoStageOptions:
     def __post_init__(self) -> None:
         _check_fraction(self.sample_fraction)
         for name, least in (("num_initial", 1), ("num_candidates", 1), ("num_rounds", 0)):
-            if getattr(self, name) < least:
-                raise UnsupportedError(
-                    f"Expected {name} of at least {least}, got {getattr(self, name)}."
-                )
+            value = getattr(self, name)
+            if value < least:
+                raise UnsupportedError(f"Expected {name} of at least {least}, got {value}.")
         if not self.half_rows >= 0.0:
             raise UnsupportedError(f"Expected half_rows >= 0, got {self.half_rows}.")
 

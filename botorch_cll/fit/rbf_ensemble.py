@@ -72,9 +72,8 @@ def fit_rbf_ensemble(
     is trained on predictions of rows not seen. `"gradient"` is the procedure of Xu, Luo, Li and
     Cao (2023): k-means centers, then Adam on all parameters. Both work on all restarts and tasks at
     once, give each restart its own random share of the rows, and fit the variance of the ensemble
-    to the rows left out.
-
-    The same model, data and seed give the same bits, and PyTorch's global random state is not used.
+    to the rows left out. The same model, data and seed give the same bits, and PyTorch's global
+    random state is not used.
 
     Args:
         model: The model. What it has been fitted to before is replaced.

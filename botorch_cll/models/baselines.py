@@ -31,15 +31,11 @@ class SingleRBFModel(RBFEnsembleModel):
 
 
 class RegularizedMultiTaskRBFModel(RBFEnsembleModel):
-    r"""Regularised multi-task learning on RBF features (the paper's RMLA).
+    """Regularised multi-task learning on RBF features (the paper's RMLA).
 
     All tasks share centers and widths, and a penalty pulls their weights `w_t = w_0 + v_t` together
-    (Evgeniou and Pontil, "Regularized multi-task learning", KDD 2004):
-
-    .. math:: \sum_t \sum_i (y_{ti} - w_t^\top \phi(x_{ti}))^2
-        + \frac{\lambda_1}{T} \sum_t \lVert v_t \rVert^2 + \lambda_2 \lVert w_0 \rVert^2
-
-    `λ_1 ≫ λ_2` pools the tasks, `λ_2 ≫ λ_1` separates them.
+    (Evgeniou and Pontil, "Regularized multi-task learning", KDD 2004): `λ_1 / T` times the sum of
+    all `v_t^2` plus `λ_2` times `w_0^2`. `λ_1 ≫ λ_2` pools the tasks, `λ_2 ≫ λ_1` separates them.
 
     Arguments not named here are those of `RBFEnsembleModel`.
 

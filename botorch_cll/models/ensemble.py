@@ -218,11 +218,7 @@ class RBFEnsembleModel(FittedEnsembleModel, FantasizeMixin, ABC):
         return AddedRows(inputs, Y, weights_like(self.data, Yvar) * observed)
 
     def fantasize(
-        self,
-        X: Tensor,
-        sampler: MCSampler,
-        observation_noise: Tensor | None = None,
-        **kwargs: Any,
+        self, X: Tensor, sampler: MCSampler, observation_noise: Tensor | None = None, **kwargs: Any
     ) -> Self:
         """The model conditioned on samples of its own posterior.
 

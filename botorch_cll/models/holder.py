@@ -115,11 +115,8 @@ class FittedEnsembleModel(MultiTaskEnsembleModel, EnsembleHolder, ABC):
 
         Args:
             state_dict: The state of a model with as many restarts and tasks.
-            strict: As in `torch.nn.Module.load_state_dict`.
-            assign: As in `torch.nn.Module.load_state_dict`.
-
-        Returns:
-            The missing and unexpected keys.
+            strict: As in `torch.nn.Module.load_state_dict`, whose result is returned.
+            assign: Likewise.
 
         Raises:
             UnsupportedError: If the model was conditioned on further observations.

@@ -41,8 +41,7 @@ class MultiRBFCorrelationModel(RBFEnsembleModel):
         UnsupportedError: If these are no such widths or no such activation.
 
     Example:
-        >>> model = MultiRBFCorrelationModel(train_X, train_Y)
-        >>> fit_rbf_ensemble(model)
+        >>> model = fit_rbf_ensemble(MultiRBFCorrelationModel(train_X, train_Y))
         >>> posterior = model.posterior(X)  # batch_shape x q x T
     """
 

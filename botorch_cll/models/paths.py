@@ -14,13 +14,9 @@ from botorch_cll.models.ensemble import RBFEnsembleModel
 
 
 class MemberPaths(SamplePath):
-    """Sample paths of an ensemble's posterior that are its members.
+    """Sample paths of a fitted model's posterior, of a given shape, that are its members.
 
     Paths differ as long as there are members left; after that all members are drawn again.
-
-    Args:
-        model: A fitted model.
-        sample_shape: The shape of the paths.
     """
 
     def __init__(self, model: RBFEnsembleModel, sample_shape: torch.Size) -> None:

@@ -25,17 +25,15 @@ class CorrelationLearningLayer(nn.Module):
 
     .. math:: f = p + B_L\,\sigma(\dots\sigma(B_1\, p + b_1)\dots) + b_L
 
-    - `hidden=()`, `activation=None`: one linear layer, `f = p + B p + b` (MultiRBF+).
-    - `hidden=()`, `activation="leaky_relu"`: one layer with activation, `f = p + σ(B p + b)`
-      (MultiRBF+ReLU).
-    - `hidden=(h,)`: two layers with LeakyReLU between them (Bay_MRBFCor).
+    That is one linear layer by default (MultiRBF+), one layer with activation,
+    `f = p + σ(B p + b)`, with `activation="leaky_relu"` (MultiRBF+ReLU), and two layers with
+    LeakyReLU between them with `hidden=(h,)` (Bay_MRBFCor).
 
     Args:
         num_tasks: The number `T` of tasks.
         hidden: The widths of the hidden layers between the `T` inputs and the `T` outputs.
         activation: The name of an entry of `ACTIVATIONS`. With hidden layers it acts after each
-            of them and `None` stands for `"leaky_relu"`; without, it acts on the only layer and
-            `None` stands for `"identity"`.
+            of them, `"leaky_relu"` if `None`; without, on the only layer, `"identity"` if `None`.
         num_restarts: The number `S` of independent layers in the batch.
         generator: The source of the first weights of hidden layers, which need it; the last layer
             starts at zero.

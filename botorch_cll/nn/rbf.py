@@ -21,9 +21,8 @@ def gaussian_rbf(
     Args:
         X: A `batch_shape x n x d`-dim tensor of inputs. All batch shapes broadcast.
         centers: A `batch_shape x K x d`-dim tensor of centers.
-        length_scale: A `batch_shape x d`-dim tensor of positive length scales, in the unit of `X`.
-        sees: A `batch_shape x K x d`-dim boolean tensor `m` of the dimensions that each center
-            looks at; all of them if omitted.
+        length_scale: A `batch_shape x d`-dim tensor of positive numbers, in the unit of `X`.
+        sees: A `batch_shape x K x d`-dim boolean tensor `m`: what each center looks at, or all.
 
     Returns:
         A `batch_shape x n x K`-dim tensor of values between 0 and 1, up to rounding.
@@ -35,8 +34,7 @@ def gaussian_rbf(
 def _exponents(centers: Tensor, length_scale: Tensor, sees: Tensor | None) -> Tensor:
     """The exponents of `gaussian_rbf` as `batch_shape x K x (2 d + 1)` factors of `(x, x^2, 1)`.
 
-    So they are one product: neither a `n x K x d` intermediate nor a second pass over the
-    exponents, which would cost as much as their exponentials.
+    So there is neither a `n x K x d` intermediate nor a second pass over them.
     """
     precision = length_scale.unsqueeze(-2).square().reciprocal()
     if sees is not None:
@@ -52,10 +50,10 @@ def _monomials(X: Tensor) -> Tensor:
 
 
 def seen_dimensions(log_length_scale: Tensor, additive: Tensor, num_centers: int) -> Tensor:
-    """Which dimensions each center looks at: all, or one in an additive network.
+    """Which dimensions each center looks at, boolean: all, or one in an additive network.
 
     There a dimension gets centers in proportion to the inverse of its length scale, as it takes so
-    many to cover it. The result is a `batch_shape x K x d`-dim boolean tensor.
+    many to cover it. Of a `batch_shape`-dim `additive` comes a `batch_shape x K x d`-dim tensor.
     """
     share = (-log_length_scale).softmax(-1).cumsum(-1)
     place = (torch.arange(num_centers, device=share.device) + 0.5).to(share) / num_centers
@@ -68,13 +66,8 @@ def polynomial_tail(X: Tensor) -> Tensor:
     """The columns `1, z_1 .. z_d, z_1^2 .. z_d^2` with `z = 2 x - 1`.
 
     The classic companion of an RBF expansion (Powell 1992, "The theory of radial basis function
-    approximation in 1990"): it carries what is constant, linear and quadratic per dimension.
-
-    Args:
-        X: A `batch_shape x n x d`-dim tensor of inputs in the unit cube.
-
-    Returns:
-        A `batch_shape x n x (1 + 2 d)`-dim tensor.
+    approximation in 1990"): it carries what is constant, linear and quadratic per dimension. Of
+    `batch_shape x n x d`-dim `X` in the unit cube come `batch_shape x n x (1 + 2 d)` columns.
     """
     z = 2.0 * X - 1.0
     return torch.cat([torch.ones_like(z[..., :1]), z, z * z], dim=-1)
@@ -116,9 +109,8 @@ def kmeans_centers(
     first = num_centers * torch.arange(batch.numel()).unsqueeze(-1)
     at_a_time = max(1, CACHED_ELEMENTS // (len(X) * num_centers))
     for _ in range(num_iterations):
-        nearest = torch.cat(
-            [_nearest(X, some) for some in centers.view(-1, num_centers, dim).split(at_a_time)]
-        ).cpu()
+        blocks = centers.view(-1, num_centers, dim).split(at_a_time)
+        nearest = torch.cat([_nearest(X, some) for some in blocks]).cpu()
         sums = weighted.new_zeros(batch.numel() * num_centers, dim + 1)
         sums.index_add_(0, (first + nearest).flatten(), weighted)
         total, mass = sums.to(X).view(*batch, num_centers, -1).split([dim, 1], dim=-1)
@@ -141,9 +133,8 @@ def _radial_sums(X: Tensor, exponents: Tensor, weight: Tensor) -> tuple[Tensor, 
     # As many networks at a time as have values that stay in the processor's cache until summed up.
     at_a_time = max(1, CACHED_ELEMENTS // max(1, len(X) * weight.shape[-1]))
     weighted, squared = [], []
-    for part, on_radial in zip(
-        exponents.split(at_a_time), weight.unsqueeze(-1).split(at_a_time), strict=True
-    ):
+    parts = (values.split(at_a_time) for values in (exponents, weight.unsqueeze(-1)))
+    for part, on_radial in zip(*parts, strict=True):
         # Centers by points: one matrix product for all networks.
         radial = (part @ columns).exp_()
         # Elementwise: the gradient of a matrix product is a slow outer product for each network.
@@ -158,7 +149,8 @@ class RBFNetwork(nn.Module):
     .. math:: p_{st}(x) = \sum_k w_{stk}\, \phi(x; c_{stk}, \ell_{st}) + a_{st}^\top (1, z, z^2)
 
     The hidden layer follows Xu, Luo, Li and Cao (2023, "Correlation learning based multi-task
-    model and its application"), with one width per input dimension.
+    model and its application"), with one width per input dimension. Networks that are `additive`, a
+    `S x T`-dim boolean tensor, have centers that look at one dimension each.
 
     Args:
         num_restarts: The number `S` of restarts.
@@ -167,10 +159,6 @@ class RBFNetwork(nn.Module):
         dim: The input dimension `d`.
         dtype: The dtype of the parameters.
         device: Their device.
-
-    Attributes:
-        additive: A `S x T`-dim boolean tensor: the networks whose centers look at one dimension
-            each, so that they are sums of functions of one dimension.
     """
 
     additive: Tensor
@@ -200,8 +188,7 @@ class RBFNetwork(nn.Module):
         cls, centers: Tensor, log_length_scale: Tensor, additive: Tensor | None = None
     ) -> RBFNetwork:
         """Networks of `S x T x K x d`-dim centers and `S x T x d`-dim widths, weights zero."""
-        num_restarts, num_tasks, num_centers, dim = centers.shape
-        network = cls(num_restarts, num_tasks, num_centers, dim, centers.dtype, centers.device)
+        network = cls(*centers.shape, centers.dtype, centers.device)
         network.centers.data = centers.contiguous()
         network.log_length_scale.data = log_length_scale
         if additive is not None:
@@ -217,8 +204,7 @@ class RBFNetwork(nn.Module):
     def features(self, X: Tensor) -> Tensor:
         """What the output weights act on, a `batch_shape x n x P`-dim tensor, `P = K + 1 + 2 d`.
 
-        Inputs are `batch_shape x n x d`-dim and in the unit cube; dimensions of their batch that
-        stand for restarts and tasks broadcast against `S x T`, in which that of the result ends.
+        The batch of inputs in the unit cube broadcasts against `S x T`, the last of `batch_shape`.
         """
         length_scale = self.log_length_scale.exp()
         radial = gaussian_rbf(X, self.centers, length_scale, self.seen_dimensions())
@@ -243,9 +229,8 @@ class RBFNetwork(nn.Module):
                 use instead of the network's own, `batch_shape'` broadcasting with `batch_shape`.
 
         Returns:
-            A `batch_shape x S x n x T`-dim tensor of outputs (with `weight` a
-            `batch_shape x S x n x T x m`-dim tensor of the broadcast batch shape) and one of
-            supports, of the shape of `X`'s batch.
+            Two `batch_shape x S x n x T`-dim tensors. With `weight` the outputs have a further
+            dimension `m` and the broadcast batch shape.
         """
         # All points as rows of one matrix: a batch of single points would be as many tiny products.
         points = X.reshape(-1, X.shape[-1])
@@ -261,11 +246,10 @@ class RBFNetwork(nn.Module):
         ]
         on_radial, support = (torch.cat(sums, dim=-1) for sums in zip(*blocks, strict=True))
         outputs = on_radial + on_tail @ polynomial_tail(points).transpose(-1, -2)
-        members = self.weight.shape[:2]
-        return (
-            self._by_point(outputs.unflatten(0, members), X.shape[:-1]),
-            self._by_point(support.unflatten(0, members), X.shape[:-1]),
+        outputs, support = (
+            values.unflatten(0, self.weight.shape[:2]) for values in (outputs, support)
         )
+        return self._by_point(outputs, X.shape[:-1]), self._by_point(support, X.shape[:-1])
 
     def _with_weights(
         self, points: Tensor, shape: torch.Size, weight: Tensor

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -25,9 +26,8 @@ def cholesky(matrix: Tensor) -> Tensor:
     jitter = torch.zeros_like(scale)
     for power in range(-12, -2):
         jitter = torch.where(info.unsqueeze(-1) > 0, 10.0**power * scale, jitter)
-        factor, info = torch.linalg.cholesky_ex(
-            matrix + torch.diag_embed(jitter.expand(matrix.shape[:-1]))
-        )
+        added = torch.diag_embed(jitter.expand(matrix.shape[:-1]))
+        factor, info = torch.linalg.cholesky_ex(matrix + added)
         if not bool(info.any()):
             return factor
     raise RuntimeError(
@@ -89,12 +89,9 @@ class RidgeSolution:
 
     def _unroot(self, combined: Tensor) -> Tensor:
         """Solve with the transposed factor for a `S x T x B x P x F`-dim tensor."""
-        return by_columns(
-            lambda columns: torch.linalg.solve_triangular(
-                self.factor.transpose(-1, -2), columns, upper=True
-            ),
-            combined,
-        )
+        back = self.factor.transpose(-1, -2)
+        solve = partial(torch.linalg.solve_triangular, back, upper=True)
+        return by_columns(solve, combined)
 
 
 def solve_system(gram: Tensor, residual: Tensor) -> Tensor:
