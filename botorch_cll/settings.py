@@ -1,8 +1,4 @@
-"""Every number that a fit and its calibration go by, one object per stage, with its reason.
-
-All models use the defaults; `TwoStageOptions`, `GradientOptions` and `CorrelationLayers` take other
-ones.
-"""
+"""Every number that a fit and its calibration go by, one object per stage, with its reason."""
 
 from __future__ import annotations
 
@@ -16,15 +12,13 @@ class NetworkSettings:
 
     Attributes:
         num_restarts: The number of members. Sixteen vary more between seeds, 64 cost twice as much.
-        rows_per_center: One center for so many rows: the cost of a row grows with the square of
-            the number of centers.
+        rows_per_center: One center for so many rows: a row costs the square of their number.
         min_centers: Fewer express too little even of few rows.
         max_centers: More cost more than they gained up to 100 000 rows.
-        tail_ridge: The ridge parameter of the polynomial tail: small, so that trends are followed
-            freely.
+        tail_ridge: The ridge of the polynomial tail: small, so that trends are followed freely.
         near: The support at which a point counts as half near the centers, half remote.
         noise_floor: What a network misses even without noise, as a share of the variance of the
-            task's targets: known noise variances below it make no difference to a row's weight.
+            task's targets: known noise variances below it hardly matter to a row's weight.
     """
 
     num_restarts: int = 32
@@ -50,15 +44,12 @@ class SearchSettings:
         log_scale_std: The standard deviation of the logarithm of each input's own factor.
         ridge_range: The range of ridge parameters. Below the least one rounding errors count.
         additive_share: The share of additive settings: half, as nothing is known beforehand.
-        move: The standard deviation of a step in the logarithm of each length scale; that of all
-            of them together is half as large.
+        move: The standard deviation of a step in the logarithm of each length scale; in all half.
         ridge_move: The same for a ridge parameter, which may leave its range upward tenfold.
         min_rows: Settings are scored on half of the rows, at least so many (if there are)
         max_rows: and at most so many, so that the cost of a search does not grow with the data.
-        min_centers: They are scored with at least so many centers: additive networks need centers
-            for every input.
-        rows_per_center: The same, a center for so many rows scored: length scales that are best
-            with few centers are too long with many.
+        min_centers: They have so many centers at least, as additive ones need some for every input,
+        rows_per_center: and one for so many rows: scales best with few are too long with many.
         max_center_rows: Centers are chosen among so many rows at most.
         max_honest_rows: Layer and calibration go by so many rows at most.
         pooling_rows: How many rows' worth of say all tasks together have in a task's choice of a
@@ -101,13 +92,11 @@ class LayerSettings:
     Attributes:
         ridges: What a linear layer's ridge is chosen from: from one that hardly costs anything to
             one that makes it all but the identity, by factors of four.
-        full_layer_rows: How many rows' worth of say the layer as it is has in the share of it that
-            is kept.
+        full_layer_rows: How many rows' worth of say the layer as it is has in what is kept of it.
         num_steps: The number of Adam steps for layers with activations: more changed nothing.
         learning_rate: Their learning rate, for targets of about unit variance.
         weight_decay: The ridge that layers with activations make do with.
-        least_share: The least share of a fit's weight that a row added later has, so that it is
-            not lost to rounding.
+        least_share: The least share of its weight that a row added later keeps, above rounding.
     """
 
     ridges: tuple[float, ...] = tuple(4.0**power / 60.0 for power in range(5))
@@ -123,8 +112,7 @@ class CalibrationSettings:
     """How the three variances of a task are fitted to errors in rows left out.
 
     Attributes:
-        no_noise: The least noise variance, in units of the task's variance, as what is below it
-            cannot be told from rounding.
+        no_noise: The least noise variance, in units of the task's variance: below it is rounding.
         usual_remote: Where the prior of `α` is centered, in the same unit: far from all data a
             task is not as uncertain as if nothing were known, since its mean is.
         remote_std: The standard deviation of the logarithm of `α` around that.
@@ -132,8 +120,8 @@ class CalibrationSettings:
         remote_grid: The same for `α`, in units of `usual_remote`.
         noise_grid: The same for `σ^2`; the least one is `no_noise`.
         num_rounds: How often the grids zoom in on the best.
-        least_errors: With fewer errors the correction for having fitted to them is that of so many,
-            as it grows without bound.
+        least_errors: The correction for having fitted to errors, which grows without bound with
+            fewer, is that of so many at least.
         sign_frequency: Two tasks' signs far from the data have the correlation
             `exp(-(30 Δ)^2 / 2)` if their kurtosis differs by `Δ`: none, unless the tasks are one.
     """

@@ -102,10 +102,7 @@ class Coupling(ABC):
         return -0.5 * trust * rows * relative.log()
 
     def fill_in(self, weight: Tensor, data: TaskData, generator: torch.Generator) -> Tensor:
-        """`S x T x P x 1`-dim output weights in which tasks without data have some, too.
-
-        They are a constant per member here: all that is known of such a task is its scale.
-        """
+        """Output weights, `S x T x P x 1`: here a task without data gets a constant per member."""
         draws = torch.randn(len(weight), 1, generator=generator, dtype=torch.double).to(data.X)
         drawn = data.variance.sqrt() * (draws - draws.mean(0))
         columns = torch.arange(weight.shape[-2], device=weight.device)

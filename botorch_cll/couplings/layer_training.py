@@ -1,7 +1,4 @@
-"""Training of correlation layers on out-of-sample outputs of the networks.
-
-Here, as in the layer itself, tasks come last: they are the columns that it mixes.
-"""
+"""Training of correlation layers on out-of-sample outputs; tasks come last, as in the layer."""
 
 from __future__ import annotations
 
@@ -100,10 +97,10 @@ def fit_hidden_layers(
 ) -> Tensor:
     """Fit correlation layers with activations by full-batch Adam, all restarts at once.
 
-    The loss of a task is its weighted mean squared error plus a decay of the last layer's weights,
-    so that, as in the linear layer, the identity is where it starts and what it is pulled toward.
-    Decay and learning rate are for targets of about unit variance. Shapes are as there, but the
-    weights are `S x n x T`-dim, zero for rows that a restart must not see.
+    The loss of a task is its weighted mean squared error plus a decay of the last layer's weights:
+    the identity is where it starts and what it is pulled toward. Decay and learning rate are for
+    targets of about unit variance. Weights are `S x n x T`-dim, zero for rows that a restart must
+    not see, all else is as in `fit_linear_layer`.
     """
     share = weight / weight.sum(1, keepdim=True).clamp_min(1.0)
     parameters = list(layer.parameters())

@@ -114,10 +114,7 @@ class CorrelationLayers(IndependentTasks):
 
 
 def _share_left(preliminary: Tensor, final: Tensor, least: float) -> Tensor:
-    """The share of the variance between members that a layer leaves, 1 at most.
-
-    What goes into the layer and what comes out is `B x S x k x T`-dim, the share `B x k x T`-dim.
-    """
+    """The `B x k x T` shares of the variance between members that a layer leaves, 1 at most."""
     if final.shape[1] == 1 or final.numel() == 0:
         return torch.ones_like(final[:, 0])
     tiny = torch.finfo(final.dtype).tiny

@@ -31,10 +31,7 @@ def draw_bags(
 
 
 def choose_rows(observed: Tensor, most: int, generator: torch.Generator) -> Tensor:
-    """The numbers of all rows, or a sorted random choice of `most` where there are more.
-
-    The tasks of `n x T`-dim `observed` take turns, so that one with few rows keeps them.
-    """
+    """The numbers of all rows, or a random choice of `most`: tasks take turns in choosing."""
     n, device = len(observed), observed.device
     if n <= most:
         return torch.arange(n, device=device)
@@ -44,10 +41,7 @@ def choose_rows(observed: Tensor, most: int, generator: torch.Generator) -> Tens
 
 
 def honest_members(observed: Tensor, bags: Tensor) -> Tensor:
-    """Which of `S` members have not seen which observations, if two of them (one of one) have not.
-
-    `observed` is `n x T`-dim, bags and result are `S x T x n`-dim, all of them boolean.
-    """
+    """Which members have not seen which observations, if two of them (one of one) have not."""
     unseen = observed.T & ~bags
     return unseen & (unseen.sum(0) >= min(2, len(bags)))
 

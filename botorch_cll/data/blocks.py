@@ -49,10 +49,7 @@ class TaskBlocks:
 
     @classmethod
     def of_rows(cls, data: TaskData, rows: Tensor) -> TaskBlocks:
-        """The rows of given numbers, in one group of all tasks if their weights are the same.
-
-        Where a task was not observed, the weight is zero.
-        """
+        """Rows of given numbers, for all tasks; of weight zero where a task was not observed."""
         Y, weight = data.Y[rows].nan_to_num(0.0), (noise_weights(data) * data.observed)[rows].T
         if bool((weight == weight[:1]).all()):
             return cls(index=rows.unsqueeze(0), Y=Y.unsqueeze(0), weight=weight[:1])

@@ -53,10 +53,7 @@ class TaskData:
 
     @property
     def variance(self) -> Tensor:
-        """A `T`-dim tensor: the variance of each task's targets.
-
-        Where a task has fewer than two distinct ones it is the mean over the others, or one.
-        """
+        """The variance of each task's targets; if they do not vary the mean over the others, or 1."""
         deviation = (self.Y - self.Y.nanmean(0)).square().nansum(0)
         variance = deviation / (self.num_observed - 1).clamp_min(1)
         # Deviations from the mean of equal targets are rounding errors.
@@ -87,10 +84,9 @@ class TaskData:
     def from_long(
         cls, X: Tensor, task: Tensor, Y: Tensor, Yvar: Tensor | None, num_tasks: int
     ) -> TaskData:
-        """From one row per observation: `N x d`-dim inputs; `N` task indices, targets, variances.
+        """From `N` observations: inputs, task indices, targets and noise variances.
 
-        The `k`-th observation of a task at a point shares a row with the `k`-th observations of the
-        other tasks there.
+        The `k`-th observations of the tasks at a point share a row.
         """
         x, t = X.detach().cpu().numpy(), task.cpu().numpy()
         noise = [] if Yvar is None else [Yvar.cpu().numpy()]

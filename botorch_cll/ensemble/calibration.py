@@ -39,10 +39,9 @@ class Calibration:
         return values + self.remote_variance.sqrt() * (apart - apart.mean(dim=-3, keepdim=True))
 
     def left_out_moments(self, outputs: Tensor, remote: Tensor, trusted: Tensor) -> Tensor:
-        """Means and calibrated variances over the members that have not seen a row, without noise.
+        """Means and calibrated variances, without noise, over the members that have not seen a row.
 
-        Of `S x T x n`-dim predictions, remoteness and choice of predictions to use comes a
-        `2 x T x n`-dim tensor, NaN where there is none to use.
+        They are `2 x T x n`-dim, NaN where `left_out_moments` has none.
         """
         mean, variance, used = left_out_moments(outputs, trusted)
         squared = average_trusted(remote.square(), trusted)
@@ -52,10 +51,9 @@ class Calibration:
 
 
 def left_out_moments(predictions: Tensor, trusted: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Means and variances over the members that have not seen a row.
+    """Means and variances of `S x T x n`-dim predictions over the trusted ones.
 
-    Of `S x T x n`-dim predictions and choice of those to use come two `T x n`-dim tensors, and a
-    boolean one: where at least two of them are used (one, if the ensemble has no more).
+    With them comes a boolean tensor: where there are two at least (one, if there is no more).
     """
     share = trusted.to(predictions)
     count = share.sum(0)

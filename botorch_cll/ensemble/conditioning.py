@@ -50,10 +50,7 @@ class ConditionedEnsemble:
 
 
 def _support_of(rows: AddedRows, network: RBFNetwork, X: Tensor) -> Tensor:
-    """What added rows count for as centers near `batch_shape x q x d`-dim `X`.
-
-    It is `batch_shape x S x q x T`-dim, the batch shape broadcast with that of the rows.
-    """
+    """What added rows count for as centers near `X`, a `batch_shape x S x q x T`-dim tensor."""
     points, centers = (inputs[..., None, None, :, :] for inputs in (X, rows.X))
     radial = gaussian_rbf(points, centers, network.log_length_scale.exp())
     counted = (rows.row_weight > 0).to(radial).transpose(-1, -2)[..., None, :, None, :]

@@ -127,17 +127,11 @@ class FittedEnsemble(nn.Module):
         return Calibration(self.inflation, self.remote_variance, self.remote_sign, self.noise)
 
     def forward(self, X: Tensor) -> Tensor:
-        """The members' values at `batch_shape x n x d`-dim points in the unit cube, spread.
-
-        They are `batch_shape x S x n x T`-dim, in the scale of the transformed outcomes.
-        """
+        """The members' values, spread by `τ` and `α`, `batch_shape x S x n x T`-dim."""
         return self.calibration.spread(*self.outputs(X))
 
     def outputs(self, X: Tensor) -> tuple[Tensor, Tensor]:
-        """The members as they were fitted, before their spread is calibrated, and the remoteness.
-
-        Both are `batch_shape x S x n x T`-dim.
-        """
+        """The members before their spread is calibrated, and the remoteness, of the same shape."""
         outputs, support = self.members.network.outputs_and_support(X)
         return self.coupling.mix(self.layer, outputs), remoteness(support)
 

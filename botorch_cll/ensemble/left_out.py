@@ -14,7 +14,7 @@ from botorch_cll.ensemble.fitted import FittedEnsemble
 
 
 def predict_left_out(fitted: FittedEnsemble, data: TaskData) -> tuple[Tensor, Tensor]:
-    """Predict every row by the members that were not fitted to it, once: what the fit has is kept.
+    """Predict every row, once, by the members that were not fitted to it.
 
     Means and variances of observations, noise included, are `n x T`-dim tensors in the scale of
     the data, NaN where there is no prediction.

@@ -40,10 +40,7 @@ class Members(nn.Module):
         self.requires_grad_(False)
 
     def solve(self, coupling: Coupling, data: TaskData) -> RidgeSolution:
-        """The `S x T`-batch of output weights of the members' own rows, their hidden layers given.
-
-        Rows are streamed in blocks, so memory does not grow with their number.
-        """
+        """The output weights of the members' own rows, which are streamed in blocks."""
         assert self.bags is not None
         network, like = self.network, self.network.weight
         blocks = TaskBlocks.from_data(data, per_task=True)
@@ -61,10 +58,9 @@ class Members(nn.Module):
     def out_of_sample(
         self, data: TaskData, rows: Tensor, solution: RidgeSolution
     ) -> tuple[Tensor, Tensor]:
-        """Preliminary outputs in training rows, each by a fit that has not seen the task's row.
+        """Preliminary outputs in training rows by fits without the task's row, and the remoteness.
 
-        They, and how remote the rows are, are `S x T x len(rows)`-dim tensors; the output weights
-        are those of the solution.
+        Both are `S x T x len(rows)`-dim; the output weights are those of the solution.
         """
         assert self.bags is not None
         weight = noise_weights(data)[rows].T * self.bags[..., rows]

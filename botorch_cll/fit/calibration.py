@@ -26,9 +26,8 @@ def calibrate(
 ) -> tuple[Calibration, LeftOutRows]:
     """Fit the calibration, and keep what was predicted of rows left out.
 
-    Predictions and remoteness of `b` rows are `S x T x b`-dim, and so are the predictions to go by,
-    `trusted`, each of a fit that has not seen the row. The generator draws the signs with which
-    members leave the mean far from data.
+    Predictions and remoteness of `b` rows are `S x T x b`-dim, `trusted` are those to go by, of
+    fits that have not seen the row. The generator draws the signs.
     """
     chosen = data.rows(rows)
     mean, variance, used = left_out_moments(predictions, trusted)

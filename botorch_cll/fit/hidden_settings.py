@@ -49,10 +49,7 @@ class HiddenSettings:
         return len(self.tail)
 
     def pick(self, index: Tensor) -> HiddenSettings:
-        """One setting for each entry of a `num x T`-dim tensor of rows.
-
-        Where the batch has a column per task, entry `t` is taken from column `t`.
-        """
+        """A setting for each of `num x T` rows, of the task's own column where there is one."""
         column = torch.arange(index.shape[-1], device=index.device)
         column = column.clamp(max=self.tail.shape[-1] - 1).expand_as(index)
         return self.map(lambda values: values[index, column])
@@ -66,11 +63,10 @@ class HiddenSettings:
 def known_settings(
     state: Mapping[str, Tensor], input_scale: Tensor, num_ridges: int
 ) -> HiddenSettings:
-    """The distinct settings in a fitted model's state, as another model would have them.
+    """The distinct settings in a fitted model's state, a `num x 1`-dim batch.
 
-    `input_scale` are the sides of the box of that model, whose unit cube is the scale of the
-    `num x 1`-dim batch. A state that is of no fitted model, or of one of another input dimension or
-    number of ridge parameters, is refused with an `UnsupportedError`.
+    Their scale is the unit cube of the model with the sides `input_scale`. A state of no fitted
+    model, or of another input dimension or number of ridges, is an `UnsupportedError`.
     """
     state, of_members = upgrade_state(state), "fitted.members."
     names = ("network.log_length_scale", "log_ridge", "tail_degree", "network.additive")
@@ -129,10 +125,7 @@ def draw_settings(
 def move_settings(
     settings: HiddenSettings, search: SearchSettings, generator: torch.Generator
 ) -> HiddenSettings:
-    """Settings near given ones: a step in all length scales, one in each, one in the ridge.
-
-    Where the batch has a column per task, all tasks take the same steps.
-    """
+    """Settings near given ones: a step in all scales, in each, in the ridge, equal for all tasks."""
 
     def normal(like: Tensor, size: int) -> Tensor:
         steps = torch.randn(len(settings), 1, size, generator=generator, dtype=torch.double)

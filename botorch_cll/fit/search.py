@@ -80,8 +80,7 @@ def score_settings(
 ) -> Tensor:
     """Squared leave-one-out errors of networks with given settings, fitted to all rows of a block.
 
-    A `C x G`- or `C x 1`-dim batch of settings and `C x K x d`-dim centers for `G` groups of tasks
-    have `C x T x b`-dim errors, zero for padding.
+    Of `C x G`- or `C x 1`-dim settings and `C x K x d`-dim centers come `C x T x b`-dim errors.
     """
     x = X[blocks.index]
     tail = polynomial_tail(x)
@@ -106,11 +105,10 @@ def score_settings(
 
 
 def sample_index(log_weight: Tensor, num: int, generator: torch.Generator) -> Tensor:
-    """Draw indices with probabilities proportional to `exp(log_weight)`, by the Gumbel trick.
+    """Draw `num x T` indices with probabilities `exp(log_weight)`, by the Gumbel trick.
 
-    Of `C x T`-dim weights, or `num x C x T`-dim ones for draws with weights of their own, come
-    `num x T` indices. The draws of the tasks share their random numbers: tasks of equal weights get
-    equal indices.
+    Weights, not normalized, are `C x T`-dim, or `num x C x T`-dim to have some for each draw. The
+    tasks share their random numbers: tasks of equal weights get equal indices.
     """
     uniform = torch.rand(num, log_weight.shape[-2], 1, generator=generator, dtype=torch.double)
     gumbel = -(-uniform.clamp_min(1e-300).log()).clamp_min(1e-300).log()

@@ -24,10 +24,7 @@ def fit_two_stage(
     generator: torch.Generator,
     known: HiddenSettings | None = None,
 ) -> FittedEnsemble:
-    """Fit an ensemble in two stages and calibrate it; see `botorch_cll.fit.fit_rbf_ensemble`.
-
-    The search starts from settings of the hidden layer that are known, if there are any.
-    """
+    """Fit an ensemble in two stages, from known settings if there are any, and calibrate it."""
     coupling, seed = architecture.coupling, architecture.seed
     bags = draw_bags(data.observed, architecture.num_restarts, options.sample_fraction, generator)
     settings = search_settings(data, architecture, bags, options, known, generator)
@@ -51,10 +48,7 @@ def fit_two_stage(
 def _draw_centers(
     X: Tensor, bags: Tensor, architecture: Architecture, generator: torch.Generator
 ) -> Tensor:
-    """`S x T x K x d`-dim centers by k-means on each member's rows: of all tasks, or of each alone.
-
-    `K` is smaller than asked for where there are fewer rows.
-    """
+    """Centers by k-means on each member's rows, of all tasks or of each alone: `S x T x K x d`."""
     weight, num_tasks = bags.to(X), bags.shape[1]
     if architecture.coupling.num_hidden_layers(num_tasks) == 1:
         weight = weight.amax(1, keepdim=True)

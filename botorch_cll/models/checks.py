@@ -140,10 +140,9 @@ def warn_of_tiny_targets(data: TaskData, tasks: TaskLayout) -> None:
 def check_observations(
     X: Tensor, Y: Tensor, noise: Tensor | None, num_columns: int, batch_shape: torch.Size
 ) -> torch.Size:
-    """Refuse further observations that no model can be conditioned on.
+    """Refuse further observations that no model of a batch shape can be conditioned on.
 
-    `X` is `batch_shape' x n' x d`-dim. What is returned is the batch shape that the model, of
-    `batch_shape` before, has after the observations.
+    The batch shape that the model has after them is returned.
     """
     check_entries(~X.isfinite(), "finite X", " entries that are NaN or infinite")
     if Y.ndim < 2 or Y.shape[-2:] != (X.shape[-2], num_columns):

@@ -174,10 +174,7 @@ class MultiTaskEnsembleModel(FromDataSets, ABC):
 
     @abstractmethod
     def forward(self, X: Tensor) -> Tensor:
-        """The members' values, `batch_shape x S x q x T`, in the scale of the transformed outcomes.
-
-        `X` is `batch_shape x q x d`-dim: inputs, transformed, without a task column.
-        """
+        """The members' values at transformed inputs: `S x q x T`, in the scale of the outcomes."""
 
     def posterior(
         self,

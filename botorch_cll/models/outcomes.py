@@ -30,10 +30,7 @@ class OutcomeScale:
         return self.transform is None or self.transform._is_linear
 
     def learn(self, Y: Tensor, Yvar: Tensor | None, X: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Fit the transform to training data and apply it, to NaN as well.
-
-        Targets and variances are `n x T`-dim, if `is_long` `n x 1`-dim; inputs are transformed.
-        """
+        """Fit the transform to `n x T`- (`is_long`: `n x 1`-)dim targets and apply it, to NaN too."""
         if self.transform is None:
             return Y, Yvar
         missing = Y.isnan()

@@ -31,9 +31,8 @@ class MemberPaths(SamplePath):
     def forward(self, X: Tensor) -> Tensor:
         """The paths' values, `batch_shape x n`; for several outputs `batch_shape x m x n`.
 
-        Args:
-            X: A `batch_shape x n x d`-dim tensor; for several outputs `batch_shape x 1 x n x d`,
-                as BoTorch's path models call it. `batch_shape` broadcasts with the paths' shape.
+        BoTorch calls it with `batch_shape x n x d`- or, for several outputs,
+        `batch_shape x 1 x n x d`-dim points, whose batch broadcasts with the paths' shape.
         """
         several = self.model.num_outputs > 1
         values = self.model.posterior(X.squeeze(-3) if several else X).values

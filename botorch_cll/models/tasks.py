@@ -54,10 +54,7 @@ class TaskLayout:
         output_tasks: list[int] | None,
         all_tasks: list[int] | None,
     ) -> Self:
-        """The layout of training data: wide, or long with the task of a row in column `feature`.
-
-        All tasks of long data are those in `X`, and all have outputs, if `None` are given.
-        """
+        """The layout of training data, wide if `feature` is `None`; see `RBFEnsembleModel`."""
         if feature is None:
             if output_tasks is not None or all_tasks is not None:
                 raise UnsupportedError(
@@ -116,10 +113,9 @@ class TaskLayout:
         return torch.cat([X[..., : self.feature], column, X[..., self.feature :]], dim=-1)
 
     def by_task(self, values: Tensor, task: Tensor | None) -> Tensor:
-        """Spread values of outputs over a column for each task: `batch_shape x T`, NaN for others.
+        """Spread values over a column for each of `T` tasks, NaN for others than the outputs.
 
-        They are `batch_shape x m`-dim; with `task`, positions in `values` of the rows' tasks,
-        `batch_shape x 1`-dim: each of its row's own task.
+        With `task`, positions in `values` of the rows' tasks, there is one value a row.
         """
         num_tasks = len(self.values)
         if task is None and self.outputs == tuple(range(num_tasks)):

@@ -109,10 +109,7 @@ class CorrelationLearningLayer(nn.Module):
         return outputs + self.branch(outputs)
 
     def passed_on(self, outputs: Tensor, change: Tensor) -> Tensor:
-        """What changes of the *other* tasks' preliminary outputs add to each final output.
-
-        Preliminary outputs and their changes broadcast to `batch_shape x S x n x T`.
-        """
+        """What changes of the *other* tasks' preliminary outputs add to each final output."""
         num_tasks = change.shape[-1]
         others = 1.0 - torch.eye(num_tasks, dtype=change.dtype, device=change.device)
         if self.is_linear:

@@ -32,10 +32,7 @@ def gaussian_rbf(
 
 
 def _exponents(centers: Tensor, length_scale: Tensor, sees: Tensor | None) -> Tensor:
-    """The exponents of `gaussian_rbf` as `batch_shape x K x (2 d + 1)` factors of `(x, x^2, 1)`.
-
-    So there is neither a `n x K x d` intermediate nor a second pass over them.
-    """
+    """The exponents of `gaussian_rbf` as factors of `(x, x^2, 1)`: no `n x K x d` intermediate."""
     precision = length_scale.unsqueeze(-2).square().reciprocal()
     if sees is not None:
         precision = precision * sees
@@ -74,10 +71,7 @@ def polynomial_tail(X: Tensor) -> Tensor:
 
 
 def included_columns(degree: Tensor, num_centers: int, dim: int) -> Tensor:
-    """Which of the `P` features take part: those of a tail of degree 0, 1 or 2 and all radial ones.
-
-    Of a `batch_shape`-dim tensor of degrees the result is a `batch_shape x P`-dim boolean tensor.
-    """
+    """Which of the `P` features take part, boolean, if the tail goes up to degree 0, 1 or 2."""
     columns = [0] * (num_centers + 1) + [1] * dim + [2] * dim
     return degree.unsqueeze(-1) >= torch.tensor(columns, device=degree.device)
 
@@ -125,10 +119,7 @@ def _nearest(X: Tensor, centers: Tensor) -> Tensor:
 
 
 def _radial_sums(X: Tensor, exponents: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-    """Weighted sums of radial basis functions, and sums of their squares, for `B` networks.
-
-    Of `n x d`-dim inputs, `B x K x (2 d + 1)`-dim exponents and `B x K`-dim weights: `B x n`-dim.
-    """
+    """Weighted sums of radial functions and sums of their squares, `B x n`, for `B` networks."""
     columns = _monomials(X).transpose(-1, -2)
     # As many networks at a time as have values that stay in the processor's cache until summed up.
     at_a_time = max(1, CACHED_ELEMENTS // max(1, len(X) * weight.shape[-1]))
@@ -202,10 +193,7 @@ class RBFNetwork(nn.Module):
         return seen_dimensions(self.log_length_scale, self.additive, self.centers.shape[-2])
 
     def features(self, X: Tensor) -> Tensor:
-        """What the output weights act on, a `batch_shape x n x P`-dim tensor, `P = K + 1 + 2 d`.
-
-        The batch of inputs in the unit cube broadcasts against `S x T`, the last of `batch_shape`.
-        """
+        """The `P = K + 1 + 2 d` features, `batch_shape x n x P`; the batch broadcasts with `S x T`."""
         length_scale = self.log_length_scale.exp()
         radial = gaussian_rbf(X, self.centers, length_scale, self.seen_dimensions())
         tail = polynomial_tail(X)

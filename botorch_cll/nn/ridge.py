@@ -16,8 +16,7 @@ EXCLUDED = 1e8
 def cholesky(matrix: Tensor) -> Tensor:
     """Lower Cholesky factors, each with the smallest diagonal jitter that makes it exist.
 
-    The `batch_shape x P x P`-dim matrices are symmetric and positive semi-definite. One that has no
-    factor even with a relative jitter of 1e-3, or is not finite, is a `RuntimeError`.
+    A `RuntimeError` if even a relative jitter of 1e-3 does not, or a matrix is not finite.
     """
     factor, info = torch.linalg.cholesky_ex(matrix)
     if not bool(info.any()):
@@ -40,8 +39,7 @@ def cholesky(matrix: Tensor) -> Tensor:
 class RidgeSolution:
     """The minimiser of a ridge problem and what leave-one-out errors need of it.
 
-    Output weights are `batch_shape x P x m`-dim, the lower Cholesky `factor` of the regularised
-    normal matrix is `batch_shape x P x P`-dim.
+    `weight` is `batch_shape x P x m`-dim, `factor` the lower Cholesky factor of the normal matrix.
     """
 
     weight: Tensor
@@ -56,8 +54,7 @@ class RidgeSolution:
 
         For a row of positive weight this is `y_i - e_i / (1 - h_i)`, with `e_i` its residual and
         `h_i = w_i phi_i^T A^-1 phi_i` its leverage (Allen 1974, PRESS): exactly the prediction of
-        the ridge fit to the other rows. A row of weight zero was not seen anyway. Features are
-        `batch_shape x n x P`-dim, the weights that the rows had in the fit `batch_shape x n`-dim.
+        the ridge fit to the other rows. A row of weight zero was not seen anyway.
         """
         leverage = row_weight * self.roots(phi).square().sum(-2)
         floor = torch.finfo(phi.dtype).eps ** 0.5
@@ -121,8 +118,7 @@ def solve_ridge(gram: Tensor, moment: Tensor, penalty: Tensor) -> RidgeSolution:
 
     .. math:: \min_w \sum_i \omega_i (y_i - \phi_i^\top w)^2 + \sum_j \pi_j w_j^2
 
-    `gram`, the weighted sums of `phi phi^T`, is `batch_shape x P x P`-dim, `moment`, those of
-    `phi y`, `batch_shape x P x m`-dim, and the penalties `π` broadcast to `batch_shape x P`.
+    The sums of `phi phi^T` are `batch_shape x P x P`-dim, those of `phi y` `batch_shape x P x m`.
     """
     penalty = above_rounding(penalty, gram)
     factor = cholesky(gram.double() + torch.diag_embed(penalty))
