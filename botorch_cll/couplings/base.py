@@ -192,9 +192,8 @@ def num_tail_columns(dim: int) -> int:
 class RowUpdate:
     """Further rows in the form that `RidgeSolution.update` takes: `B` sets of `k` rows each.
 
-    Features `phi` are `S x T x B x k x P`-dim, `F` versions of targets `Y` are `T x B x k x F`-dim,
-    `row_weight` is `T x B x k`-dim, what the networks predict is `fitted`, `S x T x B x k`-dim, and
-    their `old` weights are `batch_shape x S x T x P`-dim.
+    Features `phi` are `S x T x B x k x P`-dim, `F` versions of targets `Y` are `T x B x k x F`-dim.
+    What the networks predict is `fitted`, and `old` are their `batch_shape x S x T x P` weights.
     """
 
     phi: Tensor

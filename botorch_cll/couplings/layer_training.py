@@ -103,10 +103,7 @@ def fit_hidden_layers(
     not see, all else is as in `fit_linear_layer`.
     """
     share = weight / weight.sum(1, keepdim=True).clamp_min(1.0)
-    parameters = list(layer.parameters())
-    for parameter in parameters:
-        parameter.requires_grad_(True)
-    optimizer = torch.optim.Adam(parameters, lr=settings.learning_rate)
+    optimizer = torch.optim.Adam(layer.requires_grad_().parameters(), lr=settings.learning_rate)
     with torch.enable_grad():
         for _ in range(settings.num_steps):
             optimizer.zero_grad()
@@ -114,7 +111,5 @@ def fit_hidden_layers(
             decay = layer.weights[-1].square().sum() + layer.biases[-1].square().sum()
             (error + settings.weight_decay * decay).backward()
             optimizer.step()
-    for parameter in parameters:
-        parameter.requires_grad_(False)
-        parameter.grad = None
+    layer.requires_grad_(False).zero_grad()
     return layer.branch(outputs)

@@ -38,16 +38,8 @@ class CorrelationLayers(IndependentTasks):
     ) -> CorrelationLearningLayer:
         """The identity: unconnected tasks."""
         generator = torch.Generator().manual_seed(seed)
-        layer = CorrelationLearningLayer(
-            num_tasks,
-            self.hidden,
-            self.activation,
-            num_restarts,
-            generator,
-            like.dtype,
-            like.device,
-        )
-        return layer.requires_grad_(False)
+        kind = (num_tasks, self.hidden, self.activation, num_restarts, generator)
+        return CorrelationLearningLayer(*kind, like.dtype, like.device).requires_grad_(False)
 
     def fit_layer(
         self, data: TaskData, rows: Tensor, bags: Tensor, outputs: Tensor, seed: int

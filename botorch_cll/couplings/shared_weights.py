@@ -73,9 +73,8 @@ class SharedWeights(Coupling):
 class RegularizedTasksSolution(RidgeSolution):
     """The solution of `solve_regularized_tasks`, of `G` groups of tasks.
 
-    `weight` is `batch_shape x T x P x 1`-dim, `factor` `batch_shape x G x P x P`-dim. The penalty
-    of the tasks' own weights is `own_penalty`, `batch_shape x 1 x P`-dim, and `shared_factor` the
-    `batch_shape x 1 x P x P`-dim Cholesky factor of the system of the shared weights.
+    `weight` is `batch_shape x T x P x 1`-dim, `factor` `batch_shape x G x P x P`-dim, the own
+    penalty and the factor of the system of the shared weights have one group.
     """
 
     own_penalty: Tensor

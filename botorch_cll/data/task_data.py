@@ -53,7 +53,7 @@ class TaskData:
 
     @property
     def variance(self) -> Tensor:
-        """The variance of each task's targets; if they do not vary the mean over the others, or 1."""
+        """The variance of each task's targets; where they are all equal the others' mean, or 1."""
         deviation = (self.Y - self.Y.nanmean(0)).square().nansum(0)
         variance = deviation / (self.num_observed - 1).clamp_min(1)
         # Deviations from the mean of equal targets are rounding errors.

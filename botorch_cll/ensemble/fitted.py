@@ -36,10 +36,7 @@ class Architecture:
 
 @dataclass(frozen=True)
 class LeftOutRows:
-    """What the members that have not seen a training row predict there.
-
-    The `moments` of `n'` rows are `2 x T x n'`-dim: means and calibrated variances, without noise.
-    """
+    """The means and variances, `2 x T x n'`, that members predict of rows not seen by them."""
 
     rows: Tensor
     moments: Tensor
@@ -95,10 +92,7 @@ class FittedEnsemble(nn.Module):
     def for_state(
         cls, state: Mapping[str, Tensor], architecture: Architecture, num_tasks: int, like: Tensor
     ) -> Self | None:
-        """An ensemble of `T` tasks to load a model's state into, `None` if it was not fitted.
-
-        It has as many centers and rows as the state, and dtype and device of `n x d`-dim inputs.
-        """
+        """An ensemble of the sizes of a model's state to load it into; `None` if it has none."""
         if not any(name.startswith("fitted.") for name in state):
             return None
 
@@ -149,8 +143,7 @@ _EARLIER_NAMES = {
 def upgrade_state(state: Mapping[str, Any]) -> dict[str, Any]:
     """The state of a model of version 0.1 as that of today's, and today's as it is.
 
-    Names had no `fitted.` before them, what was known of rows had tasks last, and a model that was
-    not fitted had all the tensors of one that was.
+    Names had no `fitted.`, left-out rows and bags had tasks last, unfitted models all tensors too.
     """
     if "is_fitted" not in state:
         return dict(state)

@@ -118,9 +118,8 @@ def _draw_signs(
 ) -> Tensor:
     """`S x T` numbers of mean 0 and variance 1 over the members, all but independent between tasks.
 
-    They are random functions of the shape of a task's own targets, so that neither the order of the
-    tasks, nor other tasks' targets, nor the unit or sign of the task's own make a difference:
-    random Fourier features (Rahimi and Recht 2007) of the kurtosis, with the sign of the skewness.
+    As random Fourier features (Rahimi and Recht 2007) of the kurtosis of a task's targets, with the
+    sign of their skewness, they depend on neither other tasks nor the unit of the targets.
     """
     draws = torch.randn(2, num_restarts, 1, generator=generator, dtype=torch.double).to(data.Y)
     if num_restarts == 1:

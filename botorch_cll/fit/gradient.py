@@ -86,9 +86,9 @@ def _first_members(
     alone = torch.full_like(centers[..., 0, :], options.single_scale)
     spread = centers.std(-2) if num_centers > 1 else alone
     scale = (spread * X.shape[-1] ** 0.5).clamp_min(options.least_scale).log()
-    network = RBFNetwork.of_hidden_layers(
-        centers.expand(-1, num_tasks, -1, -1), scale.expand(-1, num_tasks, -1).contiguous()
-    )
+    centers = centers.expand(-1, num_tasks, -1, -1)
+    scale = scale.expand(-1, num_tasks, -1).contiguous()
+    network = RBFNetwork.of_hidden_layers(centers, scale)
     noise = torch.randn(network.weight.shape, generator=generator, dtype=torch.double)
     network.weight.data = (options.first_weight * noise).to(network.weight)
     size = network.weight.shape[:2]

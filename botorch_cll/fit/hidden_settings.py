@@ -13,9 +13,6 @@ from torch import Tensor
 from botorch_cll.ensemble.fitted import upgrade_state
 from botorch_cll.settings import SearchSettings
 
-_NUM_TAILS = 3
-"""Constant, linear, quadratic."""
-
 
 @dataclass(frozen=True)
 class HiddenSettings:
@@ -114,18 +111,16 @@ def draw_settings(
     looked_at = torch.where(additive, 1.0, additive.new_full((), dim, dtype=torch.double))
     center = 0.5 * (looked_at / 6.0).log()
     log_scale = center + uniform(1, *search.log_scale_range) + search.log_scale_std * factor
-    return HiddenSettings(
-        log_scale.to(like),
-        uniform(num_ridges, *map(math.log, search.ridge_range)).to(like),
-        torch.randint(_NUM_TAILS, (num, 1), generator=generator).to(like.device),
-        additive.squeeze(-1).to(like.device),
-    )
+    log_ridge = uniform(num_ridges, *map(math.log, search.ridge_range)).to(like)
+    tail = torch.randint(3, (num, 1), generator=generator)
+    rest = (values.to(like.device) for values in (tail, additive.squeeze(-1)))
+    return HiddenSettings(log_scale.to(like), log_ridge, *rest)
 
 
 def move_settings(
     settings: HiddenSettings, search: SearchSettings, generator: torch.Generator
 ) -> HiddenSettings:
-    """Settings near given ones: a step in all scales, in each, in the ridge, equal for all tasks."""
+    """Settings near given ones: a step in all scales, in each, in the ridge; one for all tasks."""
 
     def normal(like: Tensor, size: int) -> Tensor:
         steps = torch.randn(len(settings), 1, size, generator=generator, dtype=torch.double)

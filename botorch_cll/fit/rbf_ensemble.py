@@ -25,10 +25,7 @@ _OPTIONS: dict[str, type[TwoStageOptions] | type[GradientOptions]] = {
 
 
 class EnsembleHolder(nn.Module, ABC):
-    """What a fit asks of a model: data, what to fit to them, and to hold what comes of it.
-
-    `input_scale` are the sides of the box that is the unit cube, a `d`-dim tensor.
-    """
+    """What a fit asks of a model: data, what to fit to them, and to hold what comes of it."""
 
     input_scale: Tensor
 

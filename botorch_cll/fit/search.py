@@ -24,10 +24,10 @@ def search_settings(
     known: HiddenSettings | None,
     generator: torch.Generator,
 ) -> HiddenSettings:
-    """A `S x T`-dim batch of settings: each is good in the rows that member and task have in bags.
+    """Draw for every member and task a setting that is good in its own rows: a `S x T`-dim batch.
 
-    They are scored by leave-one-out over all members' rows at once: random ones, together with
-    those known to be good for other data, if any, then ones near those that were good.
+    Settings are scored by leave-one-out over all members' rows at once: random ones, those known to
+    be good for other data, if any, and then ones near those that were good.
     """
     search, coupling = options.search, architecture.coupling
     num_rows, num_centers = search.score_size(len(data.X), architecture.num_centers)

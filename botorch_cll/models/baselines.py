@@ -82,5 +82,5 @@ class RegularizedMultiTaskRBFModel(RBFEnsembleModel):
     @property
     def options(self) -> dict[str, Any]:
         """The keyword arguments that the model was made with, transforms and data left out."""
-        penalties = {"lambda_1": self.coupling.lambda_1, "lambda_2": self.coupling.lambda_2}
-        return super().options | penalties
+        coupling = self.coupling
+        return super().options | {"lambda_1": coupling.lambda_1, "lambda_2": coupling.lambda_2}

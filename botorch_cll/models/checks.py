@@ -116,7 +116,7 @@ def check_input_transform(input_transform: InputTransform, long_format: bool) ->
             "Expected an input transform without parameters to learn, got a "
             f"{type(input_transform).__name__}: no fit changes them, they stay as they are.",
             UserInputWarning,
-            stacklevel=6,
+            stacklevel=5,
         )
     if long_format and appends_features(input_transform):
         raise UnsupportedError(
@@ -140,10 +140,7 @@ def warn_of_tiny_targets(data: TaskData, tasks: TaskLayout) -> None:
 def check_observations(
     X: Tensor, Y: Tensor, noise: Tensor | None, num_columns: int, batch_shape: torch.Size
 ) -> torch.Size:
-    """Refuse further observations that no model of a batch shape can be conditioned on.
-
-    The batch shape that the model has after them is returned.
-    """
+    """Refuse further observations that no model can be conditioned on; else the new batch shape."""
     check_entries(~X.isfinite(), "finite X", " entries that are NaN or infinite")
     if Y.ndim < 2 or Y.shape[-2:] != (X.shape[-2], num_columns):
         raise BotorchTensorDimensionError(

@@ -35,13 +35,11 @@ class FromDataSets(Model, ABC):
                 `MultiTaskDataset` have different features.
         """
         for kind, columns in (
-            ("categorical", categorical_features),
-            ("fidelity", fidelity_features),
+            ("categorical_features", categorical_features),
+            ("fidelity_features", fidelity_features),
         ):
             if columns:
-                raise UnsupportedError(
-                    f"Expected no {kind}_features, got {columns}: not supported."
-                )
+                raise UnsupportedError(f"Expected no {kind}, got {columns}: not supported.")
         inputs = super().construct_inputs(training_data=training_data)
         if isinstance(training_data, MultiTaskDataset):
             if training_data.task_feature_index is None:

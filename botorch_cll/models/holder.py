@@ -20,11 +20,7 @@ from botorch_cll.nn.ridge import RidgeSolution
 
 
 class FittedEnsembleModel(MultiTaskEnsembleModel, EnsembleHolder, ABC):
-    """A model whose members are a `FittedEnsemble`, perhaps conditioned on further rows.
-
-    The arguments are those of `MultiTaskEnsembleModel`. `fitted` is what the last fit has made of
-    the training data; `None` before.
-    """
+    """A model with a `FittedEnsemble` (`None` before a fit), perhaps conditioned on rows."""
 
     fitted: FittedEnsemble | None
 
@@ -128,10 +124,8 @@ class FittedEnsembleModel(MultiTaskEnsembleModel, EnsembleHolder, ABC):
             for name in ("members.bags", "left_out", "left_out_rows"):
                 state.pop(f"fitted.{name}", None)
         state["rows_fingerprint"] = self.rows_fingerprint
-        self.fitted = FittedEnsemble.for_state(
-            state, self.architecture, self.num_tasks, self._rows_X
-        )
-        self._solution = None
+        like, self._solution = self._rows_X, None
+        self.fitted = FittedEnsemble.for_state(state, self.architecture, self.num_tasks, like)
         try:
             return super().load_state_dict(state, strict=strict, assign=assign)
         except RuntimeError:

@@ -59,9 +59,8 @@ class MultiTaskEnsembleModel(FromDataSets, ABC):
         super().__init__()
         if missing not in ("raise", "mask"):
             raise UnsupportedError(f"Expected missing to be 'raise' or 'mask', got {missing!r}.")
-        is_long = task_feature is not None
+        self.missing, is_long = missing, task_feature is not None
         check_training_data(train_X, train_Y, train_Yvar, missing=missing, long_format=is_long)
-        self.missing = missing
         self.tasks = TaskLayout.of(train_X, train_Y, task_feature, output_tasks, all_tasks)
         for name, transform, kind in (
             ("input_transform", input_transform, InputTransform),
@@ -70,7 +69,9 @@ class MultiTaskEnsembleModel(FromDataSets, ABC):
             if transform is not None and not isinstance(transform, kind):
                 raise UnsupportedError(f"Expected {name} to be one of BoTorch, got {transform!r}.")
         if input_transform is not None:
-            self._set_input_transform(input_transform.to(train_X))
+            check_input_transform(input_transform, is_long)
+            self._appends_features = appends_features(input_transform)
+            self.input_transform = input_transform.to(train_X)
         self.has_default_outcome_transform = outcome_transform is DEFAULT
         # A transform given with long data was made for its single column of targets.
         self._transform_is_long = is_long and not self.has_default_outcome_transform
@@ -83,11 +84,6 @@ class MultiTaskEnsembleModel(FromDataSets, ABC):
             self.register_buffer(f"train_{name}", copied, persistent=False)
         with torch.no_grad():
             self._set_rows()
-
-    def _set_input_transform(self, input_transform: InputTransform) -> None:
-        self._appends_features = appends_features(input_transform)
-        check_input_transform(input_transform, long_format=self.tasks.feature is not None)
-        self.input_transform = input_transform
 
     def _set_rows(self) -> None:
         """Transform the training data and bring them into canonical order."""

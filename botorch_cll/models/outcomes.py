@@ -15,10 +15,7 @@ from botorch_cll.models.tasks import TaskLayout
 
 @dataclass(frozen=True)
 class OutcomeScale:
-    """The scale of the transformed outcomes of all tasks; `transform` is `None` if it is theirs.
-
-    `is_long` says whether the transform was made for a single column of the targets of all tasks.
-    """
+    """The scale of transformed outcomes; a long transform has one column for all tasks."""
 
     transform: OutcomeTransform | None
     tasks: TaskLayout
@@ -30,7 +27,7 @@ class OutcomeScale:
         return self.transform is None or self.transform._is_linear
 
     def learn(self, Y: Tensor, Yvar: Tensor | None, X: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Fit the transform to `n x T`- (`is_long`: `n x 1`-)dim targets and apply it, to NaN too."""
+        """Fit the transform to `n x T`-dim targets (long: `n x 1`-dim) and apply it, to NaN too."""
         if self.transform is None:
             return Y, Yvar
         missing = Y.isnan()
@@ -51,10 +48,7 @@ class OutcomeScale:
         return Y if self.transform is None else self._map(self.transform.untransform, Y, X)
 
     def invert_moments(self, mean: Tensor, std: Tensor, X: Tensor) -> tuple[Tensor, Tensor]:
-        """Bring means and standard deviations into the scale of the targets.
-
-        The latter by the symmetric difference: exact for affine transforms, else to first order.
-        """
+        """Bring moments back, deviations by the symmetric difference: exact if affine."""
         if self.transform is None:
             return mean, std
         upper, lower = self.invert(mean + std, X), self.invert(mean - std, X)

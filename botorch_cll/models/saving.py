@@ -91,10 +91,8 @@ def load_model(
     transforms = {
         key: _check_transform(key, kind, given[key]) for key, kind in content["transforms"].items()
     }
-    data = content["data"]
-    model = _CLASSES[content["class"]](
-        data["X"], data["Y"], data["Yvar"], **content["options"], **transforms
-    )
+    data = (content["data"][name] for name in ("X", "Y", "Yvar"))
+    model = _CLASSES[content["class"]](*data, **content["options"], **transforms)
     model.load_state_dict(content["state"])
     model.tasks = model.tasks.with_outputs(content["outputs"])
     return model.eval()

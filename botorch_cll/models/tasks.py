@@ -113,10 +113,7 @@ class TaskLayout:
         return torch.cat([X[..., : self.feature], column, X[..., self.feature :]], dim=-1)
 
     def by_task(self, values: Tensor, task: Tensor | None) -> Tensor:
-        """Spread values over a column for each of `T` tasks, NaN for others than the outputs.
-
-        With `task`, positions in `values` of the rows' tasks, there is one value a row.
-        """
+        """Spread values of outputs, or of a row's own task, over `T` columns, NaN for others."""
         num_tasks = len(self.values)
         if task is None and self.outputs == tuple(range(num_tasks)):
             return values

@@ -5,8 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-_MIN_INTERVAL = 1e-12
-
 CACHED_ELEMENTS = 1 << 17
 """How many values stay in a processor's cache between two passes over them."""
 
@@ -108,7 +106,7 @@ def kmeans_centers(
         sums = weighted.new_zeros(batch.numel() * num_centers, dim + 1)
         sums.index_add_(0, (first + nearest).flatten(), weighted)
         total, mass = sums.to(X).view(*batch, num_centers, -1).split([dim, 1], dim=-1)
-        centers = torch.where(mass > 0, total / mass.clamp_min(_MIN_INTERVAL), centers)
+        centers = torch.where(mass > 0, total / mass.clamp_min(1e-12), centers)
     return centers
 
 
@@ -193,7 +191,7 @@ class RBFNetwork(nn.Module):
         return seen_dimensions(self.log_length_scale, self.additive, self.centers.shape[-2])
 
     def features(self, X: Tensor) -> Tensor:
-        """The `P = K + 1 + 2 d` features, `batch_shape x n x P`; the batch broadcasts with `S x T`."""
+        """The `P = K + 1 + 2 d` features, `batch_shape x n x P`; batches broadcast with `S x T`."""
         length_scale = self.log_length_scale.exp()
         radial = gaussian_rbf(X, self.centers, length_scale, self.seen_dimensions())
         tail = polynomial_tail(X)
@@ -228,15 +226,12 @@ class RBFNetwork(nn.Module):
         length_scale, sees = self.log_length_scale.exp(), self.seen_dimensions()
         exponents = _exponents(self.centers, length_scale, sees).flatten(0, 1)
         on_radial, on_tail = self.weight.flatten(0, 1).tensor_split([num_centers], dim=-1)
-        blocks = [
-            _radial_sums(block, exponents, on_radial)
-            for block in points.split(max(1, CACHED_ELEMENTS // num_centers))
-        ]
-        on_radial, support = (torch.cat(sums, dim=-1) for sums in zip(*blocks, strict=True))
+        blocks = points.split(max(1, CACHED_ELEMENTS // num_centers))
+        sums = zip(*(_radial_sums(block, exponents, on_radial) for block in blocks), strict=True)
+        on_radial, support = (torch.cat(parts, dim=-1) for parts in sums)
         outputs = on_radial + on_tail @ polynomial_tail(points).transpose(-1, -2)
-        outputs, support = (
-            values.unflatten(0, self.weight.shape[:2]) for values in (outputs, support)
-        )
+        members = self.weight.shape[:2]
+        outputs, support = (values.unflatten(0, members) for values in (outputs, support))
         return self._by_point(outputs, X.shape[:-1]), self._by_point(support, X.shape[:-1])
 
     def _with_weights(

@@ -14,10 +14,7 @@ EXCLUDED = 1e8
 
 
 def cholesky(matrix: Tensor) -> Tensor:
-    """Lower Cholesky factors, each with the smallest diagonal jitter that makes it exist.
-
-    A `RuntimeError` if even a relative jitter of 1e-3 does not, or a matrix is not finite.
-    """
+    """Lower Cholesky factors, with the smallest diagonal jitter, to a relative 1e-3, that works."""
     factor, info = torch.linalg.cholesky_ex(matrix)
     if not bool(info.any()):
         return factor
@@ -37,10 +34,7 @@ def cholesky(matrix: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class RidgeSolution:
-    """The minimiser of a ridge problem and what leave-one-out errors need of it.
-
-    `weight` is `batch_shape x P x m`-dim, `factor` the lower Cholesky factor of the normal matrix.
-    """
+    """The minimiser of a ridge problem: weights, `batch_shape x P x m`, and a Cholesky factor."""
 
     weight: Tensor
     factor: Tensor
@@ -104,10 +98,9 @@ def by_columns(solve: Callable[[Tensor], Tensor], sets: Tensor) -> Tensor:
 
 
 def above_rounding(penalty: Tensor, gram: Tensor) -> Tensor:
-    """Penalties in double precision, none of them below what rounding did to the Gram matrix.
+    """Penalties in double precision, none below what rounding did to the Gram matrix.
 
-    Normal equations square the condition of the problem: in single precision a small penalty would
-    be less than the error of what it is added to.
+    In single precision a small penalty would be less than the error of what it is added to.
     """
     rounding = 100.0 * torch.finfo(gram.dtype).eps * gram.diagonal(dim1=-2, dim2=-1)
     return torch.maximum(penalty, rounding.amax(-1, keepdim=True)).double()
