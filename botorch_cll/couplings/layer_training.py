@@ -17,16 +17,12 @@ def fit_linear_layer(
     weight: Tensor,
     settings: LayerSettings,
 ) -> Tensor:
-    r"""Fit one linear correlation layer per restart by ridge regression toward the identity.
+    """Fit one linear correlation layer per restart by ridge regression toward the identity.
 
-    .. math:: \min_{B, b} \sum_i \omega_{it} (y_{it} - p_{it} - B_t p_i - b_t)^2
-        + \rho_t n_t \tfrac{T}{2} (\lVert B_t \rVert^2 + b_t^2)
-
-    The `S x n x T`-dim outputs `p` are predictions by fits that have not seen the row, so that the
-    layer learns to combine what generalises, as in stacking (Wolpert 1992; Breiman 1996). `ρ_t` is
-    chosen per task by the leave-one-out error of this regression over all restarts. Targets and
-    weights are `n x T`-dim, the weights zero where a task was not observed. The result, what the
-    layer adds to the outputs of each row if it has not seen the row itself, is `S x n x T`-dim.
+    See docs/mathematics.md, "Stage 2". The `S x n x T`-dim outputs are predictions by fits without
+    the row, so that the layer learns to combine what generalises, as in stacking (Wolpert 1992;
+    Breiman 1996). Targets and weights are `n x T`-dim, the latter zero for what was not observed.
+    What the layer adds where it has not seen the row itself is `S x n x T`-dim.
     """
     num_restarts, n, num_tasks = outputs.shape
     z = torch.cat([outputs, outputs.new_ones(num_restarts, n, 1)], dim=-1).unsqueeze(1)
@@ -66,17 +62,11 @@ def shrink_layer(
     weight: Tensor,
     settings: LayerSettings,
 ) -> Tensor:
-    r"""Take back the share of a linear layer that the ensemble as a whole is better off without.
+    """Take back the share of a linear layer that the ensemble as a whole is better off without.
 
     A member's layer shrinks what that member predicts, noise of its own included, which the mean
-    over the members hardly has. With `r_i` the error of that mean without layer in rows left out
-    and `δ_i` what the layers add to it, task `t` keeps the share
-
-    .. math:: \gamma_t = \frac{\sum_i \omega_i r_i \delta_i + m}{\sum_i \omega_i \delta_i^2 + m},
-        \qquad m = \frac{n_0}{\sum_i \omega_i} \sum_i \omega_i \delta_i^2
-
-    of its layer, limited to [0, 1]: least squares in which `n_0` further rows speak for all of it.
-    `r`, `δ` and `ω` are `n x T`-dim; the layer is changed, and the `T` shares are returned.
+    over the members hardly has. Of that mean's error in rows left out and what the layers add to
+    it, `n x T`-dim, follow the `T` shares to keep, by docs/mathematics.md, "Stage 2".
     """
     squared = (weight * added.square()).sum(0)
     product = (weight * residual.where(weight > 0, 0.0) * added).sum(0)

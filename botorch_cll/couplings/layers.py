@@ -70,18 +70,11 @@ class CorrelationLayers(IndependentTasks):
     def take_in(
         self, network: RBFNetwork, layer: Any, solution: RidgeSolution, rows: AddedRows
     ) -> Tensor:
-        r"""As in `Coupling`: what is new to the members' *final* outputs `f = l(p)`.
+        """As in `Coupling`: what is new to the members' *final* outputs, see docs/mathematics.md.
 
-        With the residuals `e = y - f` in the added rows and a ridge update `U_t`, as a fit would
-        make it of the residuals of task `t`,
-
-        .. math:: f'_t = f_t + c_t + U_t(e_t - c_t), \qquad
-            c_t = l_t(p + U_{\ne t}(e_{\ne t})) - l_t(p)
-
-        so that a task learns of what its own network sees, and through the layer of what others
-        see. The rows of task `t` have the weight of a fit times the share
-        `min(1, var(f_t) / var(p_t))` of the variance between members that the layer leaves of the
-        task: a task that the layer predicts well from others is not thrown by one observation.
+        A task learns of what its own network sees, and through the layer of what others see. Its
+        rows have the weight of a fit times the share of the variance between members that the layer
+        leaves of it: a task that is predicted well from others is not thrown by one observation.
         The three kinds of weights are those of `p`, of `U(e)` and of `U(e - c)`.
         """
         update = RowUpdate.of(network, rows)

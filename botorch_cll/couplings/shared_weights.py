@@ -122,9 +122,8 @@ class RegularizedTasksSolution(RidgeSolution):
         gram = gram + rows.transpose(-1, -2) @ rows
         coefficients = solve_system(gram, residual.movedim(1, 2).flatten(2, 3))
         by_task = coefficients.unflatten(2, (num_tasks, k)).movedim(2, 1)
-        return self._unroot(own @ by_task) + by_columns(
-            self._weights_from_shared, (rows @ coefficients).unsqueeze(1)
-        )
+        through_shared = (rows @ coefficients).unsqueeze(1)
+        return self._unroot(own @ by_task) + by_columns(self._weights_from_shared, through_shared)
 
     def _weights_from_shared(self, columns: Tensor) -> Tensor:
         """Every task's weights from `S x 1 x P x N` columns in the roots of the shared weights."""

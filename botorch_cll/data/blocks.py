@@ -70,9 +70,7 @@ class TaskBlocks:
         per_group = self.Y.shape[-1]
         if per_group == 1:
             return self
-        index, weight = (
-            values.repeat_interleave(per_group, dim=0) for values in (self.index, self.weight)
-        )
+        index, weight = (x.repeat_interleave(per_group, dim=0) for x in (self.index, self.weight))
         return TaskBlocks(index, self.Y.movedim(-1, 1).flatten(0, 1).unsqueeze(-1), weight)
 
     def in_bags(self, bags: Tensor, most: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:

@@ -43,18 +43,11 @@ class LeftOutRows:
 
 
 class FittedEnsemble(nn.Module):
-    r"""An ensemble as it was fitted: its parts are set when it is made and never replaced.
+    """An ensemble as it was fitted: its parts are set when it is made and never replaced.
 
-    Member `s` is a function `f_s` of all `T` tasks. The values are
-
-    .. math:: \bar f_t + \sqrt{\tau_t}\,(f_{st} - \bar f_t)
-        + \sqrt{\alpha_t}\,(z_{st} \rho_{st} - \overline{z_t \rho_t}), \qquad
-        \rho_{st}(x) = \frac{\delta}{\delta + \sum_k \phi_{stk}(x)^2}
-
-    with the ensemble mean `f̄`. The second term lets the members differ where none of them has a
-    center near: the remoteness `ρ` goes from nearly 0 at a center to 1 far from all of them, and
-    `z` are fixed numbers of mean 0 and variance 1. (A center of an additive network looks at one
-    input: there, far is far in every input.)
+    Its values are those in docs/mathematics.md, "Posterior": spread by `τ`, and by `α` where no
+    member has a center near. (A center of an additive network looks at one input: there, far is far
+    in every input.)
 
     Args:
         coupling: How the tasks hang together.

@@ -47,24 +47,12 @@ def fit_variances(
     data: TaskData,
     settings: CalibrationSettings,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    r"""Fit `τ`, `α` and `σ^2`, three `T`-dim tensors, to predictions of rows not seen.
+    """Fit `τ`, `α` and `σ^2`, three `T`-dim tensors, to predictions of rows not seen.
 
-    With mean `m_i`, variance `v_i` and mean squared remoteness `r_i` of the members that were not
-    fitted to row `i`, the factor `τ`, the remote variance `α` and the noise variance `σ^2` of a
-    task minimise
-
-    .. math:: \sum_i \tfrac12 \log V_i + \tfrac{(y_i - m_i)^2}{2 V_i}
-        + \tfrac12 (\log \tau)^2 + \tfrac{1}{2 s^2} \log(\alpha / \alpha_0)^2, \qquad
-        V_i = \tau v_i + \alpha r_i + \sigma_i^2
-
-    on grids that zoom in on the best; `α` and `σ^2` are in units of the variance of the task's
-    targets; `σ_i^2` is the known noise variance of the observation where there is one. Variances
-    fitted to the very errors they describe come out too small: with `n` errors they are multiplied
-    by `(n + 1) / (n - 3)`, with fewer than four by what it is with four. So the mean squared
-    deviation of `n` numbers becomes the variance of a further one, a Student variable, if they are
-    normal with unknown mean and variance (Gelman et al. 2013, "Bayesian data analysis", section
-    3.2). A task without predictions to fit to keeps `τ = 1`, `α_0` and a noise variance of one
-    unit, or the known one. Moments, remoteness and the choice of predictions are `T x n`-dim.
+    They minimize the loss in docs/mathematics.md, "Calibration", on grids that zoom in on the best,
+    and are corrected for having been fitted to the very errors that they describe. The members'
+    moments and mean squared remoteness are `T x n`-dim, and so is `used`, the predictions to fit
+    to; a task without any keeps `τ = 1`, `α_0` and a noise variance of one unit, or the known one.
     """
     scale = data.variance
     known = torch.full_like(data.Y, torch.nan) if data.Yvar is None else data.Yvar

@@ -97,8 +97,8 @@ def draw_settings(
 
     Length scales are log-uniform around `sqrt(d / 6)`, the root mean square distance per dimension
     of two uniform points of the unit cube times `sqrt(d)`, with a normal factor per dimension.
-    Additive settings are around `sqrt(1 / 6)`; with one dimension none is. Ridge parameters are
-    log-uniform; the degree of the tail is uniform.
+    Additive settings are around `sqrt(1 / 6)`; with one dimension none is. Ridge parameters
+    are log-uniform; the degree of the tail is uniform.
     """
 
     def uniform(size: int, low: float, high: float) -> Tensor:

@@ -46,9 +46,8 @@ def check_noise(name: str, variance: Tensor) -> None:
     """Refuse a noise variance that is negative or infinite; NaN may be unknown."""
     broken = (variance < 0) | variance.isinf()
     if bool(broken.any()):
-        raise InputDataError(
-            f"Expected non-negative, finite {name}, got {variance[broken][0].item():g}."
-        )
+        found = variance[broken][0].item()
+        raise InputDataError(f"Expected non-negative, finite {name}, got {found:g}.")
 
 
 def check_training_data(
@@ -103,10 +102,8 @@ def check_training_data(
 
 def appends_features(input_transform: InputTransform) -> bool:
     """Whether a transform adds columns to points that training inputs have already."""
-    return any(
-        isinstance(module, AppendFeatures) and not module.transform_on_train
-        for module in input_transform.modules()
-    )
+    added = (module for module in input_transform.modules() if isinstance(module, AppendFeatures))
+    return any(not module.transform_on_train for module in added)
 
 
 def check_input_transform(input_transform: InputTransform, long_format: bool) -> None:

@@ -100,14 +100,9 @@ class MultiTaskEnsembleModel(FromDataSets, ABC):
         if self.tasks.feature is None:
             data = TaskData.from_wide(X, Y, Yvar)
         else:
-            keep = ~Y[:, 0].isnan()
-            data = TaskData.from_long(
-                self.tasks.without_task(X)[keep],
-                self.tasks.index(self.train_X)[keep],
-                Y[keep, 0],
-                None if Yvar is None else Yvar[keep, 0],
-                self.num_tasks,
-            )
+            keep, task = ~Y[:, 0].isnan(), self.tasks.index(self.train_X)
+            inputs, noise = self.tasks.without_task(X), None if Yvar is None else Yvar[keep, 0]
+            data = TaskData.from_long(inputs[keep], task[keep], Y[keep, 0], noise, self.num_tasks)
         if self.has_default_outcome_transform:
             warn_of_tiny_targets(data, self.tasks)
         self.register_buffer("rows_fingerprint", data.fingerprint())

@@ -58,8 +58,5 @@ class OutcomeScale:
         if not self.is_long:
             return transform(Y, X=X)[0]
         bare = self.tasks.without_task(X)
-        columns = [
-            transform(Y[..., [i]], X=self.tasks.with_task(bare, task))[0]
-            for i, task in enumerate(self.tasks.values)
-        ]
-        return torch.cat(columns, dim=-1)
+        inputs = [self.tasks.with_task(bare, task) for task in self.tasks.values]
+        return torch.cat([transform(Y[..., [i]], X=x)[0] for i, x in enumerate(inputs)], dim=-1)

@@ -69,9 +69,8 @@ class TaskLayout:
                 f"Expected task_feature between {-width} and {width - 1}, got {feature}."
             )
         if width < 2:
-            raise BotorchTensorDimensionError(
-                "Expected at least one input beside the task column, got none."
-            )
+            message = "Expected at least one input beside the task column, got none."
+            raise BotorchTensorDimensionError(message)
         column = X[:, feature]
         if bool((column != column.round()).any()):
             raise InputDataError("Expected whole numbers in the task column, got fractions.")

@@ -58,15 +58,11 @@ class RidgeSolution:
         return torch.where(seen, Y - (Y - fitted) / slack, fitted)
 
     def update(self, phi: Tensor, row_weight: Tensor, residual: Tensor) -> Tensor:
-        r"""What further rows change in the weights, without solving again.
+        """What further rows change in the weights, `S x T x B x P x F`: recursive least squares.
 
-        .. math:: w' - w = A^{-1} \Phi^\top (\Omega^{-1} + \Phi A^{-1} \Phi^\top)^{-1}
-            (y - \Phi w)
-
-        (recursive least squares, Plackett 1950): exactly the change that the ridge fit to all rows
-        makes, `S x T x B x P x F`-dim. There are `B` sets of `k` rows, independent of each other,
-        each with `F` versions of its targets: features are `S x T x B x k x P`-dim, residuals of
-        predictions `S x T x B x k x F`-dim, weights `T x B x k`-dim, zero for rows not observed.
+        It is exactly the change that the ridge fit to all rows makes (Plackett 1950). There are `B`
+        sets of `k` rows, each with `F` versions of targets: features are `S x T x B x k x P`-dim,
+        residuals `S x T x B x k x F`-dim, weights `T x B x k`-dim, zero for rows not observed.
         """
         roots = self.roots(phi.flatten(2, 3)).unflatten(-1, phi.shape[2:4]).movedim(-2, 2)
         # The root has no gradient at zero.
@@ -107,11 +103,9 @@ def above_rounding(penalty: Tensor, gram: Tensor) -> Tensor:
 
 
 def solve_ridge(gram: Tensor, moment: Tensor, penalty: Tensor) -> RidgeSolution:
-    r"""Independent ridge regressions, solved in double precision.
+    """Ridge regressions, in double precision, of sums of `phi phi^T` and of `phi y`.
 
-    .. math:: \min_w \sum_i \omega_i (y_i - \phi_i^\top w)^2 + \sum_j \pi_j w_j^2
-
-    The sums of `phi phi^T` are `batch_shape x P x P`-dim, those of `phi y` `batch_shape x P x m`.
+    They are `batch_shape x P x P`- and `batch_shape x P x m`-dim, penalties `batch_shape x P`-dim.
     """
     penalty = above_rounding(penalty, gram)
     factor = cholesky(gram.double() + torch.diag_embed(penalty))
