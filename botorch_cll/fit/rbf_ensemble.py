@@ -24,7 +24,7 @@ _OPTIONS: dict[str, type[TwoStageOptions] | type[GradientOptions]] = {
 }
 
 
-class EnsembleHolder(nn.Module, ABC):
+class EnsembleHolder(ABC):
     """What a fit asks of a model: data, what to fit to them, and to hold what comes of it."""
 
     input_scale: Tensor
@@ -117,7 +117,8 @@ def fit_rbf_ensemble(
     if isinstance(options, TwoStageOptions):
         known = None
         if warm_start is not None:
-            state = warm_start if isinstance(warm_start, Mapping) else warm_start.state_dict()
+            state = warm_start.state_dict() if isinstance(warm_start, nn.Module) else warm_start
+            assert isinstance(state, Mapping)
             known = known_settings(state, model.input_scale, architecture.coupling.num_ridges)
         fitted = fit_two_stage(data, architecture, options, generator, known)
     elif warm_start is None:

@@ -91,8 +91,8 @@ def load_model(
     transforms = {
         key: _check_transform(key, kind, given[key]) for key, kind in content["transforms"].items()
     }
-    data = (content["data"][name] for name in ("X", "Y", "Yvar"))
-    model = _CLASSES[content["class"]](*data, **content["options"], **transforms)
+    data = {f"train_{name}": tensor for name, tensor in content["data"].items()}
+    model = _CLASSES[content["class"]](**data, **content["options"], **transforms)
     model.load_state_dict(content["state"])
     model.tasks = model.tasks.with_outputs(content["outputs"])
     return model.eval()

@@ -177,7 +177,8 @@ class RBFNetwork(nn.Module):
         cls, centers: Tensor, log_length_scale: Tensor, additive: Tensor | None = None
     ) -> RBFNetwork:
         """Networks of `S x T x K x d`-dim centers and `S x T x d`-dim widths, weights zero."""
-        network = cls(*centers.shape, centers.dtype, centers.device)
+        num_restarts, num_tasks, num_centers, dim = centers.shape
+        network = cls(num_restarts, num_tasks, num_centers, dim, centers.dtype, centers.device)
         network.centers.data = centers.contiguous()
         network.log_length_scale.data = log_length_scale
         if additive is not None:
