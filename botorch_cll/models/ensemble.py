@@ -105,8 +105,6 @@ class RBFEnsembleModel(FittedEnsembleModel, FantasizeMixin, ABC):
         self.num_restarts, self.num_centers, self.seed = num_restarts, num_centers, seed
         self.to(train_X)
 
-    # -- what a fit asks for -------------------------------------------------------------------
-
     @property
     def options(self) -> dict[str, Any]:
         """The keyword arguments that the model was made with, transforms and data left out."""
@@ -122,8 +120,6 @@ class RBFEnsembleModel(FittedEnsembleModel, FantasizeMixin, ABC):
     def task_values(self) -> tuple[int, ...]:
         """What users call the tasks."""
         return self.tasks.values
-
-    # -- rows left out -------------------------------------------------------------------------
 
     def loo(self) -> LeftOut:
         """Predictions of the training observations by the members that have not seen them.
@@ -156,8 +152,6 @@ class RBFEnsembleModel(FittedEnsembleModel, FantasizeMixin, ABC):
         keep = ~self.train_Y[:, 0].isnan()
         given[keep, 0] = values[self._row, self.tasks.index(self.train_X[keep])]
         return given
-
-    # -- fantasies -----------------------------------------------------------------------------
 
     def condition_on_observations(self, X: Tensor, Y: Tensor, noise: Tensor | None = None) -> Self:
         """The model after further observations, without a new fit.

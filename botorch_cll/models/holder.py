@@ -94,8 +94,6 @@ class FittedEnsembleModel(MultiTaskEnsembleModel, EnsembleHolder, ABC):
         model._conditioned = ConditionedEnsemble.of(model._check_fitted(), self._solution, rows)
         return model
 
-    # -- state ---------------------------------------------------------------------------------
-
     def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """As `torch.nn.Module.state_dict`; no state could hold what a model is conditioned on."""
         self.check_not_conditioned()

@@ -116,8 +116,6 @@ class MultiTaskEnsembleModel(FromDataSets, ABC):
         self.register_buffer("input_offset", low)
         self.register_buffer("input_scale", torch.where(high > low, high - low, 1.0))
 
-    # -- what BoTorch asks for -----------------------------------------------------------------
-
     @property
     def num_tasks(self) -> int:
         """The number `T` of tasks that are modelled."""
@@ -239,8 +237,6 @@ class MultiTaskEnsembleModel(FromDataSets, ABC):
         subset = copy.deepcopy(self)
         subset.tasks = tasks
         return subset
-
-    # -- inputs and outcomes -------------------------------------------------------------------
 
     @property
     def _outcomes(self) -> OutcomeScale:
