@@ -18,21 +18,13 @@ from botorch_cll.settings import SearchSettings
 
 @dataclass(frozen=True)
 class NormalEquations:
-    """Least squares problems of groups of tasks, `m` tasks each that share rows and features.
+    """Least squares problems of groups of tasks, `m` tasks each that share rows and features."""
 
-    Attributes:
-        gram: A `batch_shape x G x P x P`-dim tensor, sums of `phi phi^T` over the rows.
-        moment: A `batch_shape x G x P x m`-dim tensor, sums of `phi y`.
-        ridge: A `batch_shape x G x num_ridges`-dim tensor of ridge parameters.
-        included: A `batch_shape x G x P`-dim boolean tensor: the columns that take part.
-        num_tail: How many of the columns, the last ones, are the polynomial tail.
-    """
-
-    gram: Tensor
-    moment: Tensor
-    ridge: Tensor
-    included: Tensor
-    num_tail: int
+    gram: Tensor  #: `batch_shape x G x P x P`, sums of `phi phi^T` over the rows
+    moment: Tensor  #: `batch_shape x G x P x m`, sums of `phi y`
+    ridge: Tensor  #: `batch_shape x G x num_ridges`, ridge parameters
+    included: Tensor  #: `batch_shape x G x P`, boolean: the columns that take part
+    num_tail: int  #: how many of the columns, the last ones, are the polynomial tail
 
 
 class Coupling(ABC):
@@ -190,17 +182,13 @@ def num_tail_columns(dim: int) -> int:
 
 @dataclass(frozen=True)
 class RowUpdate:
-    """Further rows in the form that `RidgeSolution.update` takes: `B` sets of `k` rows each.
+    """Further rows in the form that `RidgeSolution.update` takes: `B` sets of `k` rows each."""
 
-    Features `phi` are `S x T x B x k x P`-dim, `F` versions of targets `Y` are `T x B x k x F`-dim.
-    What the networks predict is `fitted`, and `old` are their `batch_shape x S x T x P` weights.
-    """
-
-    phi: Tensor
-    Y: Tensor
-    row_weight: Tensor
-    fitted: Tensor
-    old: Tensor
+    phi: Tensor  #: `S x T x B x k x P`, features
+    Y: Tensor  #: `T x B x k x F`, `F` versions of targets
+    row_weight: Tensor  #: `T x B x k`
+    fitted: Tensor  #: `S x T x B x k`, what the networks predict
+    old: Tensor  #: `batch_shape x S x T x P`, the weights of the networks
 
     @classmethod
     def of(cls, network: RBFNetwork, rows: AddedRows) -> RowUpdate:

@@ -21,17 +21,11 @@ from botorch_cll.settings import LayerSettings
 
 @dataclass(frozen=True)
 class CorrelationLayers(IndependentTasks):
-    """Independent output weights behind a `CorrelationLearningLayer`.
+    """Independent output weights behind a `CorrelationLearningLayer`."""
 
-    Attributes:
-        hidden: The widths of the hidden layers of the correlation layer.
-        activation: Its activation.
-        settings: How it is trained.
-    """
-
-    hidden: tuple[int, ...] = ()
-    activation: str | None = None
-    settings: LayerSettings = field(default_factory=LayerSettings)
+    hidden: tuple[int, ...] = ()  #: the widths of the hidden layers of the correlation layer
+    activation: str | None = None  #: its activation
+    settings: LayerSettings = field(default_factory=LayerSettings)  #: how it is trained
 
     def make_layer(
         self, num_restarts: int, num_tasks: int, seed: int, like: Tensor

@@ -25,16 +25,10 @@ from botorch_cll.settings import SearchSettings
 
 @dataclass(frozen=True)
 class SharedWeights(Coupling):
-    """One joint regression of all tasks on a common hidden layer; see `solve_regularized_tasks`.
+    """One joint regression of all tasks on a common hidden layer; see `solve_regularized_tasks`."""
 
-    Attributes:
-        lambda_1: The penalty of the tasks' own weights; chosen with the hidden layer if `None`.
-        lambda_2: The penalty of the shared weights; likewise.
-    """
-
-    lambda_1: float | None = None
-    lambda_2: float | None = None
-
+    lambda_1: float | None = None  #: penalty of the tasks' own weights; searched for if `None`
+    lambda_2: float | None = None  #: penalty of the shared weights; likewise
     num_ridges = 2
 
     def pooling_rows(self, settings: SearchSettings) -> float:

@@ -11,18 +11,11 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class AddedRows:
-    """Observations that came after a fit.
+    """Observations that came after a fit; `batch_shape` broadcasts to `batch_shape'`."""
 
-    Attributes:
-        X: A `batch_shape x k x d`-dim tensor of inputs in the unit cube.
-        Y: A `batch_shape' x k x T`-dim tensor of transformed targets, NaN where a task was not
-            observed; `batch_shape` broadcasts to `batch_shape'`.
-        row_weight: The weights of the observations, a tensor that broadcasts to the shape of `Y`.
-    """
-
-    X: Tensor
-    Y: Tensor
-    row_weight: Tensor
+    X: Tensor  #: `batch_shape x k x d`, inputs in the unit cube
+    Y: Tensor  #: `batch_shape' x k x T`, transformed targets, NaN where a task was not observed
+    row_weight: Tensor  #: the weights of the observations, which broadcast to the shape of `Y`
 
     @property
     def batch_shape(self) -> torch.Size:

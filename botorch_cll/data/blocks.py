@@ -21,16 +21,11 @@ class TaskBlocks:
 
     Tasks that were all observed in the same rows form one group, so that their features and normal
     equations are computed once; otherwise every task is a group of its own.
-
-    Attributes:
-        index: A `G x b`-dim tensor of row numbers.
-        Y: A `G x b x m`-dim tensor of targets.
-        weight: A `G x b`-dim tensor of row weights, zero for padding.
     """
 
-    index: Tensor
-    Y: Tensor
-    weight: Tensor
+    index: Tensor  #: `G x b`, row numbers
+    Y: Tensor  #: `G x b x m`, targets
+    weight: Tensor  #: `G x b`, row weights, zero for padding
 
     @classmethod
     def from_data(cls, data: TaskData, per_task: bool) -> TaskBlocks:

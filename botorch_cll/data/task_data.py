@@ -17,18 +17,13 @@ class TaskData:
     Rows are sorted, and observations of different tasks at the same point share a row. The wide
     and the long form of the same observations therefore give the same `TaskData`, and so do a
     masked entry and one that is left out.
-
-    Attributes:
-        X: A `n x d`-dim tensor of inputs.
-        Y: A `n x T`-dim tensor of targets, NaN where a task was not observed.
-        Yvar: A `n x T`-dim tensor of noise variances, NaN where unknown; `None` if all are.
-        row: A `N`-dim tensor: the row of each of the `N` observations, in the order they were
-            given in (of wide data: row by row); `None` for a choice of rows.
     """
 
-    X: Tensor
-    Y: Tensor
-    Yvar: Tensor | None
+    X: Tensor  #: `n x d`, inputs
+    Y: Tensor  #: `n x T`, targets, NaN where a task was not observed
+    Yvar: Tensor | None  #: `n x T`, noise variances, NaN where unknown; `None` if all are
+    #: The row of each of `N` observations in the order they were given in (of wide data: row by
+    #: row); `None` for a choice of rows.
     row: Tensor | None = None
 
     @property

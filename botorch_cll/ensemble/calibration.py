@@ -12,19 +12,12 @@ from botorch_cll.data.bags import average_trusted
 
 @dataclass(frozen=True)
 class Calibration:
-    """The variances that make the members' spread an honest one.
+    """The variances that make the members' spread an honest one."""
 
-    Attributes:
-        inflation: A `T`-dim tensor, the factor `τ` on the members' variance.
-        remote_variance: A `T`-dim tensor, the variance `α` far from all centers.
-        remote_sign: A `S x T`-dim tensor: which way members leave their mean there.
-        noise: A `T`-dim tensor, the variance `σ^2` of the observation noise.
-    """
-
-    inflation: Tensor
-    remote_variance: Tensor
-    remote_sign: Tensor
-    noise: Tensor
+    inflation: Tensor  #: `T`, the factor `τ` on the members' variance
+    remote_variance: Tensor  #: `T`, the variance `α` far from all centers
+    remote_sign: Tensor  #: `S x T`, which way members leave their mean there
+    noise: Tensor  #: `T`, the variance `σ^2` of the observation noise
 
     @classmethod
     def none(cls, num_restarts: int, num_tasks: int, like: Tensor) -> Calibration:

@@ -20,16 +20,11 @@ class ConditionedEnsemble:
 
     Hidden layers, ridge, layer and calibration stay; new rows count as further centers in the
     remoteness.
-
-    Attributes:
-        fitted: The ensemble as it was fitted.
-        rows: The further rows.
-        weight: The output weights after them, as from `Coupling.take_in`.
     """
 
-    fitted: FittedEnsemble
-    rows: AddedRows
-    weight: Tensor
+    fitted: FittedEnsemble  #: the ensemble as it was fitted
+    rows: AddedRows  #: the further rows
+    weight: Tensor  #: the output weights after them, as from `Coupling.take_in`
 
     @classmethod
     def of(cls, fitted: FittedEnsemble, solution: RidgeSolution, rows: AddedRows) -> Self:

@@ -19,19 +19,12 @@ _CALIBRATION = ("inflation", "remote_variance", "remote_sign", "noise")
 
 @dataclass(frozen=True)
 class Architecture:
-    """What kind of ensemble a model asks for, whatever its data.
+    """What kind of ensemble a model asks for, whatever its data."""
 
-    Attributes:
-        coupling: How the tasks' output weights hang together.
-        num_restarts: The number `S` of members.
-        num_centers: The number of centers of each network; fewer where there are fewer rows.
-        seed: The seed of everything random.
-    """
-
-    coupling: Coupling
-    num_restarts: int
-    num_centers: int
-    seed: int
+    coupling: Coupling  #: how the tasks' output weights hang together
+    num_restarts: int  #: the number `S` of members
+    num_centers: int  #: the number of centers of each network; fewer where there are fewer rows
+    seed: int  #: the seed of everything random
 
 
 @dataclass(frozen=True)

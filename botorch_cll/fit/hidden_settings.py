@@ -16,19 +16,12 @@ from botorch_cll.settings import SearchSettings
 
 @dataclass(frozen=True)
 class HiddenSettings:
-    """A batch of settings of the hidden layer.
+    """A batch of settings of the hidden layer."""
 
-    Attributes:
-        log_length_scale: A `batch_shape x d`-dim tensor, in the unit cube's scale.
-        log_ridge: A `batch_shape x num_ridges`-dim tensor.
-        tail: A `batch_shape`-dim tensor, the degree of the polynomial tail: 0, 1 or 2.
-        additive: A `batch_shape`-dim boolean tensor: whether each center looks at one input only.
-    """
-
-    log_length_scale: Tensor
-    log_ridge: Tensor
-    tail: Tensor
-    additive: Tensor
+    log_length_scale: Tensor  #: `batch_shape x d`, in the unit cube's scale
+    log_ridge: Tensor  #: `batch_shape x num_ridges`
+    tail: Tensor  #: `batch_shape`, the degree of the polynomial tail: 0, 1 or 2
+    additive: Tensor  #: `batch_shape`, boolean: whether each center looks at one input only
 
     @property
     def _tensors(self) -> tuple[Tensor, ...]:

@@ -29,16 +29,14 @@ from botorch_cll.settings import NETWORK
 
 @dataclass(frozen=True)
 class LeftOut:
-    """Predictive means and variances of training observations by members that were fitted without.
+    """Predictions of training observations by members that were fitted without them.
 
-    Attributes:
-        mean: A tensor of the shape of `train_Y` (wide data: one column per output), in the scale
-            of the targets, NaN where there is no observation.
-        variance: A tensor of that shape, observation noise included.
+    They are of the shape of `train_Y` (wide data: one column per output), in the scale of the
+    targets, NaN where there is no observation.
     """
 
-    mean: Tensor
-    variance: Tensor
+    mean: Tensor  #: predictive means
+    variance: Tensor  #: predictive variances, observation noise included
 
 
 class RBFEnsembleModel(FittedEnsembleModel, FantasizeMixin, ABC):

@@ -33,17 +33,11 @@ def whole_numbers(name: str, values: Iterable[Any]) -> list[int]:
 
 @dataclass(frozen=True)
 class TaskLayout:
-    """The tasks of a model and how its inputs name them.
+    """The tasks of a model and how its inputs name them."""
 
-    Attributes:
-        values: The task values in ascending order; in the wide format the columns of the targets.
-        outputs: Positions in `values` of the outputs.
-        feature: The column of the inputs that holds the task value, `None` in the wide format.
-    """
-
-    values: tuple[int, ...]
-    outputs: tuple[int, ...]
-    feature: int | None = None
+    values: tuple[int, ...]  #: task values, ascending; in the wide format columns of the targets
+    outputs: tuple[int, ...]  #: positions in `values` of the outputs
+    feature: int | None = None  #: the column of the inputs with the task, `None` if wide
 
     @classmethod
     def of(
