@@ -29,9 +29,8 @@ class NetworkSettings:
 class SearchSettings:
     """How settings of the hidden layer are drawn, moved and scored.
 
-    They are scored on half of the rows, within the limits. A warm start draws few new ones, as most
-    of what it needs is known. Shares are of what a cold start draws, errors in units of the task's
-    variance.
+    They are scored on half of the rows, within limits. A warm start draws few new ones, as most is
+    known. Shares are of what a cold start draws, errors in units of the task's variance.
     """
 
     #: Of the logarithm of a length scale common to all inputs, around the distance of random
@@ -81,8 +80,7 @@ class LayerSettings:
 class CalibrationSettings:
     """How the three variances of a task are fitted to errors in rows left out.
 
-    They are in units of the task's variance; grids are a least and a largest value and a number of
-    points.
+    Variances are in units of the task's; grids are a least and a largest value and a number.
     """
 
     no_noise: float = 1e-6  #: the least noise variance: what is below it is rounding
@@ -107,5 +105,5 @@ class CalibrationSettings:
         return self.inflation_grid, remote, self.noise_grid
 
 
+#: The networks of all our models: prediction needs these numbers as well as a fit.
 NETWORK = NetworkSettings()
-"""The networks of all our models: prediction needs these numbers as well as a fit."""

@@ -38,8 +38,7 @@ class Coupling(ABC):
     is here is that of tasks whose final outputs are those of their networks.
     """
 
-    num_ridges: ClassVar[int] = 1
-    """How many ridge parameters the output weights have."""
+    num_ridges: ClassVar[int] = 1  #: how many ridge parameters the output weights have
 
     def num_hidden_layers(self, num_tasks: int) -> int:
         """How many hidden layers a member has: one for all tasks, or one for each of `T`."""

@@ -88,9 +88,8 @@ def fit_hidden_layers(
     """Fit correlation layers with activations by full-batch Adam, all restarts at once.
 
     The loss of a task is its weighted mean squared error plus a decay of the last layer's weights:
-    the identity is where it starts and what it is pulled toward. Decay and learning rate are for
-    targets of about unit variance. Weights are `S x n x T`-dim, zero for rows that a restart must
-    not see, all else is as in `fit_linear_layer`.
+    the identity is where it starts and what it is pulled toward. All is as in `fit_linear_layer`,
+    but weights are `S x n x T`-dim, zero for rows that a restart must not see.
     """
     share = weight / weight.sum(1, keepdim=True).clamp_min(1.0)
     optimizer = torch.optim.Adam(layer.requires_grad_().parameters(), lr=settings.learning_rate)

@@ -131,9 +131,7 @@ class RegularizedTasksSolution(RidgeSolution):
 def solve_regularized_tasks(
     gram: Tensor, moment: Tensor, shared_penalty: Tensor, own_penalty: Tensor
 ) -> RegularizedTasksSolution:
-    r"""Regularised multi-task learning with squared loss (Evgeniou and Pontil, KDD 2004).
-
-    Solved in double precision.
+    r"""Regularised multi-task learning (Evgeniou and Pontil, KDD 2004), in double precision.
 
     .. math:: \min \sum_t \sum_i \omega_{ti} \big(y_{ti} - \phi_{ti}^\top (w_0 + v_t)\big)^2
         + \frac{\lambda_1}{T} \sum_t \lVert v_t \rVert^2 + \lambda_2 \lVert w_0 \rVert^2

@@ -11,8 +11,7 @@ from torch import Tensor
 from botorch_cll.data.task_data import TaskData
 from botorch_cll.settings import NETWORK
 
-MAX_ELEMENTS = 1_500_000
-"""How many values are held at a time where memory must not grow with the number of rows."""
+MAX_ELEMENTS = 1_500_000  #: values held at a time where memory must not grow with the rows
 
 
 @dataclass(frozen=True)
@@ -97,8 +96,8 @@ def weights_like(data: TaskData, Yvar: Tensor) -> Tensor:
     """Weights `1 / (floor + variance)` of further observations, relative to those of the data.
 
     The floor, a share of the variance of the task's targets, stands for what the network misses
-    even without noise. The mean weight of a task's data is one. `Yvar` is `batch_shape x T`-dim; a
-    variance not known, NaN, counts like the mean of the task's known ones.
+    even without noise. The mean weight of a task's data is one. A NaN in the `batch_shape x T`-dim
+    `Yvar` counts like the mean of the task's known variances.
     """
     known = torch.full_like(data.Y, torch.nan) if data.Yvar is None else data.Yvar
     known = known.where(data.observed, torch.nan)

@@ -14,9 +14,8 @@ from torch import Tensor
 class TaskData:
     """Observations of `T` tasks at `n` distinct rows, in an order that does not depend on theirs.
 
-    Rows are sorted, and observations of different tasks at the same point share a row. The wide
-    and the long form of the same observations therefore give the same `TaskData`, and so do a
-    masked entry and one that is left out.
+    Rows are sorted, and observations of different tasks at the same point share a row: wide and
+    long form, masked entries and ones left out give the same `TaskData`.
     """
 
     X: Tensor  #: `n x d`, inputs

@@ -16,11 +16,7 @@ from botorch_cll.nn.ridge import RidgeSolution
 
 @dataclass(frozen=True)
 class ConditionedEnsemble:
-    """A fitted ensemble that has taken in further rows.
-
-    Hidden layers, ridge, layer and calibration stay; new rows count as further centers in the
-    remoteness.
-    """
+    """A fitted ensemble with further rows in its weights, and as centers in the remoteness."""
 
     fitted: FittedEnsemble  #: the ensemble as it was fitted
     rows: AddedRows  #: the further rows

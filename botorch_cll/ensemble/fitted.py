@@ -66,9 +66,7 @@ class FittedEnsemble(nn.Module):
         left_out: LeftOutRows | None = None,
     ) -> None:
         super().__init__()
-        self.coupling = coupling
-        self.members = members
-        self.layer = layer
+        self.coupling, self.members, self.layer = coupling, members, layer
         for name in _CALIBRATION:
             self.register_buffer(name, getattr(calibration, name))
         self.register_buffer("left_out", None if left_out is None else left_out.moments)

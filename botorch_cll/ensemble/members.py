@@ -21,8 +21,7 @@ class Members(nn.Module):
         network: The networks.
         log_ridge: A `S x T x num_ridges`-dim tensor, logarithms of the ridge parameters.
         tail_degree: A `S x T`-dim tensor, the degree of the polynomial tail.
-        bags: A `S x T x n`-dim boolean tensor, the observations that each member was fitted to;
-            `None` if they are other data's.
+        bags: A `S x T x n`-dim boolean tensor, what each member was fitted to, or `None`.
     """
 
     log_ridge: Tensor

@@ -46,9 +46,7 @@ class TwoStageOptions:
 
 @dataclass(frozen=True)
 class GradientOptions:
-    """Options of the gradient fit; the defaults are the paper's where it states them.
-
-    A value out of range is an `UnsupportedError`.
+    """Options of the gradient fit, by default the paper's; an `UnsupportedError` if out of range.
 
     Attributes:
         num_steps: The number of full-batch Adam steps (not stated in the paper).

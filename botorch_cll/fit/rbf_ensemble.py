@@ -18,10 +18,8 @@ from botorch_cll.fit.hidden_settings import known_settings
 from botorch_cll.fit.options import GradientOptions, TwoStageOptions
 from botorch_cll.fit.two_stage import fit_two_stage
 
-_OPTIONS: dict[str, type[TwoStageOptions] | type[GradientOptions]] = {
-    "two_stage": TwoStageOptions,
-    "gradient": GradientOptions,
-}
+_Options = type[TwoStageOptions] | type[GradientOptions]
+_OPTIONS: dict[str, _Options] = {"two_stage": TwoStageOptions, "gradient": GradientOptions}
 
 
 class EnsembleHolder(ABC):

@@ -39,9 +39,8 @@ def fit_two_stage(
     outputs, remote = members.out_of_sample(data, rows, solution)
     layer, added = coupling.fit_layer(data, rows, bags[..., rows], outputs, seed)
     trusted = trusted_members(data.observed[rows], bags[..., rows])
-    calibrated = calibrate(
-        data, rows, outputs + added, remote, trusted, options.calibration, generator
-    )
+    final = outputs + added
+    calibrated = calibrate(data, rows, final, remote, trusted, options.calibration, generator)
     return FittedEnsemble(coupling, members, layer, *calibrated)
 
 

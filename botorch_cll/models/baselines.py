@@ -36,7 +36,6 @@ class RegularizedMultiTaskRBFModel(RBFEnsembleModel):
     All tasks share centers and widths, and a penalty pulls their weights `w_t = w_0 + v_t` together
     (Evgeniou and Pontil, "Regularized multi-task learning", KDD 2004): `λ_1 / T` times the sum of
     all `v_t^2` plus `λ_2` times `w_0^2`. `λ_1 ≫ λ_2` pools the tasks, `λ_2 ≫ λ_1` separates them.
-
     Arguments not named here are those of `RBFEnsembleModel`.
 
     Args:

@@ -6,13 +6,8 @@ import warnings
 from typing import Any
 
 import torch
-from botorch.exceptions import (
-    BotorchTensorDimensionError,
-    InputDataError,
-    InputDataWarning,
-    UnsupportedError,
-    UserInputWarning,
-)
+from botorch.exceptions import BotorchTensorDimensionError, InputDataError, UnsupportedError
+from botorch.exceptions.warnings import InputDataWarning, UserInputWarning
 from botorch.models.transforms.input import AppendFeatures, InputTransform
 from botorch.models.transforms.utils import nanstd
 from torch import Tensor
@@ -20,8 +15,7 @@ from torch import Tensor
 from botorch_cll.data import TaskData
 from botorch_cll.models.tasks import TaskLayout
 
-MIN_STD = 1e-8
-"""The least standard deviation of targets that are scaled."""
+MIN_STD = 1e-8  #: the least standard deviation of targets that are scaled
 
 
 def check_tensor(name: str, value: Any) -> None:

@@ -18,17 +18,12 @@ from botorch_cll.settings import NETWORK
 
 
 class MultiRBFCorrelationModel(RBFEnsembleModel):
-    r"""Multi-task RBF networks with a correlation learning layer, as an ensemble.
+    """Multi-task RBF networks with a correlation learning layer, as an ensemble.
 
     Every restart is one RBF network per task, on centers and widths chosen jointly over the tasks,
-    and a layer that mixes the tasks' outputs `p` once more (Xu, Luo, Li and Cao 2023):
-
-    .. math:: p_{t}(x) = \sum_k w_{tk} \exp\Big(-\tfrac12 \sum_j
-        \tfrac{(x_j - c_{tkj})^2}{\ell_{tj}^2}\Big) + \text{tail}(x), \qquad f = \mathrm{CLL}(p)
-
-    The layer starts as the identity: unrelated tasks do each other no harm.
-
-    Arguments not named here are those of `RBFEnsembleModel`.
+    and a layer that mixes the tasks' outputs once more (Xu, Luo, Li and Cao 2023); see `RBFNetwork`
+    and `CorrelationLearningLayer`. The layer starts as the identity: unrelated tasks do each other
+    no harm. Arguments not named here are those of `RBFEnsembleModel`.
 
     Args:
         correlation_layers: The widths of the hidden layers of the correlation layer: `()` is one

@@ -37,9 +37,7 @@ class MultiTaskEnsembleModel(FromDataSets, ABC):
 
     It brings training data in the wide or the long format into one form, applies transforms, and
     makes the posterior from the members' values, which `forward` gives in the scale of the
-    transformed outcomes for all tasks.
-
-    The arguments are those of `RBFEnsembleModel`, and so is what is raised.
+    transformed outcomes for all tasks. The arguments are those of `RBFEnsembleModel`.
     """
 
     _appends_features = False

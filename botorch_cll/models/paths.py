@@ -29,10 +29,9 @@ class MemberPaths(SamplePath):
         self.register_buffer("member", member.view(sample_shape))
 
     def forward(self, X: Tensor) -> Tensor:
-        """The paths' values, `batch_shape x n`; for several outputs `batch_shape x m x n`.
+        """The paths' values at `batch_shape x n x d`-dim points, `batch_shape x n`.
 
-        BoTorch calls it with `batch_shape x n x d`- or, for several outputs,
-        `batch_shape x 1 x n x d`-dim points, whose batch broadcasts with the paths' shape.
+        For several outputs they are `batch_shape x m x n`, of `batch_shape x 1 x n x d`.
         """
         several = self.model.num_outputs > 1
         values = self.model.posterior(X.squeeze(-3) if several else X).values

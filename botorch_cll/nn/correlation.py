@@ -68,8 +68,7 @@ class CorrelationLearningLayer(nn.Module):
             raise ValueError("Hidden correlation layers need a generator for their first weights.")
         self.activation = activation
         widths = (num_tasks, *hidden, num_tasks)
-        self.weights = nn.ParameterList()
-        self.biases = nn.ParameterList()
+        self.weights, self.biases = nn.ParameterList(), nn.ParameterList()
         for layer, (fan_in, fan_out) in enumerate(pairwise(widths)):
             weight = torch.zeros(num_restarts, fan_out, fan_in, dtype=dtype)
             if layer < len(hidden):

@@ -5,8 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-CACHED_ELEMENTS = 1 << 17
-"""How many values stay in a processor's cache between two passes over them."""
+CACHED_ELEMENTS = 1 << 17  #: values that stay in a processor's cache between two passes over them
 
 
 def gaussian_rbf(

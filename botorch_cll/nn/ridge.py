@@ -9,8 +9,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-EXCLUDED = 1e8
-"""A penalty under which a column plays no part."""
+EXCLUDED = 1e8  #: a penalty under which a column plays no part
 
 
 def cholesky(matrix: Tensor) -> Tensor:
