@@ -29,8 +29,8 @@ class NetworkSettings:
 class SearchSettings:
     """How settings of the hidden layer are drawn, moved and scored.
 
-    They are scored on half of the rows, within limits. A warm start draws few new ones, as most is
-    known. Shares are of what a cold start draws, errors in units of the task's variance.
+    They are scored on half of the rows, within limits. A warm start draws few new ones, as most of
+    what it needs is known.
     """
 
     #: Of the logarithm of a length scale common to all inputs, around the distance of random
@@ -50,9 +50,9 @@ class SearchSettings:
     #: How many rows' worth of say all tasks together have in a task's choice of a setting: between
     #: 0 and 100 it hardly matters.
     pooling_rows: float = 30.0
-    tiny_error: float = 1e-10  #: mean squared errors below it are rounding
-    new_share: float = 0.25  #: new settings of a warm start
-    known_share: float = 0.5  #: known settings of a warm start at most
+    tiny_error: float = 1e-10  #: errors below it, in units of the task's variance, are rounding
+    new_share: float = 0.25  #: new settings of a warm start, as a share of a cold start's
+    known_share: float = 0.5  #: known settings of a warm start at most, likewise
     known_rounds: int = 1  #: further rounds of a warm start at most
 
     def score_size(self, num_rows: int, num_centers: int) -> tuple[int, int]:

@@ -25,7 +25,7 @@ _OPTIONS: dict[str, _Options] = {"two_stage": TwoStageOptions, "gradient": Gradi
 class EnsembleHolder(ABC):
     """What a fit asks of a model: data, what to fit to them, and to hold what comes of it."""
 
-    input_scale: Tensor
+    input_scale: Tensor  #: `d`, the sides of the box that is the unit cube
 
     @property
     @abstractmethod
