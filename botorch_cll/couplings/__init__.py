@@ -5,10 +5,4 @@ from botorch_cll.couplings.independent import IndependentTasks
 from botorch_cll.couplings.layers import CorrelationLayers
 from botorch_cll.couplings.shared_weights import SharedWeights
 
-__all__ = [
-    "CorrelationLayers",
-    "Coupling",
-    "IndependentTasks",
-    "NormalEquations",
-    "SharedWeights",
-]
+__all__ = ["CorrelationLayers", "Coupling", "IndependentTasks", "NormalEquations", "SharedWeights"]

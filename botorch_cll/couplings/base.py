@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from botorch_cll.data.added_rows import AddedRows
-from botorch_cll.data.blocks import TaskBlocks
-from botorch_cll.data.task_data import TaskData
+from botorch_cll.data import AddedRows, TaskBlocks, TaskData
 from botorch_cll.nn import RBFNetwork
 from botorch_cll.nn.ridge import RidgeSolution
 from botorch_cll.settings import SearchSettings
@@ -21,21 +18,13 @@ from botorch_cll.settings import SearchSettings
 
 @dataclass(frozen=True)
 class NormalEquations:
-    """Least squares problems of groups of tasks, `m` tasks each that share rows and features.
+    """Least squares problems of groups of tasks, `m` tasks each that share rows and features."""
 
-    Attributes:
-        gram: A `batch_shape x G x P x P`-dim tensor, sums of `phi phi^T` over the rows.
-        moment: A `batch_shape x G x P x m`-dim tensor, sums of `phi y`.
-        ridge: A `batch_shape x G x num_ridges`-dim tensor of ridge parameters.
-        included: A `batch_shape x G x P`-dim boolean tensor: the columns that take part.
-        num_tail: How many of the columns, the last ones, are the polynomial tail.
-    """
-
-    gram: Tensor
-    moment: Tensor
-    ridge: Tensor
-    included: Tensor
-    num_tail: int
+    gram: Tensor  #: `batch_shape x G x P x P`, sums of `phi phi^T` over the rows
+    moment: Tensor  #: `batch_shape x G x P x m`, sums of `phi y`
+    ridge: Tensor  #: `batch_shape x G x num_ridges`, ridge parameters
+    included: Tensor  #: `batch_shape x G x P`, boolean: the columns that take part
+    num_tail: int  #: how many of the columns, the last ones, are the polynomial tail
 
 
 class Coupling(ABC):
@@ -45,14 +34,11 @@ class Coupling(ABC):
     output weights and left-out predictions (`solve`), for what the errors say of each setting
     (`log_evidence`), and for what is between the networks' outputs and the final ones
     (`make_layer`, `fit_layer`). Predictions ask for final outputs (`mix`), fantasies for the
-    weights after further rows (`take_in`, `combine`).
-
-    Only `solve` has to be defined: what else is here is that of tasks whose final outputs are
-    those of their networks.
+    weights after further rows (`take_in`, `combine`). Only `solve` has to be defined: what else
+    is here is that of tasks whose final outputs are those of their networks.
     """
 
-    num_ridges: ClassVar[int] = 1
-    """How many ridge parameters the output weights have."""
+    num_ridges: ClassVar[int] = 1  #: how many ridge parameters the output weights have
 
     def num_hidden_layers(self, num_tasks: int) -> int:
         """How many hidden layers a member has: one for all tasks, or one for each of `T`."""
@@ -74,7 +60,7 @@ class Coupling(ABC):
     def log_evidence(
         self, errors: Tensor, count: Tensor, half_rows: float, settings: SearchSettings
     ) -> Tensor:
-        r"""How much the leave-one-out errors speak for each setting, on a log scale.
+        """How much the leave-one-out errors speak for each setting, on a log scale.
 
         A task with `n` rows weighs its own mean squared error, relative to the best setting's, with
         `n` rows and the mean over all tasks with `pooling_rows`; with `r` the weighted mean the
@@ -107,25 +93,12 @@ class Coupling(ABC):
         return -0.5 * trust * rows * relative.log()
 
     def fill_in(self, weight: Tensor, data: TaskData, generator: torch.Generator) -> Tensor:
-        """Output weights in which tasks without data have some, too.
-
-        They are a constant per member here: all that is known of such a task is its scale.
-
-        Args:
-            weight: A `S x T x P x 1`-dim tensor of output weights.
-            data: The data.
-            generator: The source of random numbers.
-
-        Returns:
-            A tensor of that shape.
-        """
-        num_restarts, _, num_columns, _ = weight.shape
-        constant = num_columns - num_tail_columns(data.X.shape[-1])
-        draws = torch.randn(num_restarts, 1, generator=generator, dtype=torch.double).to(data.X)
+        """Output weights, `S x T x P x 1`: here a task without data gets a constant per member."""
+        draws = torch.randn(len(weight), 1, generator=generator, dtype=torch.double).to(data.X)
         drawn = data.variance.sqrt() * (draws - draws.mean(0))
-        without = (data.num_observed == 0).unsqueeze(-1) & (
-            torch.arange(num_columns, device=weight.device) == constant
-        )
+        columns = torch.arange(weight.shape[-2], device=weight.device)
+        constant = columns == len(columns) - num_tail_columns(data.X.shape[-1])
+        without = (data.num_observed == 0).unsqueeze(-1) & constant
         return torch.where(without.unsqueeze(-1), drawn[..., None, None], weight)
 
     def make_layer(
@@ -144,11 +117,7 @@ class Coupling(ABC):
         return None
 
     def check_gradients(self) -> None:  # noqa: B027 - most couplings have nothing to refuse
-        """Refuse a fit by gradients where they would lead elsewhere than the closed form.
-
-        Raises:
-            UnsupportedError: If it is so.
-        """
+        """Raise an `UnsupportedError` if gradients would lead elsewhere than the closed form."""
 
     def fit_layer(
         self, data: TaskData, rows: Tensor, bags: Tensor, outputs: Tensor, seed: int
@@ -157,14 +126,13 @@ class Coupling(ABC):
 
         Args:
             data: The data.
-            rows: A tensor of the numbers of `b` rows.
+            rows: The numbers of `b` rows.
             bags: A `S x T x b`-dim boolean tensor: what of the rows each member was fitted to.
             outputs: A `S x T x b`-dim tensor of preliminary outputs of fits without the row.
             seed: The seed of its first parameters.
 
         Returns:
-            The layer, and what it adds to the outputs where it has not seen the row: a
-            `S x T x b`-dim tensor.
+            The layer, and the `S x T x b`-dim tensor that it adds if it has not seen the row.
         """
         return None, torch.zeros_like(outputs)
 
@@ -186,8 +154,7 @@ class Coupling(ABC):
             rows: The rows.
 
         Returns:
-            A `batch_shape' x S x T x P x m`-dim tensor, the weights of `m` kinds of outputs for
-            `combine`.
+            A `batch_shape' x S x T x P x m`-dim tensor: `m` kinds of weights, see `combine`.
         """
         update = RowUpdate.of(network, rows)
         residual = update.Y.nan_to_num(0.0) - update.fitted.unsqueeze(-1)
@@ -214,45 +181,33 @@ def num_tail_columns(dim: int) -> int:
 
 @dataclass(frozen=True)
 class RowUpdate:
-    """Further rows in the form that `RidgeSolution.update` takes: `B` sets of `k` rows each.
+    """Further rows in the form that `RidgeSolution.update` takes: `B` sets of `k` rows each."""
 
-    Attributes:
-        phi: A `S x T x B x k x P`-dim tensor of features.
-        Y: A `T x B x k x F`-dim tensor of targets, `F` versions of each.
-        row_weight: A `T x B x k`-dim tensor.
-        fitted: A `S x T x B x k`-dim tensor: what the networks predict.
-        old: The weights of the networks, a `batch_shape x S x T x P`-dim tensor.
-        as_weights: Brings a `S x T x B x P x F`-dim change into the shape of `old`.
-    """
-
-    phi: Tensor
-    Y: Tensor
-    row_weight: Tensor
-    fitted: Tensor
-    old: Tensor
-    as_weights: Callable[[Tensor], Tensor]
+    phi: Tensor  #: `S x T x B x k x P`, features
+    Y: Tensor  #: `T x B x k x F`, `F` versions of targets
+    row_weight: Tensor  #: `T x B x k`
+    fitted: Tensor  #: `S x T x B x k`, what the networks predict
+    old: Tensor  #: `batch_shape x S x T x P`, the weights of the networks
 
     @classmethod
     def of(cls, network: RBFNetwork, rows: AddedRows) -> RowUpdate:
         """The update of networks by rows."""
-        batch, num_tasks = rows.batch_shape, rows.Y.shape[-1]
+        batch, num_tasks, weight = rows.batch_shape, rows.Y.shape[-1], rows.row_weight
         # Where only the targets differ over leading dimensions, the rows are worked on once.
         lead = len(batch) - len(rows.X.shape[:-2])
-        weight_varies = any(size > 1 for size in rows.row_weight.shape[:-2][:lead])
+        weight_varies = any(size > 1 for size in weight.shape[:-2][:lead])
         if rows.X.shape[:-2] != batch[lead:] or weight_varies:
             lead = 0
         sets = batch[lead:]
         X = rows.X.expand(*sets, -1, -1).flatten(0, -3) if sets else rows.X.unsqueeze(0)
-        weight = rows.row_weight.view(rows.row_weight.shape[-(len(sets) + 2) :])
-        weight = weight.expand(*sets, *rows.Y.shape[-2:]).reshape(*X.shape[:2], num_tasks)
+        weight = weight.view(weight.shape[-(len(sets) + 2) :]).expand(*sets, *rows.Y.shape[-2:])
+        weight = weight.reshape(*X.shape[:2], num_tasks)
         Y = rows.Y.reshape(math.prod(batch[:lead]), *X.shape[:2], num_tasks)
         phi = network.features(X.flatten(0, 1)).unflatten(-2, X.shape[:2])
-        shape = (*batch, *network.weight.shape)
-        return cls(
-            phi=phi,
-            Y=Y.movedim(-1, 0).movedim(1, -1),
-            row_weight=weight.movedim(-1, 0),
-            fitted=(phi @ network.weight[:, :, None, :, None]).squeeze(-1),
-            old=network.weight.expand(shape),
-            as_weights=lambda change: change.movedim((-1, 2), (0, 1)).reshape(shape),
-        )
+        fitted = (phi @ network.weight[:, :, None, :, None]).squeeze(-1)
+        targets, weight = Y.movedim(-1, 0).movedim(1, -1), weight.movedim(-1, 0)
+        return cls(phi, targets, weight, fitted, network.weight.expand(*batch, -1, -1, -1))
+
+    def as_weights(self, change: Tensor) -> Tensor:
+        """Bring a `S x T x B x P x F`-dim change into the shape of `old`."""
+        return change.movedim((-1, 2), (0, 1)).reshape(self.old.shape)

@@ -13,13 +13,10 @@ from botorch_cll.settings import NETWORK, SearchSettings
 
 @dataclass(frozen=True)
 class IndependentTasks(Coupling):
-    """A ridge regression per task.
+    """A ridge regression per task."""
 
-    Attributes:
-        share_hidden_layer: Whether the tasks have centers in common and a say in each other's
-            settings of the hidden layer. Otherwise a task knows nothing of the others at all.
-    """
-
+    #: Whether the tasks have centers in common and a say in each other's settings of the hidden
+    #: layer. Otherwise a task knows nothing of the others at all.
     share_hidden_layer: bool = True
 
     def pooling_rows(self, settings: SearchSettings) -> float:

@@ -1,7 +1,4 @@
-"""Training of correlation layers on out-of-sample outputs of the networks.
-
-Here, as in the layer itself, tasks come last: they are the columns that it mixes.
-"""
+"""Training of correlation layers on out-of-sample outputs; tasks come last, as in the layer."""
 
 from __future__ import annotations
 
@@ -20,26 +17,12 @@ def fit_linear_layer(
     weight: Tensor,
     settings: LayerSettings,
 ) -> Tensor:
-    r"""Fit one linear correlation layer per restart by ridge regression toward the identity.
+    """Fit one linear correlation layer per restart by ridge regression toward the identity.
 
-    .. math:: \min_{B, b} \sum_i \omega_{it} (y_{it} - p_{it} - B_t p_i - b_t)^2
-        + \rho_t n_t \tfrac{T}{2} (\lVert B_t \rVert^2 + b_t^2)
-
-    The outputs `p` are predictions by fits that have not seen the row, so that the layer learns to
-    combine what generalises, as in stacking (Wolpert 1992; Breiman 1996). `ρ_t` is chosen per task
-    by the leave-one-out error of this regression over all restarts; the largest makes the layer all
-    but the identity.
-
-    Args:
-        layer: A layer with `is_linear`; its parameters are set.
-        outputs: A `S x n x T`-dim tensor of out-of-sample preliminary outputs.
-        Y: A `n x T`-dim tensor of targets, anything where the weight is zero.
-        weight: A `n x T`-dim tensor of row weights, zero where a task was not observed.
-        settings: How to train.
-
-    Returns:
-        A `S x n x T`-dim tensor: what the layer adds to the outputs of each row when it has not
-        seen the row itself.
+    See docs/mathematics.md, "Stage 2". The `S x n x T`-dim outputs are predictions by fits without
+    the row, so that the layer learns to combine what generalises, as in stacking (Wolpert 1992;
+    Breiman 1996). Targets and weights are `n x T`-dim, the latter zero for what was not observed.
+    What the layer adds where it has not seen the row itself is `S x n x T`-dim.
     """
     num_restarts, n, num_tasks = outputs.shape
     z = torch.cat([outputs, outputs.new_ones(num_restarts, n, 1)], dim=-1).unsqueeze(1)
@@ -79,26 +62,11 @@ def shrink_layer(
     weight: Tensor,
     settings: LayerSettings,
 ) -> Tensor:
-    r"""Take back the share of a linear layer that the ensemble as a whole is better off without.
+    """Take back the share of a linear layer that the ensemble as a whole is better off without.
 
     A member's layer shrinks what that member predicts, noise of its own included, which the mean
-    over the members hardly has. With `r_i` the error of that mean without layer in rows left out
-    and `δ_i` what the layers add to it, task `t` keeps the share
-
-    .. math:: \gamma_t = \frac{\sum_i \omega_i r_i \delta_i + m}{\sum_i \omega_i \delta_i^2 + m},
-        \qquad m = \frac{n_0}{\sum_i \omega_i} \sum_i \omega_i \delta_i^2
-
-    of its layer, limited to [0, 1]: least squares in which `n_0` further rows speak for all of it.
-
-    Args:
-        layer: A layer with `is_linear`; its parameters are changed.
-        residual: A `n x T`-dim tensor of left-out errors, anything where the weight is zero.
-        added: A `n x T`-dim tensor of means of what the layers add there.
-        weight: A `n x T`-dim tensor of row weights.
-        settings: How to train.
-
-    Returns:
-        A `T`-dim tensor: the shares.
+    over the members hardly has. Of that mean's error in rows left out and what the layers add to
+    it, `n x T`-dim, follow the `T` shares to keep, by docs/mathematics.md, "Stage 2".
     """
     squared = (weight * added.square()).sum(0)
     product = (weight * residual.where(weight > 0, 0.0) * added).sum(0)
@@ -119,25 +87,12 @@ def fit_hidden_layers(
 ) -> Tensor:
     """Fit correlation layers with activations by full-batch Adam, all restarts at once.
 
-    The loss of a task is its weighted mean squared error plus a decay of the last layer's weights,
-    so that, as in the linear layer, the identity is where it starts and what it is pulled toward.
-    Decay and learning rate are for targets of about unit variance.
-
-    Args:
-        layer: The layer; its parameters are set.
-        outputs: A `S x n x T`-dim tensor of out-of-sample preliminary outputs.
-        Y: A `n x T`-dim tensor of targets, anything where the weight is zero.
-        weight: A `S x n x T`-dim tensor of row weights, zero for rows that a restart must not see.
-        settings: How to train.
-
-    Returns:
-        A `S x n x T`-dim tensor: what the layer adds to the outputs.
+    The loss of a task is its weighted mean squared error plus a decay of the last layer's weights:
+    the identity is where it starts and what it is pulled toward. All is as in `fit_linear_layer`,
+    but weights are `S x n x T`-dim, zero for rows that a restart must not see.
     """
     share = weight / weight.sum(1, keepdim=True).clamp_min(1.0)
-    parameters = list(layer.parameters())
-    for parameter in parameters:
-        parameter.requires_grad_(True)
-    optimizer = torch.optim.Adam(parameters, lr=settings.learning_rate)
+    optimizer = torch.optim.Adam(layer.requires_grad_().parameters(), lr=settings.learning_rate)
     with torch.enable_grad():
         for _ in range(settings.num_steps):
             optimizer.zero_grad()
@@ -145,7 +100,5 @@ def fit_hidden_layers(
             decay = layer.weights[-1].square().sum() + layer.biases[-1].square().sum()
             (error + settings.weight_decay * decay).backward()
             optimizer.step()
-    for parameter in parameters:
-        parameter.requires_grad_(False)
-        parameter.grad = None
+    layer.requires_grad_(False).zero_grad()
     return layer.branch(outputs)

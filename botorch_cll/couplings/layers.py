@@ -10,15 +10,10 @@ from torch import Tensor
 
 from botorch_cll.couplings.base import RowUpdate
 from botorch_cll.couplings.independent import IndependentTasks
-from botorch_cll.couplings.layer_training import (
-    fit_hidden_layers,
-    fit_linear_layer,
-    shrink_layer,
-)
-from botorch_cll.data.added_rows import AddedRows
+from botorch_cll.couplings.layer_training import fit_hidden_layers, fit_linear_layer, shrink_layer
+from botorch_cll.data import AddedRows, TaskData
 from botorch_cll.data.bags import average_trusted, trusted_members
 from botorch_cll.data.blocks import noise_weights
-from botorch_cll.data.task_data import TaskData
 from botorch_cll.nn import CorrelationLearningLayer, RBFNetwork
 from botorch_cll.nn.ridge import RidgeSolution
 from botorch_cll.settings import LayerSettings
@@ -26,31 +21,19 @@ from botorch_cll.settings import LayerSettings
 
 @dataclass(frozen=True)
 class CorrelationLayers(IndependentTasks):
-    """Independent output weights behind a `CorrelationLearningLayer`.
+    """Independent output weights behind a `CorrelationLearningLayer`."""
 
-    Attributes:
-        hidden: The widths of the hidden layers of the correlation layer.
-        activation: Its activation.
-        settings: How it is trained.
-    """
-
-    hidden: tuple[int, ...] = ()
-    activation: str | None = None
-    settings: LayerSettings = field(default_factory=LayerSettings)
+    hidden: tuple[int, ...] = ()  #: the widths of the hidden layers of the correlation layer
+    activation: str | None = None  #: its activation
+    settings: LayerSettings = field(default_factory=LayerSettings)  #: how it is trained
 
     def make_layer(
         self, num_restarts: int, num_tasks: int, seed: int, like: Tensor
     ) -> CorrelationLearningLayer:
         """The identity: unconnected tasks."""
-        return CorrelationLearningLayer(
-            num_tasks=num_tasks,
-            hidden=self.hidden,
-            activation=self.activation,
-            num_restarts=num_restarts,
-            generator=torch.Generator().manual_seed(seed),
-            dtype=like.dtype,
-            device=like.device,
-        ).requires_grad_(False)
+        generator = torch.Generator().manual_seed(seed)
+        kind = (num_tasks, self.hidden, self.activation, num_restarts, generator)
+        return CorrelationLearningLayer(*kind, like.dtype, like.device).requires_grad_(False)
 
     def fit_layer(
         self, data: TaskData, rows: Tensor, bags: Tensor, outputs: Tensor, seed: int
@@ -69,9 +52,8 @@ class CorrelationLayers(IndependentTasks):
             average = average_trusted(added, trusted)
             added *= shrink_layer(layer, residual, average, weight, self.settings)
         else:
-            added = fit_hidden_layers(
-                layer, in_units, Y, weight * bags.mT.contiguous(), self.settings
-            )
+            in_bag = weight * bags.mT.contiguous()
+            added = fit_hidden_layers(layer, in_units, Y, in_bag, self.settings)
         layer.rescale(unit)
         return layer, (added * unit).mT
 
@@ -82,22 +64,12 @@ class CorrelationLayers(IndependentTasks):
     def take_in(
         self, network: RBFNetwork, layer: Any, solution: RidgeSolution, rows: AddedRows
     ) -> Tensor:
-        r"""As in `Coupling`: what is new to the members' *final* outputs `f = l(p)`.
+        """As in `Coupling`: what is new to the members' *final* outputs, see docs/mathematics.md.
 
-        With the residuals `e = y - f` in the added rows and a ridge update `U_t`, as a fit would
-        make it of the residuals of task `t`,
-
-        .. math:: f'_t = f_t + c_t + U_t(e_t - c_t), \qquad
-            c_t = l_t(p + U_{\ne t}(e_{\ne t})) - l_t(p)
-
-        so that a task learns of what its own network sees, and through the layer of what others
-        see. The rows of task `t` have the weight of a fit times the share
-        `min(1, var(f_t) / var(p_t))` of the variance between members that the layer leaves of the
-        task: a task that the layer predicts well from others is not thrown by one observation.
-
-        Returns:
-            A `batch_shape' x S x T x P x 3`-dim tensor: the weights of `p`, of `U(e)` and of
-            `U(e - c)`.
+        A task learns of what its own network sees, and through the layer of what others see. Its
+        rows have the weight of a fit times the share of the variance between members that the layer
+        leaves of it: a task that is predicted well from others is not thrown by one observation.
+        The three kinds of weights are those of `p`, of `U(e)` and of `U(e - c)`.
         """
         update = RowUpdate.of(network, rows)
         # The layer takes tasks last: B x S x k x T in place of S x T x B x k.
@@ -121,18 +93,8 @@ class CorrelationLayers(IndependentTasks):
 
 
 def _share_left(preliminary: Tensor, final: Tensor, least: float) -> Tensor:
-    """The share of the variance between members that a layer leaves, 1 at most.
-
-    Args:
-        preliminary: A `B x S x k x T`-dim tensor of what goes into the layer.
-        final: A `B x S x k x T`-dim tensor of what comes out.
-        least: The least share.
-
-    Returns:
-        A `B x k x T`-dim tensor; 1 for a single member.
-    """
+    """The `B x k x T` shares of the variance between members that a layer leaves, 1 at most."""
     if final.shape[1] == 1 or final.numel() == 0:
         return torch.ones_like(final[:, 0])
     tiny = torch.finfo(final.dtype).tiny
-    share = (final.var(1) + tiny) / (preliminary.var(1) + tiny)
-    return share.clamp(least, 1.0)
+    return ((final.var(1) + tiny) / (preliminary.var(1) + tiny)).clamp(least, 1.0)

@@ -6,13 +6,12 @@ import math
 from dataclasses import dataclass
 
 import torch
-from botorch.exceptions.errors import UnsupportedError
+from botorch.exceptions import UnsupportedError
 from torch import Tensor
 
 from botorch_cll.couplings.base import Coupling, NormalEquations
+from botorch_cll.data import TaskBlocks, TaskData
 from botorch_cll.data.bags import choose_rows
-from botorch_cll.data.blocks import TaskBlocks
-from botorch_cll.data.task_data import TaskData
 from botorch_cll.nn.ridge import (
     EXCLUDED,
     RidgeSolution,
@@ -26,16 +25,10 @@ from botorch_cll.settings import SearchSettings
 
 @dataclass(frozen=True)
 class SharedWeights(Coupling):
-    """One joint regression of all tasks on a common hidden layer; see `solve_regularized_tasks`.
+    """One joint regression of all tasks on a common hidden layer; see `solve_regularized_tasks`."""
 
-    Attributes:
-        lambda_1: The penalty of the tasks' own weights; chosen with the hidden layer if `None`.
-        lambda_2: The penalty of the shared weights; likewise.
-    """
-
-    lambda_1: float | None = None
-    lambda_2: float | None = None
-
+    lambda_1: float | None = None  #: penalty of the tasks' own weights; searched for if `None`
+    lambda_2: float | None = None  #: penalty of the shared weights; likewise
     num_ridges = 2
 
     def pooling_rows(self, settings: SearchSettings) -> float:
@@ -43,27 +36,20 @@ class SharedWeights(Coupling):
         return math.inf
 
     def rows_to_score(self, data: TaskData, most: int, generator: torch.Generator) -> TaskBlocks:
-        """The same rows for all tasks.
-
-        What the other tasks were observed to be at a point that is left out is left out, too.
-        """
+        """The same rows for all tasks: at a point that is left out all observations are."""
         return TaskBlocks.of_rows(data, choose_rows(data.observed, most, generator))
 
     def solve(self, equations: NormalEquations) -> RidgeSolution:
         """The joint solution of all tasks, whose ridge parameters are `λ_1` and `λ_2`."""
-        lambda_1, lambda_2 = equations.ridge[..., 0, :1], equations.ridge[..., 0, 1:]
-        if self.lambda_1 is not None:
-            lambda_1 = torch.full_like(lambda_1, self.lambda_1)
-        if self.lambda_2 is not None:
-            lambda_2 = torch.full_like(lambda_2, self.lambda_2)
-        included = equations.included[..., 0, :]
-        num_tasks = equations.moment.shape[-3] * equations.moment.shape[-1]
-        return solve_regularized_tasks(
-            equations.gram,
-            equations.moment,
-            shared_penalty=torch.where(included, lambda_2, EXCLUDED),
-            own_penalty=torch.where(included, lambda_1 / num_tasks, EXCLUDED),
-        )
+        ridge, included = equations.ridge[..., 0, :].clone(), equations.included[..., 0, :]
+        for column, given in enumerate((self.lambda_1, self.lambda_2)):
+            if given is not None:
+                ridge[..., column] = given
+        gram, moment = equations.gram, equations.moment
+        lambda_1, lambda_2 = ridge.split(1, dim=-1)
+        own = torch.where(included, lambda_1 / (moment.shape[-3] * moment.shape[-1]), EXCLUDED)
+        shared = torch.where(included, lambda_2, EXCLUDED)
+        return solve_regularized_tasks(gram, moment, shared_penalty=shared, own_penalty=own)
 
     def fill_in(self, weight: Tensor, data: TaskData, generator: torch.Generator) -> Tensor:
         """Tasks without data have the shared weights already."""
@@ -79,14 +65,10 @@ class SharedWeights(Coupling):
 
 @dataclass(frozen=True)
 class RegularizedTasksSolution(RidgeSolution):
-    """The solution of `solve_regularized_tasks`.
+    """The solution of `solve_regularized_tasks`, of `G` groups of tasks.
 
-    Attributes:
-        weight: A `batch_shape x T x P x 1`-dim tensor, the weights of each task.
-        factor: A `batch_shape x G x P x P`-dim tensor, a factor for each group of tasks.
-        own_penalty: A `batch_shape x 1 x P`-dim tensor, the penalty of the tasks' own weights.
-        shared_factor: A `batch_shape x 1 x P x P`-dim tensor, the lower Cholesky factor of the
-            system solved for the shared weights.
+    `weight` is `batch_shape x T x P x 1`-dim, `factor` `batch_shape x G x P x P`-dim, the own
+    penalty and the factor of the system of the shared weights have one group.
     """
 
     own_penalty: Tensor
@@ -94,10 +76,9 @@ class RegularizedTasksSolution(RidgeSolution):
 
     def roots(self, phi: Tensor) -> Tensor:
         """As in `RidgeSolution`; the second half of the rows comes from the shared weights."""
-        own = super().roots(phi)
-        through_own = torch.linalg.solve_triangular(
-            self.factor.transpose(-1, -2), own, upper=True
-        ) * self.own_penalty.unsqueeze(-1)
+        own, back = super().roots(phi), self.factor.transpose(-1, -2)
+        through_own = torch.linalg.solve_triangular(back, own, upper=True)
+        through_own = through_own * self.own_penalty.unsqueeze(-1)
         shared = torch.linalg.solve_triangular(self.shared_factor, through_own, upper=False)
         return torch.cat([own, shared], dim=-2)
 
@@ -107,14 +88,8 @@ class RegularizedTasksSolution(RidgeSolution):
         Row `i` of all tasks is one point: what another task was observed to be there says as much
         of a task as its own observation. With the `T x T` block `H_i` of the leverages of a point
         and the tasks' weights `\Omega_i`, the residuals are `(I - H_i \Omega_i)^{-1} e_i`.
-
-        Args:
-            phi: A `batch_shape x G x n x P`-dim tensor of features of `G` groups of tasks.
-            row_weight: A `batch_shape x G x n`-dim tensor of the weights the rows had in the fit.
-            Y: A `batch_shape x G x n x m`-dim tensor of targets of the `m` tasks of each group.
-
-        Returns:
-            A `batch_shape x G x n x m`-dim tensor.
+        Features are `batch_shape x G x n x P`-dim, targets and predictions of the `m` tasks of each
+        group `batch_shape x G x n x m`-dim.
         """
         fitted = (phi @ self.weight).squeeze(-1).transpose(-1, -2)
         own, shared = self.roots(phi).movedim(-1, -3).chunk(2, dim=-1)
@@ -124,9 +99,8 @@ class RegularizedTasksSolution(RidgeSolution):
         root = row_weight.transpose(-1, -2).sqrt().expand_as(fitted)
         targets = Y.transpose(-3, -2).flatten(-2)
         residual = torch.where(root > 0, targets - fitted, 0.0)
-        slack = torch.diag_embed(torch.ones_like(root)) - (
-            root.unsqueeze(-1) * block * root.unsqueeze(-2)
-        )
+        weighted = root.unsqueeze(-1) * block * root.unsqueeze(-2)
+        slack = torch.diag_embed(torch.ones_like(root)) - weighted
         scaled = torch.cholesky_solve((root * residual).unsqueeze(-1), cholesky(slack))
         left_out = fitted - (block @ (root.unsqueeze(-1) * scaled)).squeeze(-1)
         return left_out.unflatten(-1, (Y.shape[-3], -1)).transpose(-3, -2)
@@ -142,27 +116,22 @@ class RegularizedTasksSolution(RidgeSolution):
         gram = gram + rows.transpose(-1, -2) @ rows
         coefficients = solve_system(gram, residual.movedim(1, 2).flatten(2, 3))
         by_task = coefficients.unflatten(2, (num_tasks, k)).movedim(2, 1)
-        return self._unroot(own @ by_task) + by_columns(
-            self._weights_from_shared, (rows @ coefficients).unsqueeze(1)
-        )
+        through_shared = (rows @ coefficients).unsqueeze(1)
+        return self._unroot(own @ by_task) + by_columns(self._weights_from_shared, through_shared)
 
     def _weights_from_shared(self, columns: Tensor) -> Tensor:
         """Every task's weights from `S x 1 x P x N` columns in the roots of the shared weights."""
-        w_0 = torch.linalg.solve_triangular(
-            self.shared_factor.transpose(-1, -2), columns, upper=True
-        )
-        penalized = (self.own_penalty.unsqueeze(-1) * w_0).expand(
-            *self.factor.shape[:-1], columns.shape[-1]
-        )
-        return torch.cholesky_solve(penalized, self.factor)
+        back = self.shared_factor.transpose(-1, -2)
+        w_0 = torch.linalg.solve_triangular(back, columns, upper=True)
+        penalized = self.own_penalty.unsqueeze(-1) * w_0
+        shape = (*self.factor.shape[:-1], columns.shape[-1])
+        return torch.cholesky_solve(penalized.expand(shape), self.factor)
 
 
 def solve_regularized_tasks(
     gram: Tensor, moment: Tensor, shared_penalty: Tensor, own_penalty: Tensor
 ) -> RegularizedTasksSolution:
-    r"""Regularised multi-task learning with squared loss (Evgeniou and Pontil, KDD 2004).
-
-    Solved in double precision.
+    r"""Regularised multi-task learning (Evgeniou and Pontil, KDD 2004), in double precision.
 
     .. math:: \min \sum_t \sum_i \omega_{ti} \big(y_{ti} - \phi_{ti}^\top (w_0 + v_t)\big)^2
         + \frac{\lambda_1}{T} \sum_t \lVert v_t \rVert^2 + \lambda_2 \lVert w_0 \rVert^2
@@ -176,16 +145,10 @@ def solve_regularized_tasks(
     The leverage of a row of task `t` is the quadratic form of
     `(G_t + Λ_1)^{-1} + (G_t + Λ_1)^{-1} Λ_1 M^{-1} Λ_1 (G_t + Λ_1)^{-1}`.
 
-    Tasks that share their rows and weights, `m` in each of `G` groups, are factorized once.
-
-    Args:
-        gram: A `batch_shape x G x P x P`-dim tensor, each group's weighted sums of `phi phi^T`.
-        moment: A `batch_shape x G x P x m`-dim tensor, each task's weighted sums of `phi y`.
-        shared_penalty: A `batch_shape x P`-dim tensor, the diagonal of `Λ_2`: `λ_2` per column.
-        own_penalty: A `batch_shape x P`-dim tensor, the diagonal of `Λ_1`: `λ_1 / T` per column.
-
-    Returns:
-        The solution, with `weight` holding every task's `w_t = w_0 + v_t`.
+    Tasks that share their rows and weights, `m` in each of `G` groups, are factorized once. `gram`
+    is `batch_shape x G x P x P`-dim and `moment` `batch_shape x G x P x m`-dim; the penalties are
+    the diagonals of `Λ_2` and `Λ_1`, `batch_shape x P`-dim: `λ_2` and `λ_1 / T` per column.
+    The `weight` of the solution holds every task's `w_t = w_0 + v_t`.
     """
     like, own = gram, above_rounding(own_penalty.unsqueeze(-2), gram)
     per_group = moment.shape[-1]
@@ -199,9 +162,5 @@ def solve_regularized_tasks(
     shared_factor = cholesky(0.5 * (system + system.transpose(-1, -2)))
     w_0 = torch.cholesky_solve((own.unsqueeze(-1) * solved).sum(-3), shared_factor)
     v = solved - torch.cholesky_solve(gram @ w_0.unsqueeze(-3), factor)
-    return RegularizedTasksSolution(
-        weight=(w_0.unsqueeze(-3) + v).to(like),
-        factor=factor.to(like),
-        own_penalty=own.to(like),
-        shared_factor=shared_factor.unsqueeze(-3).to(like),
-    )
+    parts = (w_0.unsqueeze(-3) + v, factor, own, shared_factor.unsqueeze(-3))
+    return RegularizedTasksSolution(*(part.to(like) for part in parts))

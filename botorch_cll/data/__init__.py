@@ -1,7 +1,4 @@
-"""Observations of several tasks, as fits see them: rows, blocks of rows, and random shares of them.
-
-Plain torch; nothing here knows BoTorch.
-"""
+"""Observations of several tasks, as fits see them: rows, blocks of them, and random shares."""
 
 from botorch_cll.data.added_rows import AddedRows
 from botorch_cll.data.blocks import TaskBlocks

@@ -11,18 +11,11 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class AddedRows:
-    """Observations that came after the fit.
+    """Observations that came after a fit; `batch_shape` broadcasts to `batch_shape'`."""
 
-    Attributes:
-        X: A `batch_shape x k x d`-dim tensor of inputs in the unit cube.
-        Y: A `batch_shape' x k x T`-dim tensor of transformed targets, NaN where a task was not
-            observed; `batch_shape` broadcasts to `batch_shape'`.
-        row_weight: A tensor of the weights of the observations that broadcasts to the shape of `Y`.
-    """
-
-    X: Tensor
-    Y: Tensor
-    row_weight: Tensor
+    X: Tensor  #: `batch_shape x k x d`, inputs in the unit cube
+    Y: Tensor  #: `batch_shape' x k x T`, transformed targets, NaN where a task was not observed
+    row_weight: Tensor  #: the weights of the observations, which broadcast to the shape of `Y`
 
     @property
     def batch_shape(self) -> torch.Size:
@@ -31,11 +24,8 @@ class AddedRows:
 
     def join(self, other: AddedRows) -> AddedRows:
         """These rows and then others, whose batch shape broadcasts with that of these."""
-        return AddedRows(
-            _cat_rows(self.X, other.X),
-            _cat_rows(self.Y, other.Y),
-            _cat_rows(self.row_weight, other.row_weight),
-        )
+        weight = _cat_rows(self.row_weight, other.row_weight)
+        return AddedRows(_cat_rows(self.X, other.X), _cat_rows(self.Y, other.Y), weight)
 
     def map(self, function: Callable[[Tensor], Tensor]) -> AddedRows:
         """The rows with a function applied to each tensor."""

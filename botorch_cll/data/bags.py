@@ -11,19 +11,10 @@ from botorch_cll.data.blocks import MAX_ELEMENTS
 def draw_bags(
     observed: Tensor, num_restarts: int, fraction: float, generator: torch.Generator
 ) -> Tensor:
-    """Draw for every restart a random share of each task's observations, without replacement.
+    """Draw a random share of each task's observations for every restart, `S x T x n`, boolean.
 
-    One random number per restart and row decides for all tasks, so that a row is held out for as
-    many tasks at once as possible, and the draw does not depend on the order of the tasks.
-
-    Args:
-        observed: A `n x T`-dim boolean tensor.
-        num_restarts: The number `S` of restarts.
-        fraction: The share of rows to keep, in `(0, 1]`. At least two are kept where there are two.
-        generator: The source of random numbers.
-
-    Returns:
-        A `S x T x n`-dim boolean tensor, true for the observations that a restart is fitted to.
+    One random number per restart and row decides for all tasks: a row is held out for as many at
+    once as possible, whatever their order. Two rows of a task at least are kept if there are two.
     """
     n, num_tasks = observed.shape
     count = observed.sum(0)
@@ -40,18 +31,7 @@ def draw_bags(
 
 
 def choose_rows(observed: Tensor, most: int, generator: torch.Generator) -> Tensor:
-    """All rows, or a sorted random choice of them where there are too many.
-
-    The tasks take turns in choosing, so that one with few rows keeps them beside one with many.
-
-    Args:
-        observed: A `n x T`-dim boolean tensor: which tasks were observed in which rows.
-        most: How many rows are not too many.
-        generator: The source of the choice.
-
-    Returns:
-        A tensor of at most `most` row numbers.
-    """
+    """The numbers of all rows, or a random choice of `most`: tasks take turns in choosing."""
     n, device = len(observed), observed.device
     if n <= most:
         return torch.arange(n, device=device)
@@ -61,31 +41,13 @@ def choose_rows(observed: Tensor, most: int, generator: torch.Generator) -> Tens
 
 
 def honest_members(observed: Tensor, bags: Tensor) -> Tensor:
-    """Which members have not seen which observations, where there are two of them at least.
-
-    Args:
-        observed: A `n x T`-dim boolean tensor.
-        bags: A `S x T x n`-dim boolean tensor: what each member was fitted to.
-
-    Returns:
-        A `S x T x n`-dim boolean tensor, false for all members where fewer than two (one, if the
-        ensemble has no more) have not seen an observation.
-    """
+    """Which members have not seen which observations, if two of them (one of one) have not."""
     unseen = observed.T & ~bags
     return unseen & (unseen.sum(0) >= min(2, len(bags)))
 
 
 def trusted_members(observed: Tensor, bags: Tensor) -> Tensor:
-    """Which members' predictions of which observations to use where all of them are honest.
-
-    Args:
-        observed: A `n x T`-dim boolean tensor.
-        bags: A `S x T x n`-dim boolean tensor: what each member was fitted to.
-
-    Returns:
-        A `S x T x n`-dim boolean tensor: `honest_members`, and where there are none all members,
-        whose predictions have to leave the row out instead.
-    """
+    """`honest_members`, and where there are none all, whose predictions must leave the row out."""
     honest = honest_members(observed, bags)
     return honest | (observed.T & ~honest.any(0))
 

@@ -11,8 +11,7 @@ from torch import Tensor
 from botorch_cll.data.task_data import TaskData
 from botorch_cll.settings import NETWORK
 
-MAX_ELEMENTS = 1_500_000
-"""How many values are held at a time where memory must not grow with the number of rows."""
+MAX_ELEMENTS = 1_500_000  #: values held at a time where memory must not grow with the rows
 
 
 @dataclass(frozen=True)
@@ -21,28 +20,15 @@ class TaskBlocks:
 
     Tasks that were all observed in the same rows form one group, so that their features and normal
     equations are computed once; otherwise every task is a group of its own.
-
-    Attributes:
-        index: A `G x b`-dim tensor of row numbers.
-        Y: A `G x b x m`-dim tensor of targets.
-        weight: A `G x b`-dim tensor of row weights, zero for padding.
     """
 
-    index: Tensor
-    Y: Tensor
-    weight: Tensor
+    index: Tensor  #: `G x b`, row numbers
+    Y: Tensor  #: `G x b x m`, targets
+    weight: Tensor  #: `G x b`, row weights, zero for padding
 
     @classmethod
     def from_data(cls, data: TaskData, per_task: bool) -> TaskBlocks:
-        """The blocks of all rows.
-
-        Args:
-            data: The data.
-            per_task: Whether to make a group of every task even where tasks share their rows.
-
-        Returns:
-            The blocks. Weights are one, or fall with the known noise variances.
-        """
+        """All rows, weighed by known noise; with `per_task` every task is a group of its own."""
         observed = data.observed
         if bool(observed.all()) and data.Yvar is None and not per_task:
             index = torch.arange(len(data.X), device=data.X.device).unsqueeze(0)
@@ -57,15 +43,7 @@ class TaskBlocks:
 
     @classmethod
     def of_rows(cls, data: TaskData, rows: Tensor) -> TaskBlocks:
-        """Some rows, the same for every task; of weight zero where a task was not observed.
-
-        Args:
-            data: The data.
-            rows: A tensor of row numbers.
-
-        Returns:
-            The blocks: one group of all tasks if their weights are the same.
-        """
+        """Rows of given numbers, for all tasks; of weight zero where a task was not observed."""
         Y, weight = data.Y[rows].nan_to_num(0.0), (noise_weights(data) * data.observed)[rows].T
         if bool((weight == weight[:1]).all()):
             return cls(index=rows.unsqueeze(0), Y=Y.unsqueeze(0), weight=weight[:1])
@@ -78,79 +56,48 @@ class TaskBlocks:
         key = torch.rand(int(self.index.max()) + 1, generator=generator, dtype=torch.double)
         key = key.to(self.index.device)[self.index].where(self.weight > 0, 2.0)
         chosen = key.topk(most, largest=False).indices.sort(-1).values
-        return TaskBlocks(
-            index=self.index.gather(1, chosen),
-            Y=self.Y.gather(1, chosen.unsqueeze(-1).expand(-1, -1, self.Y.shape[-1])),
-            weight=self.weight.gather(1, chosen),
-        )
+        Y = self.Y.gather(1, chosen.unsqueeze(-1).expand(-1, -1, self.Y.shape[-1]))
+        return TaskBlocks(self.index.gather(1, chosen), Y, self.weight.gather(1, chosen))
 
     def per_task(self) -> TaskBlocks:
         """The same rows with every task a group of its own."""
-        num_groups, _, per_group = self.Y.shape
+        per_group = self.Y.shape[-1]
         if per_group == 1:
             return self
-        repeat = (num_groups, per_group, -1)
-        return TaskBlocks(
-            index=self.index.unsqueeze(1).expand(*repeat).flatten(0, 1),
-            Y=self.Y.movedim(-1, 1).flatten(0, 1).unsqueeze(-1),
-            weight=self.weight.unsqueeze(1).expand(*repeat).flatten(0, 1),
-        )
+        index, weight = (x.repeat_interleave(per_group, dim=0) for x in (self.index, self.weight))
+        return TaskBlocks(index, self.Y.movedim(-1, 1).flatten(0, 1).unsqueeze(-1), weight)
 
     def in_bags(self, bags: Tensor, most: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """The rows that restarts are fitted to, at most so many of a restart and task at a time.
+        """The rows that restarts are fitted to, at most `most` of a restart and task at a time.
 
-        Args:
-            bags: A `S x T x n`-dim boolean tensor; every task has to be a group of its own.
-            most: How many rows there are at a time.
-
-        Yields:
-            Row numbers, targets and weights, `S x T x b`-dim tensors; weights are zero for padding.
+        Tasks have to be groups of their own. Of `S x T x n`-dim bags come row numbers, targets and
+        weights, `S x T x b`-dim and zero for padding.
         """
         members = (len(bags), -1, -1)
         Y = self.Y.squeeze(-1)
         at_a_time = max(1, MAX_ELEMENTS // bags[..., 0].numel())
         columns = (values.split(at_a_time, dim=-1) for values in (self.index, Y, self.weight))
         for index, targets, row_weight in zip(*columns, strict=True):
-            index = index.expand(*members)
+            index, targets = index.expand(*members), targets.expand(*members)
             weight = bags.gather(-1, index) * row_weight
             # Restarts keep equal shares, so that little is left of the rows that weigh nothing.
             length = int((weight > 0).sum(-1).max())
             order = (weight == 0).to(torch.uint8).sort(dim=-1, stable=True).indices[..., :length]
             for some in order.split(most, dim=-1):
-                yield (
-                    index.gather(-1, some),
-                    targets.expand(*members).gather(-1, some),
-                    weight.gather(-1, some),
-                )
+                yield index.gather(-1, some), targets.gather(-1, some), weight.gather(-1, some)
 
 
 def noise_weights(data: TaskData) -> Tensor:
-    """Weights of observations whose noise variances are known, `1 / (floor + variance)`, relative.
-
-    The floor, a share of the variance of the task's targets, stands for what the network misses
-    even without noise. The mean weight of a task is one, an unknown variance counts like the mean
-    of the known ones.
-
-    Args:
-        data: The data.
-
-    Returns:
-        A `n x T`-dim tensor.
-    """
-    if data.Yvar is None:
-        return torch.ones_like(data.Y)
-    return weights_like(data, data.Yvar)
+    """A `n x T`-dim tensor of row weights: one, or as in `weights_like` where noise is known."""
+    return torch.ones_like(data.Y) if data.Yvar is None else weights_like(data, data.Yvar)
 
 
 def weights_like(data: TaskData, Yvar: Tensor) -> Tensor:
-    """Weights of further observations, relative to those of the data.
+    """Weights `1 / (floor + variance)` of further observations, relative to those of the data.
 
-    Args:
-        data: The data.
-        Yvar: A `batch_shape x T`-dim tensor of noise variances, NaN where they are not known.
-
-    Returns:
-        A `batch_shape x T`-dim tensor.
+    The floor, a share of the variance of the task's targets, stands for what the network misses
+    even without noise. The mean weight of a task's data is one. A NaN in the `batch_shape x T`-dim
+    `Yvar` counts like the mean of the task's known variances.
     """
     known = torch.full_like(data.Y, torch.nan) if data.Yvar is None else data.Yvar
     known = known.where(data.observed, torch.nan)

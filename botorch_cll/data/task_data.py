@@ -14,22 +14,15 @@ from torch import Tensor
 class TaskData:
     """Observations of `T` tasks at `n` distinct rows, in an order that does not depend on theirs.
 
-    Rows are sorted, and observations of different tasks at the same point share a row. The wide
-    and the long form of the same observations therefore give the same `TaskData`, and so do a
-    masked entry and one that is left out.
-
-    Attributes:
-        X: A `n x d`-dim tensor of inputs.
-        Y: A `n x T`-dim tensor of targets, NaN where a task was not observed.
-        Yvar: A `n x T`-dim tensor of observation noise variances, NaN where they are not known;
-            `None` if none is known.
-        row: A `N`-dim tensor: the row of each of the `N` observations, in the order they were
-            given in (of wide data: row by row); `None` for a choice of rows.
+    Rows are sorted, and observations of different tasks at the same point share a row: wide and
+    long form, masked entries and ones left out give the same `TaskData`.
     """
 
-    X: Tensor
-    Y: Tensor
-    Yvar: Tensor | None
+    X: Tensor  #: `n x d`, inputs
+    Y: Tensor  #: `n x T`, targets, NaN where a task was not observed
+    Yvar: Tensor | None  #: `n x T`, noise variances, NaN where unknown; `None` if all are
+    #: The row of each of `N` observations in the order they were given in (of wide data: row by
+    #: row); `None` for a choice of rows.
     row: Tensor | None = None
 
     @property
@@ -54,10 +47,7 @@ class TaskData:
 
     @property
     def variance(self) -> Tensor:
-        """A `T`-dim tensor: the variance of each task's targets.
-
-        Where a task has fewer than two distinct targets it is the mean over the others, or one.
-        """
+        """The variance of each task's targets; where they are all equal the others' mean, or 1."""
         deviation = (self.Y - self.Y.nanmean(0)).square().nansum(0)
         variance = deviation / (self.num_observed - 1).clamp_min(1)
         # Deviations from the mean of equal targets are rounding errors.
@@ -66,10 +56,7 @@ class TaskData:
         return torch.where(known, variance, usual)
 
     def fingerprint(self) -> Tensor:
-        """A number that tells these observations from others, a tensor of one `int64`.
-
-        It is the same in single and in double precision.
-        """
+        """An `int64` that tells these observations from others, in whatever precision."""
         values = torch.cat([self.X, self.Y], dim=-1).float().cpu().numpy()
         digest = hashlib.blake2b(values.tobytes(), digest_size=8).digest()
         number = int.from_bytes(digest, "big", signed=True)
@@ -82,16 +69,7 @@ class TaskData:
 
     @classmethod
     def from_wide(cls, X: Tensor, Y: Tensor, Yvar: Tensor | None) -> TaskData:
-        """From one row per point and one column per task.
-
-        Args:
-            X: A `n x d`-dim tensor.
-            Y: A `n x T`-dim tensor, NaN where a task was not observed.
-            Yvar: A `n x T`-dim tensor or `None`.
-
-        Returns:
-            The data.
-        """
+        """From one row per point and one column per task, NaN in `Y` where it was not observed."""
         row, task = (~Y.isnan()).nonzero(as_tuple=True)
         noise = None if Yvar is None else Yvar[row, task]
         return cls.from_long(X[row], task, Y[row, task], noise, Y.shape[-1])
@@ -100,24 +78,13 @@ class TaskData:
     def from_long(
         cls, X: Tensor, task: Tensor, Y: Tensor, Yvar: Tensor | None, num_tasks: int
     ) -> TaskData:
-        """From one row per observation.
+        """From `N` observations: inputs, task indices, targets and noise variances.
 
-        Args:
-            X: A `N x d`-dim tensor of inputs without the task column.
-            task: A `N`-dim tensor of task indices, `0` to `num_tasks - 1`.
-            Y: A `N`-dim tensor of observed targets.
-            Yvar: A `N`-dim tensor of noise variances, NaN where unknown, or `None`.
-            num_tasks: The number `T` of tasks.
-
-        Returns:
-            The data. The `k`-th observation of a task at a point shares a row with the `k`-th
-            observations of the other tasks there.
+        The `k`-th observations of the tasks at a point share a row.
         """
         x, t = X.detach().cpu().numpy(), task.cpu().numpy()
-        targets = (
-            [Y.detach().cpu().numpy()] if Yvar is None else [Yvar.cpu().numpy(), Y.cpu().numpy()]
-        )
-        order = np.lexsort((*targets, t, *x.T[::-1]))
+        noise = [] if Yvar is None else [Yvar.cpu().numpy()]
+        order = np.lexsort((*noise, Y.detach().cpu().numpy(), t, *x.T[::-1]))
         x, t = x[order], t[order]
         new_point = np.ones(len(x), dtype=bool)
         new_point[1:] = (x[1:] != x[:-1]).any(1)
@@ -125,10 +92,8 @@ class TaskData:
         new_run[1:] |= t[1:] != t[:-1]
         position = np.arange(len(x))
         repeat = position - np.maximum.accumulate(np.where(new_run, position, 0))
-        point = np.cumsum(new_point) - 1
-        _, first, row = np.unique(
-            point * (repeat.max(initial=0) + 1) + repeat, return_index=True, return_inverse=True
-        )
+        key = (np.cumsum(new_point) - 1) * (repeat.max(initial=0) + 1) + repeat
+        _, first, row = np.unique(key, return_index=True, return_inverse=True)
         index = torch.from_numpy(order).to(X.device)
         rows = torch.from_numpy(row.reshape(-1)).to(X.device)
         columns = task[index].long()
@@ -138,10 +103,6 @@ class TaskData:
             table[rows, columns] = values[index]
             return table
 
-        first_index = index[torch.from_numpy(first).to(X.device)]
-        return cls(
-            X=X[first_index],
-            Y=wide(Y),
-            Yvar=None if Yvar is None else wide(Yvar),
-            row=torch.empty_like(rows).scatter_(0, index, rows),
-        )
+        inputs = X[index[torch.from_numpy(first).to(X.device)]]
+        given = torch.empty_like(rows).scatter_(0, index, rows)
+        return cls(inputs, wide(Y), None if Yvar is None else wide(Yvar), given)

@@ -12,19 +12,12 @@ from botorch_cll.data.bags import average_trusted
 
 @dataclass(frozen=True)
 class Calibration:
-    """The variances that make the members' spread an honest one.
+    """The variances that make the members' spread an honest one."""
 
-    Attributes:
-        inflation: A `T`-dim tensor, the factor `τ` on the members' variance.
-        remote_variance: A `T`-dim tensor, the variance `α` far from all centers.
-        remote_sign: A `S x T`-dim tensor: which way members leave their mean there.
-        noise: A `T`-dim tensor, the variance `σ^2` of the observation noise.
-    """
-
-    inflation: Tensor
-    remote_variance: Tensor
-    remote_sign: Tensor
-    noise: Tensor
+    inflation: Tensor  #: `T`, the factor `τ` on the members' variance
+    remote_variance: Tensor  #: `T`, the variance `α` far from all centers
+    remote_sign: Tensor  #: `S x T`, which way members leave their mean there
+    noise: Tensor  #: `T`, the variance `σ^2` of the observation noise
 
     @classmethod
     def none(cls, num_restarts: int, num_tasks: int, like: Tensor) -> Calibration:
@@ -33,30 +26,15 @@ class Calibration:
         return cls(one, one.clone(), like.new_zeros(num_restarts, num_tasks), one.clone())
 
     def spread(self, values: Tensor, remote: Tensor) -> Tensor:
-        """The members, spread by `τ` and `α`.
-
-        Args:
-            values: A `batch_shape x S x n x T`-dim tensor of the members' values.
-            remote: A tensor of remoteness that broadcasts with it.
-
-        Returns:
-            A `batch_shape x S x n x T`-dim tensor.
-        """
-        mean = values.mean(dim=-3, keepdim=True)
+        """The members' `batch_shape x S x n x T`-dim values, spread by `τ` and `α`."""
+        mean, apart = values.mean(dim=-3, keepdim=True), self.remote_sign.unsqueeze(-2) * remote
         values = mean + self.inflation.sqrt() * (values - mean)
-        apart = self.remote_sign.unsqueeze(-2) * remote
         return values + self.remote_variance.sqrt() * (apart - apart.mean(dim=-3, keepdim=True))
 
     def left_out_moments(self, outputs: Tensor, remote: Tensor, trusted: Tensor) -> Tensor:
-        """Means and calibrated variances over the members that have not seen a row.
+        """Means and calibrated variances, without noise, over the members that have not seen a row.
 
-        Args:
-            outputs: A `S x T x n`-dim tensor of the members' predictions.
-            remote: A `S x T x n`-dim tensor of remoteness.
-            trusted: A `S x T x n`-dim boolean tensor of the predictions to use.
-
-        Returns:
-            A `2 x T x n`-dim tensor, without noise; NaN where there is no prediction to use.
+        They are `2 x T x n`-dim, NaN where `left_out_moments` has none.
         """
         mean, variance, used = left_out_moments(outputs, trusted)
         squared = average_trusted(remote.square(), trusted)
@@ -66,15 +44,9 @@ class Calibration:
 
 
 def left_out_moments(predictions: Tensor, trusted: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Means and variances over the members that have not seen a row.
+    """Means and variances of `S x T x n`-dim predictions over the trusted ones.
 
-    Args:
-        predictions: A `S x T x n`-dim tensor of members' predictions.
-        trusted: A `S x T x n`-dim boolean tensor: predictions of rows that the member has not seen.
-
-    Returns:
-        Two `T x n`-dim tensors, and a boolean one that is true where there are at least two such
-        members (one, if the ensemble has no more).
+    With them comes a boolean tensor: where there are two at least (one, if there is no more).
     """
     share = trusted.to(predictions)
     count = share.sum(0)

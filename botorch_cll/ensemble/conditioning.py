@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
-import torch
 from torch import Tensor
 
-from botorch_cll.data.added_rows import AddedRows
+from botorch_cll.data import AddedRows
 from botorch_cll.ensemble.fitted import FittedEnsemble
 from botorch_cll.ensemble.members import remoteness
 from botorch_cll.nn import RBFNetwork, gaussian_rbf
@@ -16,40 +16,17 @@ from botorch_cll.nn.ridge import RidgeSolution
 
 @dataclass(frozen=True)
 class ConditionedEnsemble:
-    """A fitted ensemble that has taken in further rows.
+    """A fitted ensemble with further rows in its weights, and as centers in the remoteness."""
 
-    Hidden layers, ridge, layer and calibration stay; new rows count as further centers in the
-    remoteness.
-
-    Attributes:
-        fitted: The ensemble as it was fitted.
-        rows: The further rows.
-        weight: The output weights after them, as from `Coupling.take_in`.
-    """
-
-    fitted: FittedEnsemble
-    rows: AddedRows
-    weight: Tensor
+    fitted: FittedEnsemble  #: the ensemble as it was fitted
+    rows: AddedRows  #: the further rows
+    weight: Tensor  #: the output weights after them, as from `Coupling.take_in`
 
     @classmethod
-    def of(
-        cls, fitted: FittedEnsemble, solution: RidgeSolution, rows: AddedRows
-    ) -> ConditionedEnsemble:
-        """Take rows into an ensemble.
-
-        Args:
-            fitted: The ensemble.
-            solution: The solution that its output weights are.
-            rows: All rows that came after the fit.
-        """
+    def of(cls, fitted: FittedEnsemble, solution: RidgeSolution, rows: AddedRows) -> Self:
+        """Take all rows that came after the fit into an ensemble of the given output weights."""
         network = fitted.members.network
-        weight = fitted.coupling.take_in(network, fitted.layer, solution, rows)
-        return cls(fitted, rows, weight)
-
-    @property
-    def batch_shape(self) -> torch.Size:
-        """The batch shape of the rows."""
-        return self.rows.batch_shape
+        return cls(fitted, rows, fitted.coupling.take_in(network, fitted.layer, solution, rows))
 
     def __call__(self, X: Tensor) -> Tensor:
         """As `FittedEnsemble.forward`; the batch shapes of `X` and the rows broadcast."""
@@ -64,18 +41,8 @@ class ConditionedEnsemble:
 
 
 def _support_of(rows: AddedRows, network: RBFNetwork, X: Tensor) -> Tensor:
-    """What added rows count for as centers near `X`.
-
-    Args:
-        rows: The rows.
-        network: The networks.
-        X: A `batch_shape'' x q x d`-dim tensor of points in the unit cube.
-
-    Returns:
-        A `batch_shape'' x S x q x T`-dim tensor, broadcast with the rows' batch shape.
-    """
-    radial = gaussian_rbf(
-        X[..., None, None, :, :], rows.X[..., None, None, :, :], network.log_length_scale.exp()
-    )
+    """What added rows count for as centers near `X`, a `batch_shape x S x q x T`-dim tensor."""
+    points, centers = (inputs[..., None, None, :, :] for inputs in (X, rows.X))
+    radial = gaussian_rbf(points, centers, network.log_length_scale.exp())
     counted = (rows.row_weight > 0).to(radial).transpose(-1, -2)[..., None, :, None, :]
     return (radial.square() * counted).sum(-1).transpose(-1, -2)

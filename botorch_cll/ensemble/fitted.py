@@ -14,50 +14,33 @@ from botorch_cll.ensemble.calibration import Calibration
 from botorch_cll.ensemble.members import Members, remoteness
 from botorch_cll.nn import RBFNetwork
 
+_CALIBRATION = ("inflation", "remote_variance", "remote_sign", "noise")
+
 
 @dataclass(frozen=True)
 class Architecture:
-    """What kind of ensemble a model asks for, whatever its data.
+    """What kind of ensemble a model asks for, whatever its data."""
 
-    Attributes:
-        coupling: How the tasks' output weights hang together.
-        num_restarts: The number `S` of members.
-        num_centers: The number of centers of each network; fewer where there are fewer rows.
-        seed: The seed of everything random.
-    """
-
-    coupling: Coupling
-    num_restarts: int
-    num_centers: int
-    seed: int
+    coupling: Coupling  #: how the tasks' output weights hang together
+    num_restarts: int  #: the number `S` of members
+    num_centers: int  #: the number of centers of each network; fewer where there are fewer rows
+    seed: int  #: the seed of everything random
 
 
 @dataclass(frozen=True)
 class LeftOutRows:
-    """What the members that have not seen a training row predict there.
-
-    Attributes:
-        rows: A tensor of the numbers of `n'` rows.
-        moments: A `2 x T x n'`-dim tensor of means and calibrated variances, without noise.
-    """
+    """The means and variances, `2 x T x n'`, that members predict of rows not seen by them."""
 
     rows: Tensor
     moments: Tensor
 
 
 class FittedEnsemble(nn.Module):
-    r"""An ensemble as it was fitted: its parts are set when it is made and never replaced.
+    """An ensemble as it was fitted: its parts are set when it is made and never replaced.
 
-    Member `s` is a function `f_s` of all `T` tasks. The values are
-
-    .. math:: \bar f_t + \sqrt{\tau_t}\,(f_{st} - \bar f_t)
-        + \sqrt{\alpha_t}\,(z_{st} \rho_{st} - \overline{z_t \rho_t}), \qquad
-        \rho_{st}(x) = \frac{\delta}{\delta + \sum_k \phi_{stk}(x)^2}
-
-    with the ensemble mean `f̄`. The second term lets the members differ where none of them has a
-    center near: the remoteness `ρ` goes from nearly 0 at a center to 1 far from all of them, and
-    `z` are fixed numbers of mean 0 and variance 1. (A center of an additive network looks at one
-    input: there, far is far in every input.)
+    Its values are those in docs/mathematics.md, "Posterior": spread by `τ`, and by `α` where no
+    member has a center near. (A center of an additive network looks at one input: there, far is far
+    in every input.)
 
     Args:
         coupling: How the tasks hang together.
@@ -83,10 +66,8 @@ class FittedEnsemble(nn.Module):
         left_out: LeftOutRows | None = None,
     ) -> None:
         super().__init__()
-        self.coupling = coupling
-        self.members = members
-        self.layer = layer
-        for name in ("inflation", "remote_variance", "remote_sign", "noise"):
+        self.coupling, self.members, self.layer = coupling, members, layer
+        for name in _CALIBRATION:
             self.register_buffer(name, getattr(calibration, name))
         self.register_buffer("left_out", None if left_out is None else left_out.moments)
         self.register_buffer("left_out_rows", None if left_out is None else left_out.rows)
@@ -94,38 +75,29 @@ class FittedEnsemble(nn.Module):
     @classmethod
     def for_state(
         cls, state: Mapping[str, Tensor], architecture: Architecture, num_tasks: int, like: Tensor
-    ) -> Self:
-        """An ensemble whose tensors have the right shapes to load a state into.
-
-        Args:
-            state: The state of an ensemble; as many centers and rows as it has.
-            architecture: Everything else.
-            num_tasks: The number `T` of tasks.
-            like: A `n x d`-dim tensor of inputs of the dtype and device wanted.
-        """
+    ) -> Self | None:
+        """An ensemble of the sizes of a model's state to load it into; `None` if it has none."""
+        if not any(name.startswith("fitted.") for name in state):
+            return None
 
         def empty(name: str) -> Tensor | None:
-            value = state.get(name)
+            value = state.get(f"fitted.{name}")
             if value is None:
                 return None
             dtype = like.dtype if value.is_floating_point() else value.dtype
             return torch.empty_like(value, dtype=dtype, device=like.device)
 
-        size = (architecture.num_restarts, num_tasks)
-        centers = state.get("members.network.centers")
+        size, coupling = (architecture.num_restarts, num_tasks), architecture.coupling
+        centers = empty("members.network.centers")
         num_centers = architecture.num_centers if centers is None else centers.shape[-2]
         network = RBFNetwork(*size, num_centers, like.shape[-1], like.dtype, like.device)
-        members = Members(
-            network,
-            log_ridge=like.new_zeros(*size, architecture.coupling.num_ridges),
-            tail_degree=torch.zeros(size, dtype=torch.long, device=like.device),
-            bags=empty("members.bags"),
-        )
-        layer = architecture.coupling.make_layer(*size, architecture.seed, like)
+        log_ridge = like.new_zeros(*size, coupling.num_ridges)
+        tail_degree = torch.zeros(size, dtype=torch.long, device=like.device)
+        members = Members(network, log_ridge, tail_degree, empty("members.bags"))
+        layer = coupling.make_layer(*size, architecture.seed, like)
         rows, moments = empty("left_out_rows"), empty("left_out")
         left_out = None if rows is None or moments is None else LeftOutRows(rows, moments)
-        calibration = Calibration.none(*size, like)
-        return cls(architecture.coupling, members, layer, calibration, left_out)
+        return cls(coupling, members, layer, Calibration.none(*size, like), left_out)
 
     @property
     def calibration(self) -> Calibration:
@@ -133,56 +105,40 @@ class FittedEnsemble(nn.Module):
         return Calibration(self.inflation, self.remote_variance, self.remote_sign, self.noise)
 
     def forward(self, X: Tensor) -> Tensor:
-        """The members' values, spread by `τ` and `α`.
-
-        Args:
-            X: A `batch_shape x n x d`-dim tensor of points in the unit cube.
-
-        Returns:
-            A `batch_shape x S x n x T`-dim tensor in the scale of the transformed outcomes.
-        """
+        """The members' values, spread by `τ` and `α`, `batch_shape x S x n x T`-dim."""
         return self.calibration.spread(*self.outputs(X))
 
     def outputs(self, X: Tensor) -> tuple[Tensor, Tensor]:
-        """The members as they were fitted, before their spread is calibrated, and the remoteness.
-
-        Args:
-            X: A `batch_shape x n x d`-dim tensor of points in the unit cube.
-
-        Returns:
-            Two `batch_shape x S x n x T`-dim tensors.
-        """
+        """The members before their spread is calibrated, and the remoteness, of the same shape."""
         outputs, support = self.members.network.outputs_and_support(X)
         return self.coupling.mix(self.layer, outputs), remoteness(support)
 
 
 _EARLIER_NAMES = {
-    "network.": "members.network.",
+    "network": "members.network",
     "log_ridge": "members.log_ridge",
     "tail_degree": "members.tail_degree",
     "bags": "members.bags",
-    "correlation.": "layer.",
-    **{name: name for name in ("inflation", "remote_variance", "remote_sign", "noise")},
-    **{name: name for name in ("left_out", "left_out_rows")},
+    "correlation": "layer",
+    **{name: name for name in (*_CALIBRATION, "left_out", "left_out_rows")},
 }
 
 
 def upgrade_state(state: Mapping[str, Any]) -> dict[str, Any]:
     """The state of a model of version 0.1 as that of today's, and today's as it is.
 
-    Names had no `fitted.` before them, what was known of rows had tasks last, and a model that was
-    not fitted had all the tensors of one that was.
+    Names had no `fitted.`, left-out rows and bags had tasks last, unfitted models all tensors too.
     """
     if "is_fitted" not in state:
         return dict(state)
     upgraded = {}
     for name, value in state.items():
-        first = name.split(".")[0] + ("." if "." in name else "")
+        first, dot, rest = name.partition(".")
         if first not in _EARLIER_NAMES:
             upgraded[name] = value
         elif bool(state["is_fitted"]):
-            if name in ("bags", "left_out"):
-                value = value.mT.contiguous()
-            upgraded["fitted." + _EARLIER_NAMES[first] + name[len(first) :]] = value
+            by_row = name in ("bags", "left_out")
+            new_name = f"fitted.{_EARLIER_NAMES[first]}{dot}{rest}"
+            upgraded[new_name] = value.mT.contiguous() if by_row else value
     upgraded.pop("is_fitted")
     return upgraded

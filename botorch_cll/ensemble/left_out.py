@@ -7,24 +7,17 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from botorch_cll.data import TaskData
 from botorch_cll.data.bags import trusted_members
 from botorch_cll.data.blocks import MAX_ELEMENTS
-from botorch_cll.data.task_data import TaskData
 from botorch_cll.ensemble.fitted import FittedEnsemble
 
 
 def predict_left_out(fitted: FittedEnsemble, data: TaskData) -> tuple[Tensor, Tensor]:
-    """Predict every row by the members that were not fitted to it.
+    """Predict every row, once, by the members that were not fitted to it.
 
-    What the fit has predicted already is not predicted again.
-
-    Args:
-        fitted: An ensemble that knows which rows its members were fitted to.
-        data: The data that it was fitted to.
-
-    Returns:
-        Means and variances of observations, noise included: two `n x T`-dim tensors in the scale
-        of the data, NaN where there is no prediction.
+    Means and variances of observations, noise included, are `n x T`-dim tensors in the scale of
+    the data, NaN where there is no prediction.
     """
     members, bags, known = fitted.members, fitted.members.bags, fitted.left_out_rows
     assert bags is not None

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from botorch_cll.couplings.base import Coupling, NormalEquations, num_tail_columns
-from botorch_cll.data.blocks import MAX_ELEMENTS, TaskBlocks, noise_weights
-from botorch_cll.data.task_data import TaskData
+from botorch_cll.data import TaskBlocks, TaskData
+from botorch_cll.data.blocks import MAX_ELEMENTS, noise_weights
 from botorch_cll.nn import RBFNetwork
 from botorch_cll.nn.rbf import included_columns
 from botorch_cll.nn.ridge import RidgeSolution
@@ -21,8 +21,7 @@ class Members(nn.Module):
         network: The networks.
         log_ridge: A `S x T x num_ridges`-dim tensor, logarithms of the ridge parameters.
         tail_degree: A `S x T`-dim tensor, the degree of the polynomial tail.
-        bags: A `S x T x n`-dim boolean tensor, the observations that each member was fitted to;
-            `None` if they are other data's.
+        bags: A `S x T x n`-dim boolean tensor, what each member was fitted to, or `None`.
     """
 
     log_ridge: Tensor
@@ -40,53 +39,33 @@ class Members(nn.Module):
         self.requires_grad_(False)
 
     def solve(self, coupling: Coupling, data: TaskData) -> RidgeSolution:
-        """The output weights of the members' own rows, their hidden layers given.
-
-        Rows are streamed in blocks, so memory does not grow with their number.
-
-        Args:
-            coupling: How the tasks' output weights hang together.
-            data: The data that the bags are of.
-
-        Returns:
-            The solution, a `S x T`-batch.
-        """
+        """The output weights of the members' own rows, which are streamed in blocks."""
         assert self.bags is not None
-        network = self.network
+        network, like = self.network, self.network.weight
         blocks = TaskBlocks.from_data(data, per_task=True)
-        num_columns = network.weight.shape[-1]
-        gram = data.X.new_zeros(*network.weight.shape, num_columns)
-        moment = data.X.new_zeros(*network.weight.shape, 1)
-        at_a_time = max(1, MAX_ELEMENTS // network.weight.numel())
-        for index, Y, weight in blocks.in_bags(self.bags, at_a_time):
+        gram, moment = (data.X.new_zeros(*like.shape, num) for num in (like.shape[-1], 1))
+        for index, Y, weight in blocks.in_bags(self.bags, max(1, MAX_ELEMENTS // like.numel())):
             phi = network.features(data.X[index])
             weighted = (phi * weight.unsqueeze(-1)).transpose(-1, -2)
             gram += weighted @ phi
             moment += weighted @ Y.unsqueeze(-1)
         num_centers, dim = network.centers.shape[-2:]
         included = included_columns(self.tail_degree, num_centers, dim)
-        return coupling.solve(
-            NormalEquations(gram, moment, self.log_ridge.exp(), included, num_tail_columns(dim))
-        )
+        ridge, num_tail = self.log_ridge.exp(), num_tail_columns(dim)
+        return coupling.solve(NormalEquations(gram, moment, ridge, included, num_tail))
 
     def out_of_sample(
         self, data: TaskData, rows: Tensor, solution: RidgeSolution
     ) -> tuple[Tensor, Tensor]:
-        """Preliminary outputs in training rows, each by a fit that has not seen the task's row.
+        """Preliminary outputs in training rows by fits without the task's row, and the remoteness.
 
-        Args:
-            data: The data that the bags are of.
-            rows: A tensor of row numbers.
-            solution: The solution that the output weights are.
-
-        Returns:
-            Two `S x T x len(rows)`-dim tensors: the outputs, and how remote the rows are.
+        Both are `S x T x len(rows)`-dim; the output weights are those of the solution.
         """
         assert self.bags is not None
         weight = noise_weights(data)[rows].T * self.bags[..., rows]
         Y = data.Y[rows].nan_to_num(0.0).T.unsqueeze(-1)
-        at_a_time = max(1, MAX_ELEMENTS // solution.weight.numel())
         outputs, supports = [], []
+        at_a_time = max(1, MAX_ELEMENTS // solution.weight.numel())
         for chosen in torch.arange(len(rows), device=rows.device).split(at_a_time):
             phi = self.network.features(data.X[rows[chosen]])
             supports.append(self.network.support(phi))

@@ -7,8 +7,8 @@ import math
 import torch
 from torch import Tensor
 
+from botorch_cll.data import TaskData
 from botorch_cll.data.bags import average_trusted
-from botorch_cll.data.task_data import TaskData
 from botorch_cll.ensemble.calibration import Calibration, left_out_moments
 from botorch_cll.ensemble.fitted import LeftOutRows
 from botorch_cll.nn.rbf import CACHED_ELEMENTS
@@ -26,27 +26,15 @@ def calibrate(
 ) -> tuple[Calibration, LeftOutRows]:
     """Fit the calibration, and keep what was predicted of rows left out.
 
-    Args:
-        data: The data.
-        rows: A tensor of the numbers of `b` rows that were predicted.
-        predictions: A `S x T x b`-dim tensor of members' predictions.
-        remoteness: A `S x T x b`-dim tensor, how remote the rows are from the centers.
-        trusted: A `S x T x b`-dim boolean tensor: the predictions to go by, each of a fit that has
-            not seen the row.
-        settings: The grids and priors.
-        generator: The source of the signs with which members leave the mean far from data.
-
-    Returns:
-        The calibration, and the moments of the rows under it.
+    Predictions and remoteness of `b` rows are `S x T x b`-dim, `trusted` are those to go by, of
+    fits that have not seen the row. The generator draws the signs.
     """
     chosen = data.rows(rows)
     mean, variance, used = left_out_moments(predictions, trusted)
     remote = average_trusted(remoteness.square(), trusted)
-    inflation, remote_variance, noise = fit_variances(
-        mean, variance, remote, used, chosen, settings
-    )
+    tau, alpha, noise = fit_variances(mean, variance, remote, used, chosen, settings)
     sign = _draw_signs(chosen, len(predictions), settings.sign_frequency, generator)
-    calibration = Calibration(inflation, remote_variance, sign, noise)
+    calibration = Calibration(tau, alpha, sign, noise)
     moments = calibration.left_out_moments(predictions, remoteness, trusted)
     return calibration, LeftOutRows(rows, moments)
 
@@ -59,35 +47,12 @@ def fit_variances(
     data: TaskData,
     settings: CalibrationSettings,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    r"""Fit variances to predictions of rows that the members have not seen.
+    """Fit `τ`, `α` and `σ^2`, three `T`-dim tensors, to predictions of rows not seen.
 
-    With mean `m_i`, variance `v_i` and mean squared remoteness `r_i` of the members that were not
-    fitted to row `i`, the factor `τ`, the remote variance `α` and the noise variance `σ^2` of a
-    task minimise
-
-    .. math:: \sum_i \tfrac12 \log V_i + \tfrac{(y_i - m_i)^2}{2 V_i}
-        + \tfrac12 (\log \tau)^2 + \tfrac{1}{2 s^2} \log(\alpha / \alpha_0)^2, \qquad
-        V_i = \tau v_i + \alpha r_i + \sigma_i^2
-
-    on grids that zoom in on the best; `α` and `σ^2` are in units of the variance of the task's
-    targets; `σ_i^2` is the known noise variance of the observation where there is one. Variances
-    fitted to the very errors they describe come out too small: with `n` errors they are multiplied
-    by `(n + 1) / (n - 3)`, with fewer than four by what it is with four. So the mean squared
-    deviation of `n` numbers becomes the variance of a further one, a Student variable, if they are
-    normal with unknown mean and variance (Gelman et al. 2013, "Bayesian data analysis", section
-    3.2). A task without predictions to fit to keeps `τ = 1`, `α_0` and a noise variance of one
-    unit, or the known one.
-
-    Args:
-        mean: A `T x n`-dim tensor.
-        variance: A `T x n`-dim tensor.
-        remote: A `T x n`-dim tensor.
-        used: A `T x n`-dim boolean tensor of the predictions to fit to.
-        data: The rows predicted.
-        settings: The grids and priors.
-
-    Returns:
-        Three `T`-dim tensors, `τ`, `α` and `σ^2`.
+    They minimize the loss in docs/mathematics.md, "Calibration", on grids that zoom in on the best,
+    and are corrected for having been fitted to the very errors that they describe. The members'
+    moments and mean squared remoteness are `T x n`-dim, and so is `used`, the predictions to fit
+    to; a task without any keeps `τ = 1`, `α_0` and a noise variance of one unit, or the known one.
     """
     scale = data.variance
     known = torch.full_like(data.Y, torch.nan) if data.Yvar is None else data.Yvar
@@ -122,19 +87,16 @@ def fit_variances(
             grid = best[axis] + half_width * offsets.unsqueeze(-1)
             grids.append(grid.view([num if i == axis else 1 for i in range(3)] + [-1]))
         position = torch.unravel_index(loss(grids).flatten(0, 2).argmin(0), grid_shape)
-        best = [
-            grid.flatten(0, 2).gather(0, at.unsqueeze(0)).squeeze(0)
-            for grid, at in zip(grids, position, strict=True)
-        ]
+        pairs = zip(grids, position, strict=True)
+        best = [grid.flatten(0, 2).gather(0, at[None]).squeeze(0) for grid, at in pairs]
     num_errors = used.sum(-1).to(scale)
     counted = num_errors.clamp_min(settings.least_errors)
     correction = torch.where(num_errors > 0, (counted + 1) / (counted - 3), 1.0)
     tau, alpha, noise = (correction * values.exp() for values in best)
     without = num_errors == 0
     noise = torch.where(without, 1.0, noise) * scale
-    if data.Yvar is not None:
-        given = data.Yvar.nanmean(0)
-        noise = torch.where(given.isnan(), noise, given)
+    given = known.nanmean(0)
+    noise = torch.where(given.isnan(), noise, given)
     alpha = torch.where(without, settings.usual_remote, alpha) * scale
     return torch.where(without, 1.0, tau), alpha, noise
 
@@ -142,14 +104,10 @@ def fit_variances(
 def _draw_signs(
     data: TaskData, num_restarts: int, frequency: float, generator: torch.Generator
 ) -> Tensor:
-    """Numbers of mean 0 and variance 1 over the members, all but independent between tasks.
+    """`S x T` numbers of mean 0 and variance 1 over the members, all but independent between tasks.
 
-    They are random functions of the shape of a task's own targets, so that neither the order of the
-    tasks, nor other tasks' targets, nor the unit or sign of the task's own make a difference:
-    random Fourier features (Rahimi and Recht 2007) of the kurtosis, with the sign of the skewness.
-
-    Returns:
-        A `S x T`-dim tensor.
+    As random Fourier features (Rahimi and Recht 2007) of the kurtosis of a task's targets, with the
+    sign of their skewness, they depend on neither other tasks nor the unit of the targets.
     """
     draws = torch.randn(2, num_restarts, 1, generator=generator, dtype=torch.double).to(data.Y)
     if num_restarts == 1:

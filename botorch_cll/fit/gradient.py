@@ -8,12 +8,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from botorch_cll.data import TaskData
 from botorch_cll.data.bags import draw_bags, honest_members
 from botorch_cll.data.blocks import noise_weights
-from botorch_cll.data.task_data import TaskData
-from botorch_cll.ensemble.calibration import Calibration
-from botorch_cll.ensemble.fitted import Architecture, FittedEnsemble
-from botorch_cll.ensemble.members import Members
+from botorch_cll.ensemble import Architecture, Calibration, FittedEnsemble, Members
 from botorch_cll.fit.calibration import calibrate
 from botorch_cll.fit.options import GradientOptions
 from botorch_cll.nn import RBFNetwork, kmeans_centers
@@ -30,21 +28,8 @@ def fit_gradient(
 
     Centers start from k-means, widths from the mean distance between centers, output weights from
     small random numbers, the correlation layer from the identity. The loss is the mean squared
-    error of each restart and task over the restart's rows.
-
-    Args:
-        data: The data.
-        architecture: What is fitted.
-        options: The options.
-        generator: The source of random numbers.
-        report: Called before the first step and after every step with the number of steps made and
-            the ensemble as it is, not calibrated.
-
-    Returns:
-        The ensemble.
-
-    Raises:
-        UnsupportedError: If the coupling is defined by a closed form.
+    error of each restart and task over the restart's rows. Before the first step and after every
+    step the number of steps made and the ensemble as it is, not calibrated, are reported.
     """
     coupling = architecture.coupling
     coupling.check_gradients()
@@ -75,17 +60,12 @@ def fit_gradient(
     outputs, remote = (values.mT for values in ensemble.outputs(data.X))
     rows = torch.arange(len(data.X), device=data.X.device)
     honest = honest_members(data.observed, bags)
-    calibration, left_out = calibrate(
-        data, rows, outputs, remote, honest, options.calibration, generator
-    )
-    return FittedEnsemble(coupling, members, layer, calibration, left_out)
+    calibrated = calibrate(data, rows, outputs, remote, honest, options.calibration, generator)
+    return FittedEnsemble(coupling, members, layer, *calibrated)
 
 
 def _share_gradients(network: RBFNetwork) -> None:
-    """Give all tasks' hidden layers the gradient of one that they share.
-
-    They start equal, so Adam keeps them equal.
-    """
+    """Give the tasks' hidden layers, equal at first, one gradient: so Adam keeps them equal."""
     for parameter in (network.centers, network.log_length_scale):
         assert parameter.grad is not None
         parameter.grad.copy_(parameter.grad.sum(1, keepdim=True).expand_as(parameter))
@@ -106,9 +86,9 @@ def _first_members(
     alone = torch.full_like(centers[..., 0, :], options.single_scale)
     spread = centers.std(-2) if num_centers > 1 else alone
     scale = (spread * X.shape[-1] ** 0.5).clamp_min(options.least_scale).log()
-    network = RBFNetwork.of_hidden_layers(
-        centers.expand(-1, num_tasks, -1, -1), scale.expand(-1, num_tasks, -1).contiguous()
-    )
+    centers = centers.expand(-1, num_tasks, -1, -1)
+    scale = scale.expand(-1, num_tasks, -1).contiguous()
+    network = RBFNetwork.of_hidden_layers(centers, scale)
     noise = torch.randn(network.weight.shape, generator=generator, dtype=torch.double)
     network.weight.data = (options.first_weight * noise).to(network.weight)
     size = network.weight.shape[:2]

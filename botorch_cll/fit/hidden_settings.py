@@ -7,41 +7,29 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import torch
-from botorch.exceptions.errors import UnsupportedError
+from botorch.exceptions import UnsupportedError
 from torch import Tensor
 
 from botorch_cll.ensemble.fitted import upgrade_state
 from botorch_cll.settings import SearchSettings
 
-_NUM_TAILS = 3
-"""Constant, linear, quadratic."""
-
 
 @dataclass(frozen=True)
 class HiddenSettings:
-    """A batch of settings of the hidden layer.
+    """A batch of settings of the hidden layer."""
 
-    Attributes:
-        log_length_scale: A `batch_shape x d`-dim tensor, in the unit cube's scale.
-        log_ridge: A `batch_shape x num_ridges`-dim tensor.
-        tail: A `batch_shape`-dim tensor, the degree of the polynomial tail: 0, 1 or 2.
-        additive: A `batch_shape`-dim boolean tensor: whether each center looks at one dimension
-            only.
-    """
+    log_length_scale: Tensor  #: `batch_shape x d`, in the unit cube's scale
+    log_ridge: Tensor  #: `batch_shape x num_ridges`
+    tail: Tensor  #: `batch_shape`, the degree of the polynomial tail: 0, 1 or 2
+    additive: Tensor  #: `batch_shape`, boolean: whether each center looks at one input only
 
-    log_length_scale: Tensor
-    log_ridge: Tensor
-    tail: Tensor
-    additive: Tensor
+    @property
+    def _tensors(self) -> tuple[Tensor, ...]:
+        return self.log_length_scale, self.log_ridge, self.tail, self.additive
 
     def map(self, function: Callable[[Tensor], Tensor]) -> HiddenSettings:
         """The settings with a function applied to each tensor."""
-        return HiddenSettings(
-            function(self.log_length_scale),
-            function(self.log_ridge),
-            function(self.tail),
-            function(self.additive),
-        )
+        return HiddenSettings(*map(function, self._tensors))
 
     def __getitem__(self, index: Tensor) -> HiddenSettings:
         """Some rows of a batch."""
@@ -51,40 +39,24 @@ class HiddenSettings:
         return len(self.tail)
 
     def pick(self, index: Tensor) -> HiddenSettings:
-        """One setting for each entry of a `num x T`-dim tensor of rows.
-
-        Where the batch has a column per task, entry `t` is taken from column `t`.
-        """
+        """A setting for each of `num x T` rows, of the task's own column where there is one."""
         column = torch.arange(index.shape[-1], device=index.device)
         column = column.clamp(max=self.tail.shape[-1] - 1).expand_as(index)
         return self.map(lambda values: values[index, column])
 
     def join(self, other: HiddenSettings) -> HiddenSettings:
         """These settings and then the others."""
-        return HiddenSettings(
-            torch.cat([self.log_length_scale, other.log_length_scale]),
-            torch.cat([self.log_ridge, other.log_ridge]),
-            torch.cat([self.tail, other.tail]),
-            torch.cat([self.additive, other.additive]),
-        )
+        pairs = zip(self._tensors, other._tensors, strict=True)
+        return HiddenSettings(*map(torch.cat, pairs))
 
 
 def known_settings(
     state: Mapping[str, Tensor], input_scale: Tensor, num_ridges: int
 ) -> HiddenSettings:
-    """The distinct settings of a fitted model, as another one would have them.
+    """The distinct settings in a fitted model's state, a `num x 1`-dim batch.
 
-    Args:
-        state: The `state_dict` of a fitted model.
-        input_scale: A `d`-dim tensor, the sides of the box of the model to be fitted.
-        num_ridges: How many ridge parameters that has.
-
-    Returns:
-        A `num x 1`-dim batch of settings, in the scale of the unit cube of that model.
-
-    Raises:
-        UnsupportedError: If the state is not of a fitted model of the same input dimension and
-            number of ridge parameters.
+    Their scale is the unit cube of the model with the sides `input_scale`. A state of no fitted
+    model, or of another input dimension or number of ridges, is an `UnsupportedError`.
     """
     state, of_members = upgrade_state(state), "fitted.members."
     names = ("network.log_length_scale", "log_ridge", "tail_degree", "network.additive")
@@ -105,36 +77,21 @@ def known_settings(
             f"{expected}, got {(log_scale.shape[-1], log_ridge.shape[-1])}."
         )
     log_scale = log_scale.to(like) + (box.to(like) / like).log()
-    columns = [
-        log_scale,
-        *(values.to(like) for values in (log_ridge, tail[..., None], additive[..., None])),
-    ]
-    distinct = torch.cat(columns, dim=-1).flatten(0, 1).unique(dim=0).unsqueeze(1)
+    rest = (values.to(like) for values in (log_ridge, tail[..., None], additive[..., None]))
+    distinct = torch.cat([log_scale, *rest], dim=-1).flatten(0, 1).unique(dim=0).unsqueeze(1)
     log_scale, log_ridge, tail, additive = distinct.split([*expected, 1, 1], dim=-1)
-    return HiddenSettings(
-        log_scale, log_ridge, tail.squeeze(-1).long(), additive.squeeze(-1).bool()
-    )
+    return HiddenSettings(log_scale, log_ridge, tail[..., 0].long(), additive[..., 0].bool())
 
 
 def draw_settings(
     num: int, num_ridges: int, search: SearchSettings, generator: torch.Generator, like: Tensor
 ) -> HiddenSettings:
-    """Draw settings from the prior.
+    """Draw a `num x 1`-dim batch of settings from the prior.
 
     Length scales are log-uniform around `sqrt(d / 6)`, the root mean square distance per dimension
     of two uniform points of the unit cube times `sqrt(d)`, with a normal factor per dimension.
-    Additive settings are around `sqrt(1 / 6)`; with one dimension none is. Ridge parameters are
-    log-uniform; the degree of the tail is uniform.
-
-    Args:
-        num: The number of settings.
-        num_ridges: The number of ridge parameters.
-        search: The ranges.
-        generator: The source of random numbers.
-        like: A `n x d`-dim tensor of the dtype and device wanted.
-
-    Returns:
-        A `num x 1`-dim batch of settings.
+    Additive settings are around `sqrt(1 / 6)`; with one dimension none is. Ridge parameters
+    are log-uniform; the degree of the tail is uniform.
     """
 
     def uniform(size: int, low: float, high: float) -> Tensor:
@@ -147,21 +104,16 @@ def draw_settings(
     looked_at = torch.where(additive, 1.0, additive.new_full((), dim, dtype=torch.double))
     center = 0.5 * (looked_at / 6.0).log()
     log_scale = center + uniform(1, *search.log_scale_range) + search.log_scale_std * factor
-    return HiddenSettings(
-        log_scale.to(like),
-        uniform(num_ridges, *map(math.log, search.ridge_range)).to(like),
-        torch.randint(_NUM_TAILS, (num, 1), generator=generator).to(like.device),
-        additive.squeeze(-1).to(like.device),
-    )
+    log_ridge = uniform(num_ridges, *map(math.log, search.ridge_range)).to(like)
+    tail = torch.randint(3, (num, 1), generator=generator)
+    rest = (values.to(like.device) for values in (tail, additive.squeeze(-1)))
+    return HiddenSettings(log_scale.to(like), log_ridge, *rest)
 
 
 def move_settings(
     settings: HiddenSettings, search: SearchSettings, generator: torch.Generator
 ) -> HiddenSettings:
-    """Settings near given ones: a step in all length scales, one in each, one in the ridge.
-
-    Where the batch has a column per task, all tasks take the same steps.
-    """
+    """Settings near given ones: a step in all scales, in each, in the ridge; one for all tasks."""
 
     def normal(like: Tensor, size: int) -> Tensor:
         steps = torch.randn(len(settings), 1, size, generator=generator, dtype=torch.double)

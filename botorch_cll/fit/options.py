@@ -6,14 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from botorch.exceptions.errors import UnsupportedError
+from botorch.exceptions import UnsupportedError
 
 from botorch_cll.settings import CalibrationSettings, SearchSettings
 
 
 @dataclass(frozen=True)
 class TwoStageOptions:
-    """Options of the two-stage fit.
+    """Options of the two-stage fit; an `UnsupportedError` if a value is out of range.
 
     Attributes:
         sample_fraction: The share of each task's rows that a restart is fitted to.
@@ -24,9 +24,6 @@ class TwoStageOptions:
             half the weight of a likelihood; see `botorch_cll.couplings.Coupling.log_evidence`.
         search: All other numbers of the search.
         calibration: All numbers of the calibration.
-
-    Raises:
-        UnsupportedError: If a value is out of range.
     """
 
     sample_fraction: float = 0.8
@@ -40,17 +37,16 @@ class TwoStageOptions:
     def __post_init__(self) -> None:
         _check_fraction(self.sample_fraction)
         for name, least in (("num_initial", 1), ("num_candidates", 1), ("num_rounds", 0)):
-            if getattr(self, name) < least:
-                raise UnsupportedError(
-                    f"Expected {name} of at least {least}, got {getattr(self, name)}."
-                )
+            value = getattr(self, name)
+            if value < least:
+                raise UnsupportedError(f"Expected {name} of at least {least}, got {value}.")
         if not self.half_rows >= 0.0:
             raise UnsupportedError(f"Expected half_rows >= 0, got {self.half_rows}.")
 
 
 @dataclass(frozen=True)
 class GradientOptions:
-    """Options of the gradient fit; the defaults are the paper's where it states them.
+    """Options of the gradient fit, by default the paper's; an `UnsupportedError` if out of range.
 
     Attributes:
         num_steps: The number of full-batch Adam steps (not stated in the paper).
@@ -58,8 +54,7 @@ class GradientOptions:
         milestones: The steps after which the learning rate is halved.
         sample_fraction: The share of each task's rows that a restart is fitted to. Calibration and
             `model.loo()` go by observations that at least two restarts were not fitted to: with
-            few restarts or a share near one there may be too few, with a share of one there is
-            none.
+            few restarts or a share near one there may be too few, with a share of one none.
         share_hidden_layer: Whether all tasks use the same centers and widths (the paper's
             MultiRBF) instead of training their own.
         callback: Called before the first step and after every step with the number of steps made
@@ -69,9 +64,6 @@ class GradientOptions:
         single_scale: The spread of the centers where there is one only, in the unit cube.
         least_scale: The least first length scale.
         later_ridge: The ridge that later observations are taken in with; Adam itself has none.
-
-    Raises:
-        UnsupportedError: If a value is out of range.
     """
 
     num_steps: int = 10_000

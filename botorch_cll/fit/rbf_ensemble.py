@@ -8,31 +8,24 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 import torch
-from botorch.exceptions.errors import UnsupportedError
-from botorch.exceptions.warnings import InputDataWarning
+from botorch.exceptions import InputDataWarning, UnsupportedError
 from torch import Tensor, nn
 
-from botorch_cll.data.task_data import TaskData
-from botorch_cll.ensemble.fitted import Architecture, FittedEnsemble
+from botorch_cll.data import TaskData
+from botorch_cll.ensemble import Architecture, FittedEnsemble
 from botorch_cll.fit.gradient import fit_gradient
-from botorch_cll.fit.hidden_settings import HiddenSettings, known_settings
+from botorch_cll.fit.hidden_settings import known_settings
 from botorch_cll.fit.options import GradientOptions, TwoStageOptions
 from botorch_cll.fit.two_stage import fit_two_stage
 
-_OPTIONS: dict[str, type[TwoStageOptions] | type[GradientOptions]] = {
-    "two_stage": TwoStageOptions,
-    "gradient": GradientOptions,
-}
+_Options = type[TwoStageOptions] | type[GradientOptions]
+_OPTIONS: dict[str, _Options] = {"two_stage": TwoStageOptions, "gradient": GradientOptions}
 
 
 class EnsembleHolder(ABC):
-    """What a fit asks of a model: data, what to fit to them, and to hold what comes of it.
+    """What a fit asks of a model: data, what to fit to them, and to hold what comes of it."""
 
-    Attributes:
-        input_scale: A `d`-dim tensor, the sides of the box that is the unit cube.
-    """
-
-    input_scale: Tensor
+    input_scale: Tensor  #: `d`, the sides of the box that is the unit cube
 
     @property
     @abstractmethod
@@ -74,9 +67,8 @@ def fit_rbf_ensemble(
     is trained on predictions of rows not seen. `"gradient"` is the procedure of Xu, Luo, Li and
     Cao (2023): k-means centers, then Adam on all parameters. Both work on all restarts and tasks at
     once, give each restart its own random share of the rows, and fit the variance of the ensemble
-    to the rows left out.
-
-    The same model, data and seed give the same bits, and PyTorch's global random state is not used.
+    to the rows left out. The same model, data and seed give the same bits, and PyTorch's global
+    random state is not used.
 
     Args:
         model: The model. What it has been fitted to before is replaced.
@@ -121,14 +113,19 @@ def fit_rbf_ensemble(
         )
     generator = torch.Generator().manual_seed(architecture.seed)
     if isinstance(options, TwoStageOptions):
-        known = None if warm_start is None else _known_settings(warm_start, model)
+        known = None
+        if warm_start is not None:
+            state = warm_start.state_dict() if isinstance(warm_start, nn.Module) else warm_start
+            assert isinstance(state, Mapping)
+            known = known_settings(state, model.input_scale, architecture.coupling.num_ridges)
         fitted = fit_two_stage(data, architecture, options, generator, known)
     elif warm_start is None:
-        callback = options.callback or (lambda step, model: None)
+        callback = options.callback
 
         def report(step: int, ensemble: FittedEnsemble) -> None:
             model.hold(ensemble)
-            callback(step, model)
+            if callback is not None:
+                callback(step, model)
 
         fitted = fit_gradient(data, architecture, options, generator, report)
     else:
@@ -136,15 +133,6 @@ def fit_rbf_ensemble(
     model.hold(fitted)
     _warn_of_uncalibrated(model, data, fitted)
     return model
-
-
-def _known_settings(
-    warm_start: EnsembleHolder | Mapping[str, Tensor], model: EnsembleHolder
-) -> HiddenSettings:
-    state = warm_start.state_dict() if isinstance(warm_start, nn.Module) else warm_start
-    assert isinstance(state, Mapping)
-    coupling = model.architecture.coupling
-    return known_settings(state, model.input_scale, coupling.num_ridges)
 
 
 def _warn_of_uncalibrated(model: EnsembleHolder, data: TaskData, fitted: FittedEnsemble) -> None:

@@ -2,88 +2,47 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 
-from botorch_cll.couplings.base import Coupling, NormalEquations
+from botorch_cll.couplings import Coupling, NormalEquations
+from botorch_cll.data import TaskBlocks, TaskData
 from botorch_cll.data.bags import choose_rows
-from botorch_cll.data.blocks import MAX_ELEMENTS, TaskBlocks
-from botorch_cll.data.task_data import TaskData
-from botorch_cll.ensemble.fitted import Architecture
+from botorch_cll.data.blocks import MAX_ELEMENTS
+from botorch_cll.ensemble import Architecture
 from botorch_cll.fit.hidden_settings import HiddenSettings, draw_settings, move_settings
 from botorch_cll.fit.options import TwoStageOptions
 from botorch_cll.nn import gaussian_rbf, kmeans_centers, polynomial_tail
 from botorch_cll.nn.rbf import included_columns, seen_dimensions
 
 
-@dataclass(frozen=True)
-class SettingsTried:
-    """What a search has tried.
-
-    Attributes:
-        settings: The `C` settings, a `C x 1`- or `C x T`-dim batch.
-        errors: A `C x T x b`-dim tensor of squared errors, in units of the tasks' variances.
-        rows: The rows scored, a group per task.
-    """
-
-    settings: HiddenSettings
-    errors: Tensor
-    rows: TaskBlocks
-
-    def draw(
-        self, coupling: Coupling, bags: Tensor, options: TwoStageOptions, generator: torch.Generator
-    ) -> HiddenSettings:
-        """A setting for every member and task, by the errors on the member's own rows.
-
-        Args:
-            coupling: What the errors say of a setting.
-            bags: A `S x T x n`-dim boolean tensor.
-            options: The options of the fit.
-            generator: The source of the draws.
-
-        Returns:
-            A `S x T`-dim batch.
-        """
-        in_bag = bags.gather(-1, self.rows.index.expand(len(bags), -1, -1))
-        share = (in_bag & (self.rows.weight > 0)).to(self.errors)
-        count = share.sum(-1)
-        mean = torch.einsum("ctb,stb->sct", self.errors, share) / count.clamp_min(1.0).unsqueeze(1)
-        evidence = coupling.log_evidence(mean, count, options.half_rows, options.search)
-        return self.settings.pick(sample_index(evidence, len(bags), generator))
-
-
 def search_settings(
     data: TaskData,
     architecture: Architecture,
+    bags: Tensor,
     options: TwoStageOptions,
     known: HiddenSettings | None,
     generator: torch.Generator,
-) -> SettingsTried:
-    """Score settings by leave-one-out over all members' rows at once.
+) -> HiddenSettings:
+    """Draw for every member and task a setting that is good in its own rows: a `S x T`-dim batch.
 
-    Args:
-        data: The data.
-        architecture: What is fitted.
-        options: How many settings to score, and on what.
-        known: Settings that were good for other data, if any.
-        generator: The source of random numbers.
-
-    Returns:
-        What was tried.
+    Settings are scored by leave-one-out over all members' rows at once: random ones, those known to
+    be good for other data, if any, and then ones near those that were good.
     """
     search, coupling = options.search, architecture.coupling
     num_rows, num_centers = search.score_size(len(data.X), architecture.num_centers)
     blocks = coupling.rows_to_score(data, num_rows, generator)
     near = data.X[choose_rows(data.observed, search.max_center_rows, generator)]
-    count = (blocks.per_task().weight > 0).sum(-1).to(data.X)
     unit = data.variance.unsqueeze(-1)
 
     def score(settings: HiddenSettings) -> Tensor:
         everywhere = near.new_ones(len(settings), len(near))
         centers = kmeans_centers(near, everywhere, num_centers, generator, num_iterations=0)
         return score_settings(coupling, data.X, blocks, settings, centers) / unit
+
+    def evidence(sums: Tensor, count: Tensor) -> Tensor:
+        mean = sums / count.clamp_min(1.0).unsqueeze(-2)
+        return coupling.log_evidence(mean, count, options.half_rows, search)
 
     num_new, num_rounds = options.num_initial, options.num_rounds
     if known is not None:
@@ -93,20 +52,22 @@ def search_settings(
     if known is not None:
         order = torch.randperm(len(known), generator=generator).to(data.X.device)
         pool = known[order[: int(search.known_share * options.num_initial)]].join(pool)
-    errors = score(pool)
+    errors, rows = score(pool), blocks.per_task()
+    scored = rows.weight > 0
     num_columns = coupling.num_hidden_layers(data.num_tasks)
     pool = pool.pick(torch.arange(len(pool)).unsqueeze(-1).expand(-1, num_columns))
     for _ in range(num_rounds):
-        mean = errors.sum(-1) / count.clamp_min(1.0)
-        evidence = coupling.log_evidence(mean, count, options.half_rows, search)
+        good = evidence(errors.sum(-1), scored.sum(-1).to(errors))
         if num_columns == 1:
             # Every new setting descends from one that is good for some task, whichever it is.
-            evidence = evidence.log_softmax(-2).logsumexp(-1, keepdim=True)
-        parents = sample_index(evidence, options.num_candidates, generator)
+            good = good.log_softmax(-2).logsumexp(-1, keepdim=True)
+        parents = sample_index(good, options.num_candidates, generator)
         new = move_settings(pool.pick(parents), search, generator)
         errors = torch.cat([errors, score(new)])
         pool = pool.join(new)
-    return SettingsTried(pool, errors, blocks.per_task())
+    own = (bags.gather(-1, rows.index.expand(len(bags), -1, -1)) & scored).to(errors)
+    good = evidence(torch.einsum("ctb,stb->sct", errors, own), own.sum(-1))
+    return pool.pick(sample_index(good, len(bags), generator))
 
 
 def score_settings(
@@ -119,38 +80,24 @@ def score_settings(
 ) -> Tensor:
     """Squared leave-one-out errors of networks with given settings, fitted to all rows of a block.
 
-    Args:
-        coupling: How output weights follow from normal equations.
-        X: A `n x d`-dim tensor of inputs in the unit cube.
-        blocks: The rows, in `G` groups of tasks.
-        settings: A `C x G`- or `C x 1`-dim batch of settings.
-        centers: A `C x K x d`-dim tensor of centers.
-        max_elements: The number of feature values to hold at a time.
-
-    Returns:
-        A `C x T x b`-dim tensor, zero for padding.
+    Of `C x G`- or `C x 1`-dim settings and `C x K x d`-dim centers come `C x T x b`-dim errors.
     """
     x = X[blocks.index]
     tail = polynomial_tail(x)
-    num_columns = centers.shape[-2] + tail.shape[-1]
-    at_a_time = max(1, max_elements // (x.shape[0] * x.shape[1] * num_columns))
+    num_centers, num_tail = centers.shape[-2], tail.shape[-1]
+    at_a_time = max(1, max_elements // (x.shape[0] * x.shape[1] * (num_centers + num_tail)))
     errors = []
     for chosen in torch.arange(len(settings)).split(at_a_time):
         some = settings[chosen]
-        sees = seen_dimensions(some.log_length_scale, some.additive, centers.shape[-2])
+        sees = seen_dimensions(some.log_length_scale, some.additive, num_centers)
         radial = gaussian_rbf(x, centers[chosen].unsqueeze(1), some.log_length_scale.exp(), sees)
         phi = torch.cat([radial, tail.expand(*radial.shape[:-1], -1)], dim=-1)
         weighted = (phi * blocks.weight.unsqueeze(-1)).transpose(-1, -2)
-        groups = phi.shape[:2]
-        included = included_columns(some.tail, centers.shape[-2], X.shape[-1])
-        equations = NormalEquations(
-            gram=weighted @ phi,
-            moment=weighted @ blocks.Y,
-            ridge=some.log_ridge.exp().expand(*groups, -1),
-            included=included.expand(*groups, -1),
-            num_tail=tail.shape[-1],
-        )
-        solution = coupling.solve(equations)
+        ridge = some.log_ridge.exp().expand(*phi.shape[:2], -1)
+        included = included_columns(some.tail, num_centers, X.shape[-1])
+        included = included.expand(*phi.shape[:2], -1)
+        gram, moment = weighted @ phi, weighted @ blocks.Y
+        solution = coupling.solve(NormalEquations(gram, moment, ridge, included, num_tail))
         left_out = solution.leave_one_out(phi, blocks.weight, blocks.Y)
         squared = (blocks.Y - left_out).square() * blocks.weight.unsqueeze(-1)
         errors.append(squared.movedim(-1, -2).flatten(1, 2))
@@ -158,16 +105,10 @@ def score_settings(
 
 
 def sample_index(log_weight: Tensor, num: int, generator: torch.Generator) -> Tensor:
-    """Draw indices with probabilities proportional to `exp(log_weight)` (the Gumbel trick).
+    """Draw `num x T` indices with probabilities `exp(log_weight)`, by the Gumbel trick.
 
-    Args:
-        log_weight: A `C x T`-dim tensor, or `num x C x T`-dim with weights for each draw.
-        num: The number of draws.
-        generator: The source of random numbers.
-
-    Returns:
-        A `num x T`-dim tensor of indices. The draws of the tasks share their random numbers, so
-        that tasks of equal weights get equal indices.
+    Weights, not normalized, are `C x T`-dim, or `num x C x T`-dim to have some for each draw. The
+    tasks share their random numbers: tasks of equal weights get equal indices.
     """
     uniform = torch.rand(num, log_weight.shape[-2], 1, generator=generator, dtype=torch.double)
     gumbel = -(-uniform.clamp_min(1e-300).log()).clamp_min(1e-300).log()

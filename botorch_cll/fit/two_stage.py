@@ -7,10 +7,9 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from botorch_cll.data import TaskData
 from botorch_cll.data.bags import choose_rows, draw_bags, trusted_members
-from botorch_cll.data.task_data import TaskData
-from botorch_cll.ensemble.fitted import Architecture, FittedEnsemble
-from botorch_cll.ensemble.members import Members
+from botorch_cll.ensemble import Architecture, FittedEnsemble, Members
 from botorch_cll.fit.calibration import calibrate
 from botorch_cll.fit.hidden_settings import HiddenSettings
 from botorch_cll.fit.options import TwoStageOptions
@@ -25,23 +24,12 @@ def fit_two_stage(
     generator: torch.Generator,
     known: HiddenSettings | None = None,
 ) -> FittedEnsemble:
-    """Fit an ensemble in two stages and calibrate it; see `botorch_cll.fit.fit_rbf_ensemble`.
-
-    Args:
-        data: The data.
-        architecture: What is fitted.
-        options: The options.
-        generator: The source of random numbers.
-        known: Settings of the hidden layer that the search starts from, if any.
-
-    Returns:
-        The ensemble.
-    """
+    """Fit an ensemble in two stages, from known settings if there are any, and calibrate it."""
     coupling, seed = architecture.coupling, architecture.seed
     bags = draw_bags(data.observed, architecture.num_restarts, options.sample_fraction, generator)
-    tried = search_settings(data, architecture, options, known, generator)
-    settings = tried.draw(coupling, bags, options, generator)
-    centers = _draw_centers(data, architecture, bags, options.search.max_center_rows, generator)
+    settings = search_settings(data, architecture, bags, options, known, generator)
+    near = choose_rows(data.observed, options.search.max_center_rows, generator)
+    centers = _draw_centers(data.X[near], bags[..., near], architecture, generator)
     network = RBFNetwork.of_hidden_layers(centers, settings.log_length_scale, settings.additive)
     members = Members(network, settings.log_ridge, settings.tail, bags)
     solution = members.solve(coupling, data)
@@ -51,31 +39,20 @@ def fit_two_stage(
     outputs, remote = members.out_of_sample(data, rows, solution)
     layer, added = coupling.fit_layer(data, rows, bags[..., rows], outputs, seed)
     trusted = trusted_members(data.observed[rows], bags[..., rows])
-    calibration, left_out = calibrate(
-        data, rows, outputs + added, remote, trusted, options.calibration, generator
-    )
-    return FittedEnsemble(coupling, members, layer, calibration, left_out)
+    final = outputs + added
+    calibrated = calibrate(data, rows, final, remote, trusted, options.calibration, generator)
+    return FittedEnsemble(coupling, members, layer, *calibrated)
 
 
 def _draw_centers(
-    data: TaskData,
-    architecture: Architecture,
-    bags: Tensor,
-    most_rows: int,
-    generator: torch.Generator,
+    X: Tensor, bags: Tensor, architecture: Architecture, generator: torch.Generator
 ) -> Tensor:
-    """Centers of every member by k-means on its rows: of all tasks, or of each task alone.
-
-    Returns:
-        A `S x T x K x d`-dim tensor; `K` is smaller than asked for where there are fewer rows.
-    """
-    near = choose_rows(data.observed, most_rows, generator)
-    weight = bags[..., near].to(data.X)
-    if architecture.coupling.num_hidden_layers(data.num_tasks) == 1:
+    """Centers by k-means on each member's rows, of all tasks or of each alone: `S x T x K x d`."""
+    weight, num_tasks = bags.to(X), bags.shape[1]
+    if architecture.coupling.num_hidden_layers(num_tasks) == 1:
         weight = weight.amax(1, keepdim=True)
     available = (weight > 0).sum(-1)
     num_centers = min(architecture.num_centers, int(available.max()))
     # A task with fewer rows of its own fills up with those of the others.
     weight = torch.where((available >= num_centers).unsqueeze(-1), weight, 1.0)
-    centers = kmeans_centers(data.X[near], weight, num_centers, generator)
-    return centers.expand(-1, data.num_tasks, -1, -1)
+    return kmeans_centers(X, weight, num_centers, generator).expand(-1, num_tasks, -1, -1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from botorch.exceptions.errors import UnsupportedError
+from botorch.exceptions import UnsupportedError
 from botorch.models.transforms.input import InputTransform
 from botorch.models.transforms.outcome import OutcomeTransform
 from botorch.utils.types import DEFAULT, _DefaultType
@@ -31,16 +31,11 @@ class SingleRBFModel(RBFEnsembleModel):
 
 
 class RegularizedMultiTaskRBFModel(RBFEnsembleModel):
-    r"""Regularised multi-task learning on RBF features (the paper's RMLA).
+    """Regularised multi-task learning on RBF features (the paper's RMLA).
 
     All tasks share centers and widths, and a penalty pulls their weights `w_t = w_0 + v_t` together
-    (Evgeniou and Pontil, "Regularized multi-task learning", KDD 2004):
-
-    .. math:: \sum_t \sum_i (y_{ti} - w_t^\top \phi(x_{ti}))^2
-        + \frac{\lambda_1}{T} \sum_t \lVert v_t \rVert^2 + \lambda_2 \lVert w_0 \rVert^2
-
-    `λ_1 ≫ λ_2` pools the tasks, `λ_2 ≫ λ_1` separates them.
-
+    (Evgeniou and Pontil, "Regularized multi-task learning", KDD 2004): `λ_1 / T` times the sum of
+    all `v_t^2` plus `λ_2` times `w_0^2`. `λ_1 ≫ λ_2` pools the tasks, `λ_2 ≫ λ_1` separates them.
     Arguments not named here are those of `RBFEnsembleModel`.
 
     Args:
@@ -77,27 +72,14 @@ class RegularizedMultiTaskRBFModel(RBFEnsembleModel):
         for name, value in (("lambda_1", lambda_1), ("lambda_2", lambda_2)):
             if value is not None and not (0.0 < value < math.inf):
                 raise UnsupportedError(f"Expected {name} to be positive and finite, got {value}.")
-        self.coupling = SharedWeights(
-            None if lambda_1 is None else float(lambda_1),
-            None if lambda_2 is None else float(lambda_2),
-        )
-        super().__init__(
-            train_X=train_X,
-            train_Y=train_Y,
-            train_Yvar=train_Yvar,
-            task_feature=task_feature,
-            output_tasks=output_tasks,
-            all_tasks=all_tasks,
-            num_restarts=num_restarts,
-            num_centers=num_centers,
-            missing=missing,
-            input_transform=input_transform,
-            outcome_transform=outcome_transform,
-            seed=seed,
-        )
+        penalties = (None if value is None else float(value) for value in (lambda_1, lambda_2))
+        self.coupling = SharedWeights(*penalties)
+        data = (train_X, train_Y, train_Yvar, task_feature, output_tasks, all_tasks)
+        size = (num_restarts, num_centers)
+        super().__init__(*data, *size, missing, input_transform, outcome_transform, seed)
 
     @property
     def options(self) -> dict[str, Any]:
         """The keyword arguments that the model was made with, transforms and data left out."""
-        penalties = {"lambda_1": self.coupling.lambda_1, "lambda_2": self.coupling.lambda_2}
-        return super().options | penalties
+        coupling = self.coupling
+        return super().options | {"lambda_1": coupling.lambda_1, "lambda_2": coupling.lambda_2}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC
 from typing import Any
 
-from botorch.exceptions.errors import UnsupportedError
+from botorch.exceptions import UnsupportedError
 from botorch.models.model import Model
 from botorch.utils.datasets import MultiTaskDataset, SupervisedDataset
 
@@ -24,34 +24,22 @@ class FromDataSets(Model, ABC):
         all_tasks: list[int] | None = None,
         **options: Any,
     ) -> dict[str, Any]:
-        """The arguments of the model that follow from a data set.
+        """The arguments of the model that follow from a data set, as BoTorch and Ax ask for them.
 
         A `SupervisedDataset` with several outcomes is wide data, whose NaN are tasks not observed.
         A `MultiTaskDataset` is long data: if it does not say where its task column is, that is the
-        last one, and task 0 is its target outcome.
-
-        Args:
-            training_data: The data set.
-            categorical_features: Has to be empty.
-            fidelity_features: Has to be empty.
-            task_feature: The column of the task, for data in the long format.
-            output_tasks: As in the model; the target task of a `MultiTaskDataset` if omitted.
-            all_tasks: As in the model.
-            options: Further arguments of the model, handed on as they are.
-
-        Returns:
-            Keyword arguments of the model.
+        last one, and task 0 is its target outcome, the only output unless `output_tasks` says else.
 
         Raises:
             UnsupportedError: If there are categorical or fidelity features, or the data sets of a
                 `MultiTaskDataset` have different features.
         """
-        for name, columns in (
+        for kind, columns in (
             ("categorical_features", categorical_features),
             ("fidelity_features", fidelity_features),
         ):
             if columns:
-                raise UnsupportedError(f"Expected no {name}, got {columns}: not supported.")
+                raise UnsupportedError(f"Expected no {kind}, got {columns}: not supported.")
         inputs = super().construct_inputs(training_data=training_data)
         if isinstance(training_data, MultiTaskDataset):
             if training_data.task_feature_index is None:
@@ -69,9 +57,6 @@ class FromDataSets(Model, ABC):
         if bool(inputs["train_Y"].isnan().any()):
             options = {"missing": "mask"} | options
         if task_feature is not None:
-            options |= {
-                "task_feature": task_feature,
-                "output_tasks": output_tasks,
-                "all_tasks": all_tasks,
-            }
+            options |= {"task_feature": task_feature, "output_tasks": output_tasks}
+            options |= {"all_tasks": all_tasks}
         return inputs | options

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import torch
-from botorch.exceptions.errors import DeprecationError, InputDataError, UnsupportedError
+from botorch.exceptions.errors import DeprecationError, UnsupportedError
 from botorch.models.model import FantasizeMixin
 from botorch.models.transforms.input import InputTransform
 from botorch.models.transforms.outcome import OutcomeTransform
@@ -21,7 +21,7 @@ from botorch_cll.data import AddedRows
 from botorch_cll.data.blocks import weights_like
 from botorch_cll.ensemble import Architecture
 from botorch_cll.ensemble.left_out import predict_left_out
-from botorch_cll.models.checks import check_finite, check_observations
+from botorch_cll.models.checks import check_finite, check_observations, check_tensor
 from botorch_cll.models.holder import FittedEnsembleModel
 from botorch_cll.models.tasks import whole_number
 from botorch_cll.settings import NETWORK
@@ -29,26 +29,22 @@ from botorch_cll.settings import NETWORK
 
 @dataclass(frozen=True)
 class LeftOut:
-    """Predictive means and variances of training observations by members that were fitted without.
+    """Predictions of training observations by members that were fitted without them.
 
-    Attributes:
-        mean: A tensor of the shape of `train_Y` (wide data: one column per output), in the scale
-            of the targets, NaN where there is no observation.
-        variance: A tensor of that shape, observation noise included.
+    They are of the shape of `train_Y` (wide data: one column per output), in the scale of the
+    targets, NaN where there is no observation.
     """
 
-    mean: Tensor
-    variance: Tensor
+    mean: Tensor  #: predictive means
+    variance: Tensor  #: predictive variances, observation noise included
 
 
 class RBFEnsembleModel(FittedEnsembleModel, FantasizeMixin, ABC):
     """An ensemble of RBF networks over several tasks; the base class of our surrogates.
 
-    A model is a coupling of the tasks, which subclasses set as `coupling`, and what BoTorch asks
-    for; what a fit has made of the data it holds as `fitted`, a `FittedEnsemble`, `None` before.
-    `botorch_cll.fit.fit_rbf_ensemble` fits it.
-
-    Inputs are scaled to the box that the training inputs span, after the input transform.
+    Subclasses set the `coupling` of the tasks. What `botorch_cll.fit.fit_rbf_ensemble` makes of the
+    data is held as `fitted`, a `FittedEnsemble`, `None` before. Inputs are scaled to the box that
+    the training inputs span, after the input transform.
 
     Args:
         train_X: A `n x d`-dim tensor of inputs, in any scale; with a `task_feature` a
@@ -100,34 +96,18 @@ class RBFEnsembleModel(FittedEnsembleModel, FantasizeMixin, ABC):
         for name, value in (("num_restarts", num_restarts), ("num_centers", num_centers)):
             if value is not None and value < 1:
                 raise UnsupportedError(f"Expected {name} of at least 1, got {value}.")
-        super().__init__(
-            train_X=train_X,
-            train_Y=train_Y,
-            train_Yvar=train_Yvar,
-            task_feature=task_feature,
-            output_tasks=output_tasks,
-            all_tasks=all_tasks,
-            missing=missing,
-            input_transform=input_transform,
-            outcome_transform=outcome_transform,
-        )
-        self.num_restarts = num_restarts
+        data = (train_X, train_Y, train_Yvar, task_feature, output_tasks, all_tasks)
+        super().__init__(*data, missing, input_transform, outcome_transform)
         if num_centers is None:
             num_centers = NETWORK.num_centers(len(self._rows_X))
-        self.num_centers = num_centers
-        self.seed = seed
+        self.num_restarts, self.num_centers, self.seed = num_restarts, num_centers, seed
         self.to(train_X)
-
-    # -- what a fit asks for -------------------------------------------------------------------
 
     @property
     def options(self) -> dict[str, Any]:
         """The keyword arguments that the model was made with, transforms and data left out."""
-        return super().options | {
-            "num_restarts": self.num_restarts,
-            "num_centers": self.num_centers,
-            "seed": self.seed,
-        }
+        own = {name: getattr(self, name) for name in ("num_restarts", "num_centers", "seed")}
+        return super().options | own
 
     @property
     def architecture(self) -> Architecture:
@@ -138,8 +118,6 @@ class RBFEnsembleModel(FittedEnsembleModel, FantasizeMixin, ABC):
     def task_values(self) -> tuple[int, ...]:
         """What users call the tasks."""
         return self.tasks.values
-
-    # -- rows left out -------------------------------------------------------------------------
 
     def loo(self) -> LeftOut:
         """Predictions of the training observations by the members that have not seen them.
@@ -173,25 +151,22 @@ class RBFEnsembleModel(FittedEnsembleModel, FantasizeMixin, ABC):
         given[keep, 0] = values[self._row, self.tasks.index(self.train_X[keep])]
         return given
 
-    # -- fantasies -----------------------------------------------------------------------------
-
     def condition_on_observations(self, X: Tensor, Y: Tensor, noise: Tensor | None = None) -> Self:
         """The model after further observations, without a new fit.
 
-        Every member takes all new rows into its output weights; centers, widths, ridge, correlation
-        layer and calibration stay as they are. Without a correlation layer this is exactly what a
-        two-stage fit of these weights to the old and the new rows would do. (Weights that Adam
-        fitted are no closed form: there the step is the same, and its result is no such fit.) With
-        a layer, a task learns from its own new observations by the weights of its own network, and
-        from those of other tasks through the layer; see `CorrelationLayers.take_in`. This model is
-        not changed.
+        Every member takes all new rows into its output weights; all else stays as it is, this model
+        included. Without a correlation layer this is exactly what a two-stage fit of these weights
+        to the old and the new rows would do. (Weights that Adam fitted are no closed form: there
+        the step is the same, and its result is no such fit.) With a layer, a task learns from its
+        own new observations by the weights of its own network, and from those of other tasks
+        through the layer; see `CorrelationLayers.take_in`.
 
         Args:
             X: A `batch_shape x n' x d`-dim tensor of inputs in the scale of `train_X`; in the long
                 format with or without the task column.
             Y: A `batch_shape' x n' x m`-dim tensor of targets in their natural scale, NaN where an
                 output was not observed; one column if `X` holds the task column. `batch_shape'`
-                may have more leading dimensions than `batch_shape`.
+                may have more leading dimensions.
             noise: A tensor of noise variances that broadcasts to the shape of `Y`, in the scale of
                 the transformed outcomes, as BoTorch has it.
 
@@ -211,10 +186,8 @@ class RBFEnsembleModel(FittedEnsembleModel, FantasizeMixin, ABC):
     def _added_rows(self, X: Tensor, Y: Tensor, noise: Tensor | None) -> AddedRows:
         """Further observations as the members see them; see `condition_on_observations`."""
         for name, tensor in (("Y", Y), ("noise", noise)):
-            if tensor is not None and not isinstance(tensor, Tensor):
-                raise InputDataError(
-                    f"Expected {name} to be a tensor, got {type(tensor).__name__}."
-                )
+            if tensor is not None:
+                check_tensor(name, tensor)
         task = self._check_inputs(X)
         num_columns = self.num_outputs if task is None else 1
         batch = check_observations(X, Y, noise, num_columns, self.batch_shape)
@@ -225,27 +198,19 @@ class RBFEnsembleModel(FittedEnsembleModel, FantasizeMixin, ABC):
         observed = ~Y.isnan()
         Y = self._outcomes.apply(Y, X)
         check_finite(Y, ~observed)
-        if noise is None:
-            Yvar = Y.new_full((X.shape[-2], self.num_tasks), torch.nan)
-        else:
-            Yvar = noise.expand(*noise.shape[:-2], Y.shape[-2], num_columns)
-            Yvar = self.tasks.by_task(Yvar, task)
+        Yvar = Y.new_full((X.shape[-2], self.num_tasks), torch.nan)
+        if noise is not None:
+            given = noise.expand(*noise.shape[:-2], Y.shape[-2], num_columns)
+            Yvar = self.tasks.by_task(given, task)
         # A mask that all batches share keeps the weights small.
         first = observed[(0,) * len(batch)]
         if bool((observed == first).all()):
             observed = first
-        return AddedRows(
-            X=self._to_unit_cube(self.tasks.without_task(X)),
-            Y=Y,
-            row_weight=weights_like(self.data, Yvar) * observed,
-        )
+        inputs = self._to_unit_cube(self.tasks.without_task(X))
+        return AddedRows(inputs, Y, weights_like(self.data, Yvar) * observed)
 
     def fantasize(
-        self,
-        X: Tensor,
-        sampler: MCSampler,
-        observation_noise: Tensor | None = None,
-        **kwargs: Any,
+        self, X: Tensor, sampler: MCSampler, observation_noise: Tensor | None = None, **kwargs: Any
     ) -> Self:
         """The model conditioned on samples of its own posterior.
 
@@ -270,8 +235,7 @@ class RBFEnsembleModel(FittedEnsembleModel, FantasizeMixin, ABC):
             raise DeprecationError(
                 f"Expected observation_noise to be a tensor or None, got {observation_noise!r}."
             )
+        noise = True if observation_noise is None else observation_noise
         with fantasize_flag():
-            posterior = self.posterior(
-                X, observation_noise=True if observation_noise is None else observation_noise
-            )
+            posterior = self.posterior(X, observation_noise=noise)
         return self.condition_on_observations(X, sampler(posterior), **kwargs)

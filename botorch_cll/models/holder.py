@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 import torch
-from botorch.exceptions.errors import ModelFittingError, UnsupportedError
+from botorch.exceptions import ModelFittingError, UnsupportedError
 from torch import Tensor
 
 from botorch_cll.data import AddedRows
@@ -20,18 +20,12 @@ from botorch_cll.nn.ridge import RidgeSolution
 
 
 class FittedEnsembleModel(MultiTaskEnsembleModel, EnsembleHolder, ABC):
-    """A model whose members are a `FittedEnsemble`, perhaps conditioned on further rows.
-
-    The arguments are those of `MultiTaskEnsembleModel`.
-
-    Attributes:
-        fitted: What the last fit has made of the training data; `None` before.
-    """
+    """A model with a `FittedEnsemble` (`None` before a fit), perhaps conditioned on rows."""
 
     fitted: FittedEnsemble | None
 
-    def __init__(self, **arguments: Any) -> None:
-        super().__init__(**arguments)
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
         self.register_module("fitted", None)
         self._solution: RidgeSolution | None = None
         self._conditioned: ConditionedEnsemble | None = None
@@ -42,20 +36,12 @@ class FittedEnsembleModel(MultiTaskEnsembleModel, EnsembleHolder, ABC):
         return self.fitted is not None
 
     def hold(self, fitted: FittedEnsemble) -> None:
-        """Predict with an ensemble from now on, in evaluation mode.
-
-        Args:
-            fitted: An ensemble fitted to the data of this model.
-        """
+        """Predict with an ensemble fitted to this model's data from now on, in evaluation mode."""
         self.fitted, self._solution = fitted, None
         self.eval()
 
     def check_not_conditioned(self) -> None:
-        """Refuse a model that knows more than its training data.
-
-        Raises:
-            UnsupportedError: If the model was conditioned on further observations.
-        """
+        """Refuse a model that knows more than its training data."""
         if self._conditioned is not None:
             raise UnsupportedError(
                 "Expected a model as it was fitted, got one conditioned on further observations, "
@@ -66,7 +52,7 @@ class FittedEnsembleModel(MultiTaskEnsembleModel, EnsembleHolder, ABC):
     @property
     def batch_shape(self) -> torch.Size:
         """The batch shape, empty for a fitted model, the fantasies' for a conditioned one."""
-        return torch.Size() if self._conditioned is None else self._conditioned.batch_shape
+        return torch.Size() if self._conditioned is None else self._conditioned.rows.batch_shape
 
     @property
     def noise(self) -> Tensor:
@@ -74,14 +60,7 @@ class FittedEnsembleModel(MultiTaskEnsembleModel, EnsembleHolder, ABC):
         return self._check_fitted().noise
 
     def forward(self, X: Tensor) -> Tensor:
-        """The members' values.
-
-        Args:
-            X: A `batch_shape x q x d`-dim tensor of inputs, transformed, without a task column.
-
-        Returns:
-            A `batch_shape x S x q x T`-dim tensor in the scale of the transformed outcomes.
-        """
+        """The members' values at transformed inputs; see `MultiTaskEnsembleModel.forward`."""
         ensemble = self._conditioned or self._check_fitted()
         return ensemble(self._to_unit_cube(X))
 
@@ -115,15 +94,8 @@ class FittedEnsembleModel(MultiTaskEnsembleModel, EnsembleHolder, ABC):
         model._conditioned = ConditionedEnsemble.of(model._check_fitted(), self._solution, rows)
         return model
 
-    # -- state ---------------------------------------------------------------------------------
-
     def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """The fitted state; see `torch.nn.Module.state_dict`.
-
-        Raises:
-            UnsupportedError: If the model was conditioned on further observations, which no other
-                model's state could hold.
-        """
+        """As `torch.nn.Module.state_dict`; no state could hold what a model is conditioned on."""
         self.check_not_conditioned()
         return super().state_dict(*args, **kwargs)
 
@@ -137,37 +109,25 @@ class FittedEnsembleModel(MultiTaskEnsembleModel, EnsembleHolder, ABC):
 
         Args:
             state_dict: The state of a model with as many restarts and tasks.
-            strict: As in `torch.nn.Module.load_state_dict`.
-            assign: As in `torch.nn.Module.load_state_dict`.
-
-        Returns:
-            The missing and unexpected keys.
+            strict: As in `torch.nn.Module.load_state_dict`, whose result is returned.
+            assign: Likewise.
 
         Raises:
             UnsupportedError: If the model was conditioned on further observations.
         """
         self.check_not_conditioned()
-        state = upgrade_state(state_dict)
+        state, before = upgrade_state(state_dict), self.fitted
         rows = state.get("rows_fingerprint")
         if rows is None or int(rows) != int(self.rows_fingerprint):
             for name in ("members.bags", "left_out", "left_out_rows"):
                 state.pop(f"fitted.{name}", None)
         state["rows_fingerprint"] = self.rows_fingerprint
-        of_fitted = {
-            name.removeprefix("fitted."): value
-            for name, value in state.items()
-            if name.startswith("fitted.")
-        }
-        previous, self._solution = self.fitted, None
-        self.fitted = (
-            FittedEnsemble.for_state(of_fitted, self.architecture, self.num_tasks, self._rows_X)
-            if of_fitted
-            else None
-        )
+        like, self._solution = self._rows_X, None
+        self.fitted = FittedEnsemble.for_state(state, self.architecture, self.num_tasks, like)
         try:
             return super().load_state_dict(state, strict=strict, assign=assign)
         except RuntimeError:
-            self.fitted = previous
+            self.fitted = before
             raise
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from botorch.exceptions.errors import UnsupportedError
+from botorch.exceptions import UnsupportedError
 from botorch.models.transforms.input import InputTransform
 from botorch.models.transforms.outcome import OutcomeTransform
 from botorch.utils.types import DEFAULT, _DefaultType
@@ -18,17 +18,12 @@ from botorch_cll.settings import NETWORK
 
 
 class MultiRBFCorrelationModel(RBFEnsembleModel):
-    r"""Multi-task RBF networks with a correlation learning layer, as an ensemble.
+    """Multi-task RBF networks with a correlation learning layer, as an ensemble.
 
     Every restart is one RBF network per task, on centers and widths chosen jointly over the tasks,
-    and a layer that mixes the tasks' outputs `p` once more (Xu, Luo, Li and Cao 2023):
-
-    .. math:: p_{t}(x) = \sum_k w_{tk} \exp\Big(-\tfrac12 \sum_j
-        \tfrac{(x_j - c_{tkj})^2}{\ell_{tj}^2}\Big) + \text{tail}(x), \qquad f = \mathrm{CLL}(p)
-
-    The layer starts as the identity: unrelated tasks do each other no harm.
-
-    Arguments not named here are those of `RBFEnsembleModel`.
+    and a layer that mixes the tasks' outputs once more (Xu, Luo, Li and Cao 2023); see `RBFNetwork`
+    and `CorrelationLearningLayer`. The layer starts as the identity: unrelated tasks do each other
+    no harm. Arguments not named here are those of `RBFEnsembleModel`.
 
     Args:
         correlation_layers: The widths of the hidden layers of the correlation layer: `()` is one
@@ -41,8 +36,7 @@ class MultiRBFCorrelationModel(RBFEnsembleModel):
         UnsupportedError: If these are no such widths or no such activation.
 
     Example:
-        >>> model = MultiRBFCorrelationModel(train_X, train_Y)
-        >>> fit_rbf_ensemble(model)
+        >>> model = fit_rbf_ensemble(MultiRBFCorrelationModel(train_X, train_Y))
         >>> posterior = model.posterior(X)  # batch_shape x q x T
     """
 
@@ -63,17 +57,15 @@ class MultiRBFCorrelationModel(RBFEnsembleModel):
         outcome_transform: OutcomeTransform | _DefaultType | None = DEFAULT,
         seed: int = 0,
     ) -> None:
-        if isinstance(correlation_layers, tuple):
-            correlation_layers = tuple(whole_numbers("correlation_layers", correlation_layers))
-        is_tuple = isinstance(correlation_layers, tuple)
-        if correlation_layers is not None and not (
-            is_tuple and min(correlation_layers, default=1) > 0
-        ):
+        widths = correlation_layers
+        if isinstance(widths, tuple):
+            widths = tuple(whole_numbers("correlation_layers", widths))
+        if widths is not None and not (isinstance(widths, tuple) and min(widths, default=1) > 0):
             raise UnsupportedError(
                 "Expected correlation_layers to be a tuple of positive widths or None, got "
-                f"{correlation_layers!r}."
+                f"{widths!r}."
             )
-        if correlation_layers is None and activation is not None:
+        if widths is None and activation is not None:
             raise UnsupportedError(
                 f"Expected no activation without correlation layers, got {activation!r}."
             )
@@ -81,31 +73,16 @@ class MultiRBFCorrelationModel(RBFEnsembleModel):
             raise UnsupportedError(
                 f"Expected activation in {sorted(ACTIVATIONS)} or None, got {activation!r}."
             )
-        if correlation_layers is None:
-            self.coupling = IndependentTasks()
-        else:
-            self.coupling = CorrelationLayers(hidden=correlation_layers, activation=activation)
-        super().__init__(
-            train_X=train_X,
-            train_Y=train_Y,
-            train_Yvar=train_Yvar,
-            task_feature=task_feature,
-            output_tasks=output_tasks,
-            all_tasks=all_tasks,
-            num_restarts=num_restarts,
-            num_centers=num_centers,
-            missing=missing,
-            input_transform=input_transform,
-            outcome_transform=outcome_transform,
-            seed=seed,
-        )
+        self.coupling = IndependentTasks()
+        if widths is not None:
+            self.coupling = CorrelationLayers(hidden=widths, activation=activation)
+        data = (train_X, train_Y, train_Yvar, task_feature, output_tasks, all_tasks)
+        size = (num_restarts, num_centers)
+        super().__init__(*data, *size, missing, input_transform, outcome_transform, seed)
 
     @property
     def options(self) -> dict[str, Any]:
         """The keyword arguments that the model was made with, transforms and data left out."""
-        coupling = self.coupling
-        layers = coupling if isinstance(coupling, CorrelationLayers) else None
-        return super().options | {
-            "correlation_layers": None if layers is None else layers.hidden,
-            "activation": None if layers is None else layers.activation,
-        }
+        of = self.coupling
+        hidden, activation = getattr(of, "hidden", None), getattr(of, "activation", None)
+        return super().options | {"correlation_layers": hidden, "activation": activation}

@@ -8,23 +8,21 @@ from typing import Any, Self
 
 import torch
 from botorch.acquisition.objective import PosteriorTransform
-from botorch.exceptions.errors import (
-    BotorchTensorDimensionError,
-    InputDataError,
-    UnsupportedError,
-)
+from botorch.exceptions import BotorchTensorDimensionError, InputDataError, UnsupportedError
 from botorch.models.transforms.input import InputTransform
 from botorch.models.transforms.outcome import OutcomeTransform, Standardize
 from botorch.posteriors.gpytorch import GPyTorchPosterior
 from botorch.utils.types import DEFAULT, _DefaultType
 from torch import Tensor, nn
 
-from botorch_cll.data.task_data import TaskData
+from botorch_cll.data import TaskData
 from botorch_cll.models.checks import (
     MIN_STD,
     appends_features,
+    check_entries,
     check_input_transform,
     check_noise,
+    check_tensor,
     check_training_data,
     warn_of_tiny_targets,
 )
@@ -39,9 +37,7 @@ class MultiTaskEnsembleModel(FromDataSets, ABC):
 
     It brings training data in the wide or the long format into one form, applies transforms, and
     makes the posterior from the members' values, which `forward` gives in the scale of the
-    transformed outcomes for all tasks.
-
-    The arguments are those of `RBFEnsembleModel`, and so is what is raised.
+    transformed outcomes for all tasks. The arguments are those of `RBFEnsembleModel`.
     """
 
     _appends_features = False
@@ -61,19 +57,9 @@ class MultiTaskEnsembleModel(FromDataSets, ABC):
         super().__init__()
         if missing not in ("raise", "mask"):
             raise UnsupportedError(f"Expected missing to be 'raise' or 'mask', got {missing!r}.")
-        check_training_data(
-            train_X, train_Y, train_Yvar, missing=missing, long_format=task_feature is not None
-        )
-        self.missing = missing
-        if task_feature is not None:
-            self.tasks = TaskLayout.long(train_X, task_feature, output_tasks, all_tasks)
-        elif output_tasks is not None or all_tasks is not None:
-            raise UnsupportedError(
-                "output_tasks and all_tasks need a task_feature; in the wide format choose "
-                "outputs with subset_output."
-            )
-        else:
-            self.tasks = TaskLayout.wide(train_Y.shape[-1])
+        self.missing, is_long = missing, task_feature is not None
+        check_training_data(train_X, train_Y, train_Yvar, missing=missing, long_format=is_long)
+        self.tasks = TaskLayout.of(train_X, train_Y, task_feature, output_tasks, all_tasks)
         for name, transform, kind in (
             ("input_transform", input_transform, InputTransform),
             ("outcome_transform", outcome_transform, (OutcomeTransform, _DefaultType)),
@@ -81,74 +67,52 @@ class MultiTaskEnsembleModel(FromDataSets, ABC):
             if transform is not None and not isinstance(transform, kind):
                 raise UnsupportedError(f"Expected {name} to be one of BoTorch, got {transform!r}.")
         if input_transform is not None:
-            self._set_input_transform(input_transform.to(train_X))
-        self._set_outcome_transform(outcome_transform)
+            check_input_transform(input_transform, is_long)
+            self._appends_features = appends_features(input_transform)
+            self.input_transform = input_transform.to(train_X)
+        self.has_default_outcome_transform = outcome_transform is DEFAULT
+        # A transform given with long data was made for its single column of targets.
+        self._transform_is_long = is_long and not self.has_default_outcome_transform
+        if self.has_default_outcome_transform:
+            self.outcome_transform = Standardize(m=self.num_tasks, min_stdv=MIN_STD)
+        elif outcome_transform is not None:
+            self.outcome_transform = outcome_transform
         for name, tensor in (("X", train_X), ("Y", train_Y), ("Yvar", train_Yvar)):
             copied = None if tensor is None else tensor.detach().clone()
             self.register_buffer(f"train_{name}", copied, persistent=False)
-        self._set_rows()
-
-    def _set_input_transform(self, input_transform: InputTransform) -> None:
-        self._appends_features = appends_features(input_transform)
-        check_input_transform(input_transform, long_format=self.tasks.feature is not None)
-        self.input_transform = input_transform
-
-    def _set_outcome_transform(
-        self, outcome_transform: OutcomeTransform | _DefaultType | None
-    ) -> None:
-        # A transform given with long data was made for its single column of targets.
-        self._transform_is_long = self.tasks.feature is not None
-        self.has_default_outcome_transform = outcome_transform is DEFAULT
-        if outcome_transform is DEFAULT:
-            self.outcome_transform = Standardize(m=self.num_tasks, min_stdv=MIN_STD)
-            self._transform_is_long = False
-        elif outcome_transform is not None:
-            self.outcome_transform = outcome_transform
+        with torch.no_grad():
+            self._set_rows()
 
     def _set_rows(self) -> None:
         """Transform the training data and bring them into canonical order."""
-        X, Y, Yvar = self.train_X, self.train_Y, self.train_Yvar
-        with torch.no_grad():
-            X_tf = self.transform_inputs(X)
-            if X_tf.shape[:-1] != X.shape[:-1]:
-                raise UnsupportedError(
-                    "Expected an input transform that keeps the number of training rows, got "
-                    f"{X_tf.shape[0]} rows from {X.shape[0]}."
-                )
-            if not bool(X_tf.isfinite().all()):
-                raise InputDataError(
-                    "Expected finite inputs from the input transform, got "
-                    f"{int((~X_tf.isfinite()).sum())} that are NaN or infinite."
-                )
-            if self._transform_is_long:
-                Y, Yvar = self._outcomes.learn(Y, Yvar, X_tf)
-            if self.tasks.feature is None:
-                data = TaskData.from_wide(X_tf, Y, Yvar)
-            else:
-                task = self.tasks.index(X)
-                keep = ~Y[:, 0].isnan()
-                data = TaskData.from_long(
-                    self.tasks.without_task(X_tf)[keep],
-                    task[keep],
-                    Y[keep, 0],
-                    None if Yvar is None else Yvar[keep, 0],
-                    self.num_tasks,
-                )
-            if self.has_default_outcome_transform:
-                warn_of_tiny_targets(data, self.tasks)
-            self.register_buffer("rows_fingerprint", data.fingerprint())
-            Y, Yvar = data.Y, data.Yvar
-            if not self._transform_is_long:
-                Y, Yvar = self._outcomes.learn(Y, Yvar, data.X)
-            low, high = data.X.amin(0), data.X.amax(0)
-        self.register_buffer("_rows_X", data.X, persistent=False)
-        self.register_buffer("_rows_Y", Y, persistent=False)
-        self.register_buffer("_rows_Yvar", Yvar, persistent=False)
-        self.register_buffer("_row", data.row, persistent=False)
+        X, Y, Yvar = self.transform_inputs(self.train_X), self.train_Y, self.train_Yvar
+        if X.shape[:-1] != self.train_X.shape[:-1]:
+            raise UnsupportedError(
+                "Expected an input transform that keeps the number of training rows, got "
+                f"{len(X)} rows from {len(self.train_X)}."
+            )
+        expected = "finite inputs from the input transform"
+        check_entries(~X.isfinite(), expected, " that are NaN or infinite")
+        if self._transform_is_long:
+            Y, Yvar = self._outcomes.learn(Y, Yvar, X)
+        if self.tasks.feature is None:
+            data = TaskData.from_wide(X, Y, Yvar)
+        else:
+            keep, task = ~Y[:, 0].isnan(), self.tasks.index(self.train_X)
+            inputs, noise = self.tasks.without_task(X), None if Yvar is None else Yvar[keep, 0]
+            data = TaskData.from_long(inputs[keep], task[keep], Y[keep, 0], noise, self.num_tasks)
+        if self.has_default_outcome_transform:
+            warn_of_tiny_targets(data, self.tasks)
+        self.register_buffer("rows_fingerprint", data.fingerprint())
+        Y, Yvar = data.Y, data.Yvar
+        if not self._transform_is_long:
+            Y, Yvar = self._outcomes.learn(Y, Yvar, data.X)
+        rows = {"_rows_X": data.X, "_rows_Y": Y, "_rows_Yvar": Yvar, "_row": data.row}
+        for name, tensor in rows.items():
+            self.register_buffer(name, tensor, persistent=False)
+        low, high = data.X.amin(0), data.X.amax(0)
         self.register_buffer("input_offset", low)
         self.register_buffer("input_scale", torch.where(high > low, high - low, 1.0))
-
-    # -- what BoTorch asks for -----------------------------------------------------------------
 
     @property
     def num_tasks(self) -> int:
@@ -168,12 +132,9 @@ class MultiTaskEnsembleModel(FromDataSets, ABC):
     @property
     def options(self) -> dict[str, Any]:
         """The keyword arguments that the model was made with, transforms and data left out."""
-        long = self.tasks.feature is not None
-        return {
-            "task_feature": self.tasks.feature,
-            "all_tasks": list(self.tasks.values) if long else None,
-            "missing": self.missing,
-        }
+        feature = self.tasks.feature
+        all_tasks = None if feature is None else list(self.tasks.values)
+        return {"task_feature": feature, "all_tasks": all_tasks, "missing": self.missing}
 
     @property
     def train_inputs(self) -> tuple[Tensor]:
@@ -186,16 +147,9 @@ class MultiTaskEnsembleModel(FromDataSets, ABC):
         """A `T`-dim tensor of noise variances in the scale of the transformed outcomes."""
 
     @property
-    def _outcomes(self) -> OutcomeScale:
-        transform = getattr(self, "outcome_transform", None)
-        return OutcomeScale(transform, self.tasks, self._transform_is_long)
-
-    @property
     def data(self) -> TaskData:
         """The training data in canonical order, inputs in the unit cube, outcomes transformed."""
-        return TaskData(
-            X=self._to_unit_cube(self._rows_X), Y=self._rows_Y, Yvar=self._rows_Yvar, row=self._row
-        )
+        return TaskData(self._to_unit_cube(self._rows_X), self._rows_Y, self._rows_Yvar, self._row)
 
     def train(self, mode: bool = True) -> Self:
         """Set the training mode; the data stay as they are, so there is nothing to convert."""
@@ -207,14 +161,7 @@ class MultiTaskEnsembleModel(FromDataSets, ABC):
 
     @abstractmethod
     def forward(self, X: Tensor) -> Tensor:
-        """The members' values.
-
-        Args:
-            X: A `batch_shape x q x d`-dim tensor of inputs, transformed, without a task column.
-
-        Returns:
-            A `batch_shape x S x q x T`-dim tensor in the scale of the transformed outcomes.
-        """
+        """The members' values at transformed inputs: `S x q x T`, in the scale of the outcomes."""
 
     def posterior(
         self,
@@ -254,14 +201,15 @@ class MultiTaskEnsembleModel(FromDataSets, ABC):
         columns = list(self.tasks.subset(output_indices).outputs)
         self.eval()
         X = self._transformed(X, with_task=task is not None)
-        latent = self.forward(self.tasks.without_task(X))
+        latent, outcomes = self.forward(self.tasks.without_task(X)), self._outcomes
         noise_std = self._noise_std(observation_noise, latent, with_task=task is not None)
-        outcomes = self._outcomes
-        values, noise = outcomes.invert(latent, X.unsqueeze(-3)), None
-        if noise_std is not None:
-            noise = outcomes.invert_moments(latent.mean(-3), noise_std, X)[1].square()
+        values = outcomes.invert(latent, X.unsqueeze(-3))
         values = _choose(values, columns, None if task is None else task.unsqueeze(-2))
-        noise = None if noise is None else _choose(noise, columns, task)
+        noise = latent_noise = None
+        if noise_std is not None:
+            latent_noise = noise_std.square()
+            noise = outcomes.invert_moments(latent.mean(-3), noise_std, X)[1].square()
+            noise = _choose(noise, columns, task)
         if posterior_transform is not None:
             if noise is not None:
                 return posterior_transform(MemberPosterior(values, noise=noise), X)
@@ -273,28 +221,25 @@ class MultiTaskEnsembleModel(FromDataSets, ABC):
         return TransformedMemberPosterior(
             values,
             noise,
-            MemberPosterior(latent, None if noise_std is None else noise_std.square()),
+            MemberPosterior(latent, latent_noise),
             lambda samples: _choose(outcomes.invert(samples, X), columns, task),
         )
 
     def subset_output(self, idcs: list[int]) -> Self:
-        """The model of some of the outputs; it shares no state with this one.
+        """The model of some of the outputs, in that order; it shares no state with this one.
 
         Args:
-            idcs: Indices of outputs.
-
-        Returns:
-            A model of the same class whose outputs are those of `idcs`, in that order.
-
-        Raises:
-            UnsupportedError: If an index is out of range.
+            idcs: Indices of outputs; an `UnsupportedError` if one is out of range.
         """
         tasks = self.tasks.subset(idcs)
         subset = copy.deepcopy(self)
         subset.tasks = tasks
         return subset
 
-    # -- inputs and outcomes -------------------------------------------------------------------
+    @property
+    def _outcomes(self) -> OutcomeScale:
+        transform = getattr(self, "outcome_transform", None)
+        return OutcomeScale(transform, self.tasks, self._transform_is_long)
 
     @abstractmethod
     def _check_fitted(self) -> object:
@@ -302,8 +247,7 @@ class MultiTaskEnsembleModel(FromDataSets, ABC):
 
     def _check_inputs(self, X: Tensor) -> Tensor | None:
         """Check inputs; return the positions of their tasks if they hold a task column."""
-        if not isinstance(X, Tensor):
-            raise InputDataError(f"Expected X to be a tensor, got {type(X).__name__}.")
+        check_tensor("X", X)
         width = self.train_X.shape[-1]
         widths = [width] if self.tasks.feature is None else [width - 1, width]
         # What a transform appends is known once it has been applied.
@@ -319,12 +263,11 @@ class MultiTaskEnsembleModel(FromDataSets, ABC):
 
     def _transformed(self, X: Tensor, with_task: bool) -> Tensor:
         """Transformed inputs, in the long format with a task column."""
-        X_tf = self.transform_inputs(
-            X if with_task else self.tasks.with_task(X, self.output_tasks[0])
-        )
-        if self._appends_features and X_tf.shape[-1] != self._rows_X.shape[-1]:
+        given = X if with_task else self.tasks.with_task(X, self.output_tasks[0])
+        X_tf, width = self.transform_inputs(given), self._rows_X.shape[-1]
+        if self._appends_features and X_tf.shape[-1] != width:
             raise BotorchTensorDimensionError(
-                f"Expected X of shape batch_shape x q x d with d = {self._rows_X.shape[-1]} after "
+                f"Expected X of shape batch_shape x q x d with d = {width} after "
                 f"the input transform, got {X_tf.shape[-1]} from shape {tuple(X.shape)}."
             )
         return X_tf
@@ -336,10 +279,9 @@ class MultiTaskEnsembleModel(FromDataSets, ABC):
         self, observation_noise: bool | Tensor, values: Tensor, with_task: bool
     ) -> Tensor | None:
         """Noise standard deviations of all tasks in the scale of the transformed outcomes."""
+        shape = (*values.shape[:-3], *values.shape[-2:])
         if isinstance(observation_noise, bool):
-            if not observation_noise:
-                return None
-            return self.noise.sqrt().expand(*values.shape[:-3], *values.shape[-2:])
+            return self.noise.sqrt().expand(shape) if observation_noise else None
         if not isinstance(observation_noise, Tensor):
             raise UnsupportedError(
                 f"Expected observation_noise to be a bool or a tensor, got {observation_noise!r}."
@@ -351,10 +293,10 @@ class MultiTaskEnsembleModel(FromDataSets, ABC):
                 f"{tuple(observation_noise.shape)}."
             )
         check_noise("observation_noise", observation_noise)
-        std = values.new_zeros(*values.shape[:-3], *values.shape[-2:])
+        std = values.new_zeros(shape)
         # Where points hold their task, the noise of a point is in the column of its own task too.
         columns = range(self.num_tasks) if with_task else self.tasks.outputs
-        std[..., list(columns)] = observation_noise.sqrt().expand(*std.shape[:-1], len(columns))
+        std[..., list(columns)] = observation_noise.sqrt().expand(*shape[:-1], len(columns))
         return std
 
 

@@ -15,13 +15,7 @@ from botorch_cll.models.tasks import TaskLayout
 
 @dataclass(frozen=True)
 class OutcomeScale:
-    """The scale of the transformed outcomes of all tasks.
-
-    Attributes:
-        transform: The outcome transform; `None` if outcomes are modelled as they are.
-        tasks: The tasks.
-        is_long: Whether the transform was made for a single column of the targets of all tasks.
-    """
+    """The scale of transformed outcomes; a long transform has one column for all tasks."""
 
     transform: OutcomeTransform | None
     tasks: TaskLayout
@@ -33,16 +27,7 @@ class OutcomeScale:
         return self.transform is None or self.transform._is_linear
 
     def learn(self, Y: Tensor, Yvar: Tensor | None, X: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Fit the transform to training data and apply it, to NaN as well.
-
-        Args:
-            Y: A `n x T`-dim tensor of targets; if `is_long` a `n x 1`-dim one.
-            Yvar: A tensor of that shape of noise variances, or `None`.
-            X: A `n x d`-dim tensor of transformed inputs.
-
-        Raises:
-            InputDataError: If a target has no finite value on this scale.
-        """
+        """Fit the transform to `n x T`-dim targets (long: `n x 1`-dim) and apply it, to NaN too."""
         if self.transform is None:
             return Y, Yvar
         missing = Y.isnan()
@@ -63,11 +48,7 @@ class OutcomeScale:
         return Y if self.transform is None else self._map(self.transform.untransform, Y, X)
 
     def invert_moments(self, mean: Tensor, std: Tensor, X: Tensor) -> tuple[Tensor, Tensor]:
-        """Bring means and standard deviations into the scale of the targets.
-
-        The latter by the symmetric difference: exact for affine transforms, to first order for
-        others.
-        """
+        """Bring moments back, deviations by the symmetric difference: exact if affine."""
         if self.transform is None:
             return mean, std
         upper, lower = self.invert(mean + std, X), self.invert(mean - std, X)
@@ -77,8 +58,5 @@ class OutcomeScale:
         if not self.is_long:
             return transform(Y, X=X)[0]
         bare = self.tasks.without_task(X)
-        columns = [
-            transform(Y[..., [i]], X=self.tasks.with_task(bare, task))[0]
-            for i, task in enumerate(self.tasks.values)
-        ]
-        return torch.cat(columns, dim=-1)
+        inputs = [self.tasks.with_task(bare, task) for task in self.tasks.values]
+        return torch.cat([transform(Y[..., [i]], X=x)[0] for i, x in enumerate(inputs)], dim=-1)

@@ -14,13 +14,9 @@ from botorch_cll.models.ensemble import RBFEnsembleModel
 
 
 class MemberPaths(SamplePath):
-    """Sample paths of an ensemble's posterior that are its members.
+    """Sample paths of a fitted model's posterior, of a given shape, that are its members.
 
     Paths differ as long as there are members left; after that all members are drawn again.
-
-    Args:
-        model: A fitted model.
-        sample_shape: The shape of the paths.
     """
 
     def __init__(self, model: RBFEnsembleModel, sample_shape: torch.Size) -> None:
@@ -33,16 +29,9 @@ class MemberPaths(SamplePath):
         self.register_buffer("member", member.view(sample_shape))
 
     def forward(self, X: Tensor) -> Tensor:
-        """The paths' values.
+        """The paths' values at `batch_shape x n x d`-dim points, `batch_shape x n`.
 
-        Args:
-            X: A `batch_shape x n x d`-dim tensor; for several outputs
-                `batch_shape x 1 x n x d`-dim, as BoTorch's path models call it. `batch_shape`
-                broadcasts with the shape of the paths.
-
-        Returns:
-            A `batch_shape x n`-dim tensor, `batch_shape` broadcast with the shape of the paths; for
-            several outputs `batch_shape x m x n`-dim.
+        For several outputs they are `batch_shape x m x n`, of `batch_shape x 1 x n x d`.
         """
         several = self.model.num_outputs > 1
         values = self.model.posterior(X.squeeze(-3) if several else X).values

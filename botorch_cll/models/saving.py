@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from botorch.exceptions.errors import InputDataError, UnsupportedError
+from botorch.exceptions import InputDataError, UnsupportedError
 from botorch.models.transforms.input import InputTransform
 from botorch.models.transforms.outcome import OutcomeTransform
 from botorch.utils.types import DEFAULT
@@ -35,12 +35,11 @@ def save_model(model: RBFEnsembleModel, path: str | PathLike[str]) -> None:
 
     Args:
         model: A model of this package, fitted or not.
-        path: The file.
+        path: The file, in a folder that exists, else a `FileNotFoundError` is raised.
 
     Raises:
         UnsupportedError: If the class of the model is not one of this package's, or the model was
             conditioned on further observations.
-        FileNotFoundError: If the folder does not exist.
     """
     name = type(model).__name__
     if _CLASSES.get(name) is not type(model):
@@ -67,17 +66,13 @@ def load_model(
     outcome_transform: OutcomeTransform | None = None,
     map_location: torch.device | str | None = None,
 ) -> RBFEnsembleModel:
-    """Read a model that `save_model` wrote; its posterior is bitwise the same.
+    """Read a model that `save_model` wrote, in evaluation mode; its posterior is bitwise the same.
 
     Args:
         path: The file.
         input_transform: A transform of the class that the saved model had, if it had one.
-        outcome_transform: A transform of the class that the saved model had, if it had another one
-            than the default.
+        outcome_transform: The same, if it had another one than the default.
         map_location: The device to load to, as in `torch.load`.
-
-    Returns:
-        The model, in evaluation mode.
 
     Raises:
         InputDataError: If the file is not one of `save_model`'s.
@@ -96,10 +91,8 @@ def load_model(
     transforms = {
         key: _check_transform(key, kind, given[key]) for key, kind in content["transforms"].items()
     }
-    data = content["data"]
-    model = _CLASSES[content["class"]](
-        data["X"], data["Y"], data["Yvar"], **content["options"], **transforms
-    )
+    data = {f"train_{name}": tensor for name, tensor in content["data"].items()}
+    model = _CLASSES[content["class"]](**data, **content["options"], **transforms)
     model.load_state_dict(content["state"])
     model.tasks = model.tasks.with_outputs(content["outputs"])
     return model.eval()

@@ -7,27 +7,12 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import torch
-from botorch.exceptions.errors import (
-    BotorchTensorDimensionError,
-    InputDataError,
-    UnsupportedError,
-)
+from botorch.exceptions import BotorchTensorDimensionError, InputDataError, UnsupportedError
 from torch import Tensor
 
 
 def whole_number(name: str, value: Any) -> int:
-    """A number given by a user as Python's integer, whatever library it comes from.
-
-    Args:
-        name: What it is, for the error message.
-        value: The number.
-
-    Returns:
-        The number.
-
-    Raises:
-        UnsupportedError: If it is no whole number.
-    """
+    """A number given by a user as Python's integer, whatever library it comes from."""
     try:
         number = int(value)
         if bool(number == value):
@@ -38,78 +23,48 @@ def whole_number(name: str, value: Any) -> int:
 
 
 def whole_numbers(name: str, values: Iterable[Any]) -> list[int]:
-    """Numbers given by a user in a list, tensor or array as a list of Python's integers.
-
-    Args:
-        name: What they are, for the error message.
-        values: The numbers.
-
-    Returns:
-        The numbers.
-
-    Raises:
-        UnsupportedError: If there is one that is no whole number, or this is no list.
-    """
+    """Numbers given by a user in a list, tensor or array as a list of Python's integers."""
     try:
         return [whole_number(name, value) for value in values]
     except TypeError as error:
-        raise UnsupportedError(
-            f"Expected {name} as a list of whole numbers, got {values!r}."
-        ) from error
+        message = f"Expected {name} as a list of whole numbers, got {values!r}."
+        raise UnsupportedError(message) from error
 
 
 @dataclass(frozen=True)
 class TaskLayout:
-    """The tasks of a model and how its inputs name them.
+    """The tasks of a model and how its inputs name them."""
 
-    Attributes:
-        values: The task values in ascending order; in the wide format the columns of the targets.
-        outputs: Positions in `values` of the outputs.
-        feature: The column of the inputs that holds the task value, `None` in the wide format.
-    """
-
-    values: tuple[int, ...]
-    outputs: tuple[int, ...]
-    feature: int | None = None
+    values: tuple[int, ...]  #: task values, ascending; in the wide format columns of the targets
+    outputs: tuple[int, ...]  #: positions in `values` of the outputs
+    feature: int | None = None  #: the column of the inputs with the task, `None` if wide
 
     @classmethod
-    def wide(cls, num_tasks: int) -> TaskLayout:
-        """The layout of targets with one column per task."""
-        return cls(values=tuple(range(num_tasks)), outputs=tuple(range(num_tasks)))
-
-    @classmethod
-    def long(
+    def of(
         cls,
         X: Tensor,
-        feature: int,
+        Y: Tensor,
+        feature: int | None,
         output_tasks: list[int] | None,
         all_tasks: list[int] | None,
-    ) -> TaskLayout:
-        """The layout of inputs that hold the task of each row.
-
-        Args:
-            X: A `n x (d + 1)`-dim tensor of inputs with the task column.
-            feature: The task column; may count from the end.
-            output_tasks: The task values to output, all if `None`.
-            all_tasks: All task values, those in `X` if `None`.
-
-        Returns:
-            The layout.
-
-        Raises:
-            BotorchTensorDimensionError: If there is no other column than that of the task.
-            InputDataError: If a task value is not a whole number.
-            UnsupportedError: If the arguments contradict each other or the data.
-        """
+    ) -> Self:
+        """The layout of training data, wide if `feature` is `None`; see `RBFEnsembleModel`."""
+        if feature is None:
+            if output_tasks is not None or all_tasks is not None:
+                raise UnsupportedError(
+                    "output_tasks and all_tasks need a task_feature; in the wide format choose "
+                    "outputs with subset_output."
+                )
+            columns = tuple(range(Y.shape[-1]))
+            return cls(columns, columns)
         width, feature = X.shape[-1], whole_number("task_feature", feature)
         if not -width <= feature < width:
             raise UnsupportedError(
                 f"Expected task_feature between {-width} and {width - 1}, got {feature}."
             )
         if width < 2:
-            raise BotorchTensorDimensionError(
-                "Expected at least one input beside the task column, got none."
-            )
+            message = "Expected at least one input beside the task column, got none."
+            raise BotorchTensorDimensionError(message)
         column = X[:, feature]
         if bool((column != column.round()).any()):
             raise InputDataError("Expected whole numbers in the task column, got fractions.")
@@ -125,17 +80,7 @@ class TaskLayout:
         return cls(tuple(values), tuple(values.index(task) for task in chosen), feature % width)
 
     def subset(self, indices: list[int] | None) -> Self:
-        """The layout with some of the outputs.
-
-        Args:
-            indices: Positions in `outputs`; all if `None`.
-
-        Returns:
-            The layout.
-
-        Raises:
-            UnsupportedError: If an index is out of range.
-        """
+        """The layout with the outputs of some indices, all if `None`."""
         if indices is None:
             return self
         size, indices = len(self.outputs), whole_numbers("indices of outputs", indices)
@@ -161,16 +106,7 @@ class TaskLayout:
         return torch.cat([X[..., : self.feature], column, X[..., self.feature :]], dim=-1)
 
     def by_task(self, values: Tensor, task: Tensor | None) -> Tensor:
-        """Spread values of outputs, or of the task of each row, over columns of all tasks.
-
-        Args:
-            values: A `batch_shape x m`-dim tensor; with `task` a `batch_shape x 1`-dim one.
-            task: A tensor of positions in `values` of the rows' tasks that broadcasts to
-                `batch_shape`, or `None`.
-
-        Returns:
-            A `batch_shape x T`-dim tensor, NaN for other tasks.
-        """
+        """Spread values of outputs, or of a row's own task, over `T` columns, NaN for others."""
         num_tasks = len(self.values)
         if task is None and self.outputs == tuple(range(num_tasks)):
             return values
@@ -181,17 +117,7 @@ class TaskLayout:
         return columns.scatter(-1, task.unsqueeze(-1).expand_as(values), values)
 
     def index(self, X: Tensor) -> Tensor:
-        """Positions in `values` of the tasks in the task column of `X`.
-
-        Args:
-            X: A `batch_shape x (d + 1)`-dim tensor of inputs with the task column.
-
-        Returns:
-            A `batch_shape`-dim tensor.
-
-        Raises:
-            InputDataError: If a task is not known.
-        """
+        """Positions in `values` of the tasks in the task column of `X`."""
         task = X[..., self.feature]
         values = torch.tensor(self.values, device=X.device)
         index = torch.searchsorted(values, task.long().contiguous()).clamp(max=len(values) - 1)

@@ -25,22 +25,20 @@ class CorrelationLearningLayer(nn.Module):
 
     .. math:: f = p + B_L\,\sigma(\dots\sigma(B_1\, p + b_1)\dots) + b_L
 
-    - `hidden=()`, `activation=None`: one linear layer, `f = p + B p + b` (MultiRBF+).
-    - `hidden=()`, `activation="leaky_relu"`: one layer with activation, `f = p + σ(B p + b)`
-      (MultiRBF+ReLU).
-    - `hidden=(h,)`: two layers with LeakyReLU between them (Bay_MRBFCor).
+    That is one linear layer by default (MultiRBF+), one layer with activation,
+    `f = p + σ(B p + b)`, with `activation="leaky_relu"` (MultiRBF+ReLU), and two layers with
+    LeakyReLU between them with `hidden=(h,)` (Bay_MRBFCor).
 
     Args:
         num_tasks: The number `T` of tasks.
         hidden: The widths of the hidden layers between the `T` inputs and the `T` outputs.
         activation: The name of an entry of `ACTIVATIONS`. With hidden layers it acts after each
-            of them and `None` stands for `"leaky_relu"`; without, it acts on the only layer and
-            `None` stands for `"identity"`.
+            of them, `"leaky_relu"` if `None`; without, on the only layer, `"identity"` if `None`.
         num_restarts: The number `S` of independent layers in the batch.
-        generator: The source of the random weights of the hidden layers; the last layer starts
-            at zero. Required with hidden layers.
+        generator: The source of the first weights of hidden layers, which need it; the last layer
+            starts at zero.
         dtype: The dtype of the parameters.
-        device: The device of the parameters.
+        device: Their device.
 
     Raises:
         ValueError: If a width is not positive, the activation is not known, or hidden layers
@@ -70,8 +68,7 @@ class CorrelationLearningLayer(nn.Module):
             raise ValueError("Hidden correlation layers need a generator for their first weights.")
         self.activation = activation
         widths = (num_tasks, *hidden, num_tasks)
-        self.weights = nn.ParameterList()
-        self.biases = nn.ParameterList()
+        self.weights, self.biases = nn.ParameterList(), nn.ParameterList()
         for layer, (fan_in, fan_out) in enumerate(pairwise(widths)):
             weight = torch.zeros(num_restarts, fan_out, fan_in, dtype=dtype)
             if layer < len(hidden):
@@ -91,24 +88,13 @@ class CorrelationLearningLayer(nn.Module):
         return len(self.weights) > 1 or self.activation != "tanh"
 
     def rescale(self, unit: Tensor) -> None:
-        """Turn the layer of outputs measured in some units into that of the outputs themselves.
-
-        Args:
-            unit: A `T`-dim tensor of positive units of the tasks.
-        """
+        """Turn the layer of outputs in `T` positive units into that of the outputs themselves."""
         self.weights[0].data /= unit
         self.weights[-1].data *= unit.unsqueeze(-1)
         self.biases[-1].data *= unit
 
     def branch(self, outputs: Tensor) -> Tensor:
-        """What the layer adds to the preliminary outputs.
-
-        Args:
-            outputs: A `batch_shape x S x n x T`-dim tensor of preliminary outputs.
-
-        Returns:
-            A `batch_shape x S x n x T`-dim tensor, zero before training.
-        """
+        """What the layer adds to `batch_shape x S x n x T`-dim outputs, zero before training."""
         activate = ACTIVATIONS[self.activation]
         last = len(self.weights) - 1
         for layer, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
@@ -118,26 +104,11 @@ class CorrelationLearningLayer(nn.Module):
         return outputs
 
     def forward(self, outputs: Tensor) -> Tensor:
-        """The final outputs.
-
-        Args:
-            outputs: A `batch_shape x S x n x T`-dim tensor of preliminary outputs.
-
-        Returns:
-            A `batch_shape x S x n x T`-dim tensor.
-        """
+        """The final outputs of preliminary ones, both `batch_shape x S x n x T`-dim."""
         return outputs + self.branch(outputs)
 
     def passed_on(self, outputs: Tensor, change: Tensor) -> Tensor:
-        """What changes of the *other* tasks' preliminary outputs add to each final output.
-
-        Args:
-            outputs: A `batch_shape x S x n x T`-dim tensor of preliminary outputs.
-            change: A tensor of changes of them that broadcasts with it.
-
-        Returns:
-            A `batch_shape x S x n x T`-dim tensor.
-        """
+        """What changes of the *other* tasks' preliminary outputs add to each final output."""
         num_tasks = change.shape[-1]
         others = 1.0 - torch.eye(num_tasks, dtype=change.dtype, device=change.device)
         if self.is_linear:

@@ -5,10 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-_MIN_INTERVAL = 1e-12
-
-CACHED_ELEMENTS = 1 << 17
-"""How many values stay in a processor's cache between two passes over them."""
+CACHED_ELEMENTS = 1 << 17  #: values that stay in a processor's cache between two passes over them
 
 
 def gaussian_rbf(
@@ -19,29 +16,20 @@ def gaussian_rbf(
     .. math:: \phi_k(x) = \exp\Big(-\tfrac12 \sum_j m_{kj} \frac{(x_j - c_{kj})^2}{\ell_j^2}\Big)
 
     Args:
-        X: A `batch_shape x n x d`-dim tensor of inputs.
+        X: A `batch_shape x n x d`-dim tensor of inputs. All batch shapes broadcast.
         centers: A `batch_shape x K x d`-dim tensor of centers.
-        length_scale: A `batch_shape x d`-dim tensor of positive length scales, in the unit of `X`.
-        sees: A `batch_shape x K x d`-dim boolean tensor `m` of the dimensions that each center
-            looks at; all of them if omitted.
+        length_scale: A `batch_shape x d`-dim tensor of positive numbers, in the unit of `X`.
+        sees: A `batch_shape x K x d`-dim boolean tensor `m`: what each center looks at, or all.
 
     Returns:
-        A `batch_shape x n x K`-dim tensor of values between 0 and 1, up to rounding. Batch shapes
-        broadcast.
+        A `batch_shape x n x K`-dim tensor of values between 0 and 1, up to rounding.
     """
     columns = _exponents(centers, length_scale, sees).transpose(-1, -2)
     return (_monomials(X) @ columns).exp_()
 
 
 def _exponents(centers: Tensor, length_scale: Tensor, sees: Tensor | None) -> Tensor:
-    """The coefficients of the exponents of `gaussian_rbf` as polynomials in `(x, x^2, 1)`.
-
-    So they are one product: neither a `n x K x d` intermediate nor a second pass over the
-    exponents, which would cost as much as their exponentials.
-
-    Returns:
-        A `batch_shape x K x (2 d + 1)`-dim tensor.
-    """
+    """The exponents of `gaussian_rbf` as factors of `(x, x^2, 1)`: no `n x K x d` intermediate."""
     precision = length_scale.unsqueeze(-2).square().reciprocal()
     if sees is not None:
         precision = precision * sees
@@ -56,18 +44,10 @@ def _monomials(X: Tensor) -> Tensor:
 
 
 def seen_dimensions(log_length_scale: Tensor, additive: Tensor, num_centers: int) -> Tensor:
-    """The dimensions that each center looks at: all, or one in an additive network.
+    """Which dimensions each center looks at, boolean: all, or one in an additive network.
 
     There a dimension gets centers in proportion to the inverse of its length scale, as it takes so
-    many to cover it.
-
-    Args:
-        log_length_scale: A `batch_shape x d`-dim tensor.
-        additive: A `batch_shape`-dim boolean tensor.
-        num_centers: The number `K` of centers.
-
-    Returns:
-        A `batch_shape x K x d`-dim boolean tensor.
+    many to cover it. Of a `batch_shape`-dim `additive` comes a `batch_shape x K x d`-dim tensor.
     """
     share = (-log_length_scale).softmax(-1).cumsum(-1)
     place = (torch.arange(num_centers, device=share.device) + 0.5).to(share) / num_centers
@@ -80,29 +60,15 @@ def polynomial_tail(X: Tensor) -> Tensor:
     """The columns `1, z_1 .. z_d, z_1^2 .. z_d^2` with `z = 2 x - 1`.
 
     The classic companion of an RBF expansion (Powell 1992, "The theory of radial basis function
-    approximation in 1990"): it carries what is constant, linear and quadratic per dimension.
-
-    Args:
-        X: A `batch_shape x n x d`-dim tensor of inputs in the unit cube.
-
-    Returns:
-        A `batch_shape x n x (1 + 2 d)`-dim tensor.
+    approximation in 1990"): it carries what is constant, linear and quadratic per dimension. Of
+    `batch_shape x n x d`-dim `X` in the unit cube come `batch_shape x n x (1 + 2 d)` columns.
     """
     z = 2.0 * X - 1.0
     return torch.cat([torch.ones_like(z[..., :1]), z, z * z], dim=-1)
 
 
 def included_columns(degree: Tensor, num_centers: int, dim: int) -> Tensor:
-    """The features that take part if the polynomial tail goes up to a given degree.
-
-    Args:
-        degree: A `batch_shape`-dim tensor of degrees: 0, 1 or 2.
-        num_centers: The number `K` of centers.
-        dim: The input dimension `d`.
-
-    Returns:
-        A `batch_shape x P`-dim boolean tensor, `P = K + 1 + 2 d`.
-    """
+    """Which of the `P` features take part, boolean, if the tail goes up to degree 0, 1 or 2."""
     columns = [0] * (num_centers + 1) + [1] * dim + [2] * dim
     return degree.unsqueeze(-1) >= torch.tensor(columns, device=degree.device)
 
@@ -118,8 +84,7 @@ def kmeans_centers(
             no part. Every batch element needs at least `num_centers` rows of positive weight.
         num_centers: The number `K` of centers.
         generator: The source of the random starting rows.
-        num_iterations: The number of Lloyd iterations. None are made where every row of
-            positive weight is a center already.
+        num_iterations: The number of Lloyd iterations; none where every row is a center already.
 
     Returns:
         A `batch_shape x K x d`-dim tensor of centers.
@@ -135,13 +100,12 @@ def kmeans_centers(
     first = num_centers * torch.arange(batch.numel()).unsqueeze(-1)
     at_a_time = max(1, CACHED_ELEMENTS // (len(X) * num_centers))
     for _ in range(num_iterations):
-        nearest = torch.cat(
-            [_nearest(X, some) for some in centers.view(-1, num_centers, dim).split(at_a_time)]
-        ).cpu()
+        blocks = centers.view(-1, num_centers, dim).split(at_a_time)
+        nearest = torch.cat([_nearest(X, some) for some in blocks]).cpu()
         sums = weighted.new_zeros(batch.numel() * num_centers, dim + 1)
         sums.index_add_(0, (first + nearest).flatten(), weighted)
         total, mass = sums.to(X).view(*batch, num_centers, -1).split([dim, 1], dim=-1)
-        centers = torch.where(mass > 0, total / mass.clamp_min(_MIN_INTERVAL), centers)
+        centers = torch.where(mass > 0, total / mass.clamp_min(1e-12), centers)
     return centers
 
 
@@ -152,23 +116,13 @@ def _nearest(X: Tensor, centers: Tensor) -> Tensor:
 
 
 def _radial_sums(X: Tensor, exponents: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-    """Weighted sums of radial basis functions, and sums of their squares, for `B` networks.
-
-    Args:
-        X: A `n x d`-dim tensor of inputs.
-        exponents: A `B x K x (2 d + 1)`-dim tensor, as from `_exponents`.
-        weight: A `B x K`-dim tensor of output weights.
-
-    Returns:
-        Two `B x n`-dim tensors.
-    """
+    """Weighted sums of radial functions and sums of their squares, `B x n`, for `B` networks."""
     columns = _monomials(X).transpose(-1, -2)
     # As many networks at a time as have values that stay in the processor's cache until summed up.
     at_a_time = max(1, CACHED_ELEMENTS // max(1, len(X) * weight.shape[-1]))
     weighted, squared = [], []
-    for part, on_radial in zip(
-        exponents.split(at_a_time), weight.unsqueeze(-1).split(at_a_time), strict=True
-    ):
+    parts = (values.split(at_a_time) for values in (exponents, weight.unsqueeze(-1)))
+    for part, on_radial in zip(*parts, strict=True):
         # Centers by points: one matrix product for all networks.
         radial = (part @ columns).exp_()
         # Elementwise: the gradient of a matrix product is a slow outer product for each network.
@@ -183,7 +137,8 @@ class RBFNetwork(nn.Module):
     .. math:: p_{st}(x) = \sum_k w_{stk}\, \phi(x; c_{stk}, \ell_{st}) + a_{st}^\top (1, z, z^2)
 
     The hidden layer follows Xu, Luo, Li and Cao (2023, "Correlation learning based multi-task
-    model and its application"), with one width per input dimension.
+    model and its application"), with one width per input dimension. Networks that are `additive`, a
+    `S x T`-dim boolean tensor, have centers that look at one dimension each.
 
     Args:
         num_restarts: The number `S` of restarts.
@@ -191,11 +146,7 @@ class RBFNetwork(nn.Module):
         num_centers: The number `K` of centers of each network.
         dim: The input dimension `d`.
         dtype: The dtype of the parameters.
-        device: The device of the parameters.
-
-    Attributes:
-        additive: A `S x T`-dim boolean tensor: the networks whose centers look at one dimension
-            each, see `seen_dimensions`, so that they are sums of functions of one dimension.
+        device: Their device.
     """
 
     additive: Tensor
@@ -224,13 +175,7 @@ class RBFNetwork(nn.Module):
     def of_hidden_layers(
         cls, centers: Tensor, log_length_scale: Tensor, additive: Tensor | None = None
     ) -> RBFNetwork:
-        """Networks with given hidden layers, their output weights zero.
-
-        Args:
-            centers: A `S x T x K x d`-dim tensor.
-            log_length_scale: A `S x T x d`-dim tensor.
-            additive: A `S x T`-dim boolean tensor; none of them if omitted.
-        """
+        """Networks of `S x T x K x d`-dim centers and `S x T x d`-dim widths, weights zero."""
         num_restarts, num_tasks, num_centers, dim = centers.shape
         network = cls(num_restarts, num_tasks, num_centers, dim, centers.dtype, centers.device)
         network.centers.data = centers.contiguous()
@@ -246,41 +191,19 @@ class RBFNetwork(nn.Module):
         return seen_dimensions(self.log_length_scale, self.additive, self.centers.shape[-2])
 
     def features(self, X: Tensor) -> Tensor:
-        """The values that the output weights act on.
-
-        Args:
-            X: A `batch_shape x n x d`-dim tensor of inputs in the unit cube. Dimensions of the
-                batch that stand for restarts and tasks broadcast against `S x T`.
-
-        Returns:
-            A `batch_shape x n x P`-dim tensor, `P = K + 1 + 2 d`, `batch_shape` ending in `S x T`.
-        """
+        """The `P = K + 1 + 2 d` features, `batch_shape x n x P`; batches broadcast with `S x T`."""
         length_scale = self.log_length_scale.exp()
         radial = gaussian_rbf(X, self.centers, length_scale, self.seen_dimensions())
         tail = polynomial_tail(X)
         return torch.cat([radial, tail.expand(*radial.shape[:-1], tail.shape[-1])], dim=-1)
 
     def support(self, features: Tensor) -> Tensor:
-        """How many centers are near points, `Σ_k φ_k(x)²`.
-
-        Args:
-            features: A `batch_shape x n x P`-dim tensor, as from `features`.
-
-        Returns:
-            A `batch_shape x n`-dim tensor.
-        """
+        """How many centers are near points of given features, `Σ_k φ_k(x)²`, `batch_shape x n`."""
         radial = features[..., : self.centers.shape[-2]]
         return torch.linalg.vecdot(radial, radial)
 
     def forward(self, X: Tensor) -> Tensor:
-        """The preliminary outputs of all tasks.
-
-        Args:
-            X: A `batch_shape x n x d`-dim tensor of inputs in the unit cube.
-
-        Returns:
-            A `batch_shape x S x n x T`-dim tensor.
-        """
+        """The preliminary outputs of all tasks, as of `outputs_and_support`."""
         return self.outputs_and_support(X)[0]
 
     def outputs_and_support(self, X: Tensor, weight: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -292,9 +215,8 @@ class RBFNetwork(nn.Module):
                 use instead of the network's own, `batch_shape'` broadcasting with `batch_shape`.
 
         Returns:
-            A `batch_shape x S x n x T`-dim tensor of outputs (with `weight` a
-            `batch_shape x S x n x T x m`-dim tensor of the broadcast batch shape) and one of
-            supports, of the shape of `X`'s batch.
+            Two `batch_shape x S x n x T`-dim tensors. With `weight` the outputs have a further
+            dimension `m` and the broadcast batch shape.
         """
         # All points as rows of one matrix: a batch of single points would be as many tiny products.
         points = X.reshape(-1, X.shape[-1])
@@ -304,17 +226,13 @@ class RBFNetwork(nn.Module):
         length_scale, sees = self.log_length_scale.exp(), self.seen_dimensions()
         exponents = _exponents(self.centers, length_scale, sees).flatten(0, 1)
         on_radial, on_tail = self.weight.flatten(0, 1).tensor_split([num_centers], dim=-1)
-        blocks = [
-            _radial_sums(block, exponents, on_radial)
-            for block in points.split(max(1, CACHED_ELEMENTS // num_centers))
-        ]
-        on_radial, support = (torch.cat(sums, dim=-1) for sums in zip(*blocks, strict=True))
+        blocks = points.split(max(1, CACHED_ELEMENTS // num_centers))
+        sums = zip(*(_radial_sums(block, exponents, on_radial) for block in blocks), strict=True)
+        on_radial, support = (torch.cat(parts, dim=-1) for parts in sums)
         outputs = on_radial + on_tail @ polynomial_tail(points).transpose(-1, -2)
         members = self.weight.shape[:2]
-        return (
-            self._by_point(outputs.unflatten(0, members), X.shape[:-1]),
-            self._by_point(support.unflatten(0, members), X.shape[:-1]),
-        )
+        outputs, support = (values.unflatten(0, members) for values in (outputs, support))
+        return self._by_point(outputs, X.shape[:-1]), self._by_point(support, X.shape[:-1])
 
     def _with_weights(
         self, points: Tensor, shape: torch.Size, weight: Tensor

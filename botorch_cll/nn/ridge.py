@@ -4,27 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 
-EXCLUDED = 1e8
-"""A penalty under which a column plays no part."""
+EXCLUDED = 1e8  #: a penalty under which a column plays no part
 
 
 def cholesky(matrix: Tensor) -> Tensor:
-    """Lower Cholesky factors, each with the smallest diagonal jitter that makes it exist.
-
-    Args:
-        matrix: A `batch_shape x P x P`-dim tensor of symmetric positive semi-definite matrices.
-
-    Returns:
-        A `batch_shape x P x P`-dim tensor.
-
-    Raises:
-        RuntimeError: If a matrix is not finite, or not positive definite even with a relative
-            jitter of 1e-3.
-    """
+    """Lower Cholesky factors, with the smallest diagonal jitter, to a relative 1e-3, that works."""
     factor, info = torch.linalg.cholesky_ex(matrix)
     if not bool(info.any()):
         return factor
@@ -32,9 +21,8 @@ def cholesky(matrix: Tensor) -> Tensor:
     jitter = torch.zeros_like(scale)
     for power in range(-12, -2):
         jitter = torch.where(info.unsqueeze(-1) > 0, 10.0**power * scale, jitter)
-        factor, info = torch.linalg.cholesky_ex(
-            matrix + torch.diag_embed(jitter.expand(matrix.shape[:-1]))
-        )
+        added = torch.diag_embed(jitter.expand(matrix.shape[:-1]))
+        factor, info = torch.linalg.cholesky_ex(matrix + added)
         if not bool(info.any()):
             return factor
     raise RuntimeError(
@@ -45,13 +33,7 @@ def cholesky(matrix: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class RidgeSolution:
-    """The minimiser of a ridge problem and what leave-one-out errors need of it.
-
-    Attributes:
-        weight: A `batch_shape x P x m`-dim tensor of output weights.
-        factor: A `batch_shape x P x P`-dim tensor, the lower Cholesky factor of the regularised
-            normal matrix.
-    """
+    """The minimiser of a ridge problem: weights, `batch_shape x P x m`, and a Cholesky factor."""
 
     weight: Tensor
     factor: Tensor
@@ -61,19 +43,11 @@ class RidgeSolution:
         return torch.linalg.solve_triangular(self.factor, phi.transpose(-1, -2), upper=False)
 
     def leave_one_out(self, phi: Tensor, row_weight: Tensor, Y: Tensor) -> Tensor:
-        """Predictions of every row by a fit that has not seen it.
+        """Predictions of every row by a fit that has not seen it, `batch_shape x n x m`-dim as `Y`.
 
         For a row of positive weight this is `y_i - e_i / (1 - h_i)`, with `e_i` its residual and
         `h_i = w_i phi_i^T A^-1 phi_i` its leverage (Allen 1974, PRESS): exactly the prediction of
         the ridge fit to the other rows. A row of weight zero was not seen anyway.
-
-        Args:
-            phi: A `batch_shape x n x P`-dim tensor of features.
-            row_weight: A `batch_shape x n`-dim tensor of the weights the rows had in the fit.
-            Y: A `batch_shape x n x m`-dim tensor of targets.
-
-        Returns:
-            A `batch_shape x n x m`-dim tensor.
         """
         leverage = row_weight * self.roots(phi).square().sum(-2)
         floor = torch.finfo(phi.dtype).eps ** 0.5
@@ -83,22 +57,11 @@ class RidgeSolution:
         return torch.where(seen, Y - (Y - fitted) / slack, fitted)
 
     def update(self, phi: Tensor, row_weight: Tensor, residual: Tensor) -> Tensor:
-        r"""What further rows change in the weights, without solving again.
+        """What further rows change in the weights, `S x T x B x P x F`: recursive least squares.
 
-        .. math:: w' - w = A^{-1} \Phi^\top (\Omega^{-1} + \Phi A^{-1} \Phi^\top)^{-1}
-            (y - \Phi w)
-
-        (recursive least squares, Plackett 1950): exactly the change that the ridge fit to all rows
-        makes. There are `B` sets of `k` rows, independent of each other, each with `F` versions of
-        its targets.
-
-        Args:
-            phi: A `S x T x B x k x P`-dim tensor of features.
-            row_weight: A `T x B x k`-dim tensor, zero for rows that a task was not observed in.
-            residual: A `S x T x B x k x F`-dim tensor, targets minus predictions.
-
-        Returns:
-            A `S x T x B x P x F`-dim tensor.
+        It is exactly the change that the ridge fit to all rows makes (Plackett 1950). There are `B`
+        sets of `k` rows, each with `F` versions of targets: features are `S x T x B x k x P`-dim,
+        residuals `S x T x B x k x F`-dim, weights `T x B x k`-dim, zero for rows not observed.
         """
         roots = self.roots(phi.flatten(2, 3)).unflatten(-1, phi.shape[2:4]).movedim(-2, 2)
         # The root has no gradient at zero.
@@ -112,12 +75,9 @@ class RidgeSolution:
 
     def _unroot(self, combined: Tensor) -> Tensor:
         """Solve with the transposed factor for a `S x T x B x P x F`-dim tensor."""
-        return by_columns(
-            lambda columns: torch.linalg.solve_triangular(
-                self.factor.transpose(-1, -2), columns, upper=True
-            ),
-            combined,
-        )
+        back = self.factor.transpose(-1, -2)
+        solve = partial(torch.linalg.solve_triangular, back, upper=True)
+        return by_columns(solve, combined)
 
 
 def solve_system(gram: Tensor, residual: Tensor) -> Tensor:
@@ -133,27 +93,18 @@ def by_columns(solve: Callable[[Tensor], Tensor], sets: Tensor) -> Tensor:
 
 
 def above_rounding(penalty: Tensor, gram: Tensor) -> Tensor:
-    """Penalties in double precision, none of them below what rounding did to the Gram matrix.
+    """Penalties in double precision, none below what rounding did to the Gram matrix.
 
-    Normal equations square the condition of the problem: in single precision a small penalty would
-    be less than the error of what it is added to.
+    In single precision a small penalty would be less than the error of what it is added to.
     """
     rounding = 100.0 * torch.finfo(gram.dtype).eps * gram.diagonal(dim1=-2, dim2=-1)
     return torch.maximum(penalty, rounding.amax(-1, keepdim=True)).double()
 
 
 def solve_ridge(gram: Tensor, moment: Tensor, penalty: Tensor) -> RidgeSolution:
-    r"""Independent ridge regressions, solved in double precision.
+    """Ridge regressions, in double precision, of sums of `phi phi^T` and of `phi y`.
 
-    .. math:: \min_w \sum_i \omega_i (y_i - \phi_i^\top w)^2 + \sum_j \pi_j w_j^2
-
-    Args:
-        gram: A `batch_shape x P x P`-dim tensor, the weighted sums of `phi phi^T`.
-        moment: A `batch_shape x P x m`-dim tensor, the weighted sums of `phi y`.
-        penalty: A `batch_shape x P`-dim tensor of penalties `π`, broadcast against `gram`.
-
-    Returns:
-        The solution, of the batch shape of `gram`.
+    They are `batch_shape x P x P`- and `batch_shape x P x m`-dim, penalties `batch_shape x P`-dim.
     """
     penalty = above_rounding(penalty, gram)
     factor = cholesky(gram.double() + torch.diag_embed(penalty))
