@@ -1,7 +1,5 @@
 """Every number that a fit and its calibration go by, one object per stage, with its reason."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

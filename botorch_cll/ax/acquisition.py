@@ -1,7 +1,5 @@
 """Acquisition functions that suit the data at hand, optimized by a particle swarm."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from inspect import signature
 from math import prod

@@ -1,7 +1,5 @@
 """The optimum of every task of an experiment."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from math import isclose
 

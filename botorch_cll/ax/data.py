@@ -1,7 +1,5 @@
 """One data set for all metrics, out of the data sets that Ax makes for each."""
 
-from __future__ import annotations
-
 import itertools
 from collections import defaultdict
 from collections.abc import Iterator, Sequence

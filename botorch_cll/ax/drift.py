@@ -3,8 +3,6 @@
 Most of what `botorch_cll.ax` extends is declared alpha by Ax and may change in any release.
 """
 
-from __future__ import annotations
-
 import inspect
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version

@@ -1,7 +1,5 @@
 """Which observations count, and which of them is best."""
 
-from __future__ import annotations
-
 import torch
 from botorch.models.model import Model
 from torch import Tensor

@@ -1,7 +1,5 @@
 """How Ax makes and fits the models: the surrogates by name, their inputs, their fits."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from ax.core.search_space import SearchSpaceDigest

@@ -1,7 +1,5 @@
 """BoTorch's multi-task GP with the metrics of an experiment as its tasks."""
 
-from __future__ import annotations
-
 import copy
 from typing import Self
 

@@ -1,7 +1,5 @@
 """One trial for each task in turn, all from one model."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from ax.core.experiment import Experiment

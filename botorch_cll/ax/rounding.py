@@ -1,7 +1,5 @@
 """Admissible points next to relaxed ones, for whole batches at once."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 

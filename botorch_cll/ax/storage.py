@@ -1,7 +1,5 @@
 """What Ax's storage has to know of our classes, and snapshots that are never half written."""
 
-from __future__ import annotations
-
 import json
 from os import PathLike
 from pathlib import Path

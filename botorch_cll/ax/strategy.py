@@ -1,7 +1,5 @@
 """A generation strategy in one call."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import partial
 from inspect import signature

@@ -1,7 +1,5 @@
 """One model of all metrics where Ax makes one for each."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Self, cast
 

@@ -1,7 +1,5 @@
 """Trials that keep away from every point that was tried, whatever became of it."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from ax.core.experiment import Experiment

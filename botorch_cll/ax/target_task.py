@@ -1,7 +1,5 @@
 """Trials for one value of a task parameter."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

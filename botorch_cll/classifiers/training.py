@@ -1,7 +1,5 @@
 """Gradient training of networks from `n x c x h x w` pictures to `n x T x C` class scores."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Callable

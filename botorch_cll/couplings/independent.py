@@ -1,7 +1,5 @@
 """Tasks whose output weights know nothing of each other."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

@@ -1,7 +1,5 @@
 """Training of correlation layers on out-of-sample outputs; tasks come last, as in the layer."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

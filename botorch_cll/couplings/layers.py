@@ -1,7 +1,5 @@
 """The paper's coupling: networks of their own, whose outputs a layer mixes once more."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Regularised multi-task learning: weights that are pulled toward common ones."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

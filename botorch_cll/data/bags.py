@@ -1,7 +1,5 @@
 """Which rows each restart is fitted to, and which predictions of rows are therefore honest."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -1,7 +1,5 @@
 """IDX files, the format in which MNIST and FashionMNIST are distributed."""
 
-from __future__ import annotations
-
 import gzip
 import math
 import zlib

@@ -1,7 +1,5 @@
 """Labeled images, split into training and test."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

@@ -1,7 +1,5 @@
 """Multi-MNIST, Multi-FashionMNIST and Multi-(Fashion+MNIST): two images in one picture."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 
 import torch

@@ -1,7 +1,5 @@
 """Where MNIST and FashionMNIST come from: a folder, OpenML, or a small stand-in."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """A fitted ensemble after further observations, by an update of every member in closed form."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Self
 

@@ -1,7 +1,5 @@
 """The object that a fit returns and that prediction, conditioning and saving take."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self

@@ -1,7 +1,5 @@
 """Predictions of training rows by the members that have not seen them."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import torch

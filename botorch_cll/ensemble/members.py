@@ -1,7 +1,5 @@
 """The networks of an ensemble, and what their output weights follow from."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

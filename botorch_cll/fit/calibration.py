@@ -1,7 +1,5 @@
 """How far the members' spread can be trusted: three variances per task."""
 
-from __future__ import annotations
-
 import math
 
 import torch

@@ -1,7 +1,5 @@
 """The paper's fit: all parameters by Adam."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 

@@ -1,7 +1,5 @@
 """The options of the fits."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any

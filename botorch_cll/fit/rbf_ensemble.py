@@ -1,7 +1,5 @@
 """One call that fits a model of this package."""
 
-from __future__ import annotations
-
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping

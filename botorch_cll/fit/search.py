@@ -1,7 +1,5 @@
 """Stage 1a: settings of the hidden layer, scored by leave-one-out and drawn for every member."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

@@ -1,7 +1,5 @@
 """The default fit: closed-form networks first, then the correlation layer, then calibration."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import torch

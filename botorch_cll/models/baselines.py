@@ -1,7 +1,5 @@
 """The paper's baselines: the same ensemble under another coupling."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What data and transforms must look like."""
 
-from __future__ import annotations
-
 import warnings
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Models from BoTorch's data sets."""
 
-from __future__ import annotations
-
 from abc import ABC
 from typing import Any
 

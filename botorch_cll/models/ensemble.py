@@ -1,7 +1,5 @@
 """What all our surrogates share: a fitted ensemble behind BoTorch's interface."""
 
-from __future__ import annotations
-
 from abc import ABC
 from dataclasses import dataclass
 from typing import Any, Self

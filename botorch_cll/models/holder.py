@@ -1,7 +1,5 @@
 """A model that predicts with a fitted ensemble: holding, conditioning, copying and loading it."""
 
-from __future__ import annotations
-
 import copy
 from abc import ABC
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """The surrogate of the package: RBF networks behind a correlation learning layer."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from botorch.exceptions import UnsupportedError

@@ -1,7 +1,5 @@
 """Multi-task data on one side, a posterior made of ensemble members on the other."""
 
-from __future__ import annotations
-
 import copy
 from abc import ABC, abstractmethod
 from typing import Any, Self

@@ -1,7 +1,5 @@
 """The scale on which the tasks are modelled, and the way there and back."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

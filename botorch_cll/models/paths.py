@@ -1,7 +1,5 @@
 """Thompson sampling: an ensemble member is a sample path."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

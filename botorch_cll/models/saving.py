@@ -1,7 +1,5 @@
 """Models in files: configuration, training data and state, safe to load."""
 
-from __future__ import annotations
-
 from os import PathLike
 from pathlib import Path
 from typing import Any

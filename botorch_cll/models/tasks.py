@@ -1,7 +1,5 @@
 """Which tasks there are, which are outputs, and where long data keep the task of a row."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Self

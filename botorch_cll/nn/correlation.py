@@ -1,7 +1,5 @@
 """The correlation learning layer: tasks' preliminary outputs, mixed once more."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from itertools import pairwise
 

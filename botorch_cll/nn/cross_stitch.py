@@ -1,7 +1,5 @@
 """Cross-stitch units: a small trainable matrix mixes the tasks' activations."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

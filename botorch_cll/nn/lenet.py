@@ -1,7 +1,5 @@
 """LeNet networks for several classification tasks on one picture."""
 
-from __future__ import annotations
-
 from itertools import pairwise
 from typing import ClassVar
 

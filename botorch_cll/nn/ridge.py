@@ -1,7 +1,5 @@
 """Closed-form output weights: batched ridge regression with exact leave-one-out errors."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial

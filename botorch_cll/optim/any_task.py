@@ -1,7 +1,5 @@
 """Candidates at which all tasks are evaluated, each for the task that gains most there."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any

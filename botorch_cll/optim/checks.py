@@ -1,7 +1,5 @@
 """What the arguments of the swarm optimizers must look like."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from botorch.exceptions.errors import (

@@ -3,8 +3,6 @@
 One threshold, zero, serves all tasks then, and one forward of the model all of their outputs.
 """
 
-from __future__ import annotations
-
 import torch
 from botorch.acquisition import AcquisitionFunction
 from botorch.acquisition.analytic import AnalyticAcquisitionFunction

@@ -1,7 +1,5 @@
 """Incumbents of all tasks, and the units in which their gains compare."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import torch

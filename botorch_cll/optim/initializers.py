@@ -1,7 +1,5 @@
 """Where the particles start."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from typing import Any

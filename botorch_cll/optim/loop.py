@@ -1,7 +1,5 @@
 """The Bay_MRBFCor loop: fit, as many candidates as tasks, evaluate all tasks at all of them."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from typing import NamedTuple

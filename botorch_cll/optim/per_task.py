@@ -1,7 +1,5 @@
 """One candidate for each task of a model."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any

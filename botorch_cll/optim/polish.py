@@ -1,7 +1,5 @@
 """Gradients finish what the swarms have begun."""
 
-from __future__ import annotations
-
 import time
 import warnings
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """The way from what was asked for to candidates: start, search, search elsewhere, choose."""
 
-from __future__ import annotations
-
 from contextlib import suppress
 from dataclasses import replace
 

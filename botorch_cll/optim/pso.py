@@ -1,7 +1,5 @@
 """Particle swarm optimization of acquisition functions, in place of `optimize_acqf`."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial

@@ -1,7 +1,5 @@
 """Seeded random numbers for what only draws from PyTorch's global generators."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import RLock

@@ -1,7 +1,5 @@
 """Candidates one after the other, each given those before it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """The numbers behind a proposal that are no user's options, each with its reason."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

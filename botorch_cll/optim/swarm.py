@@ -1,7 +1,5 @@
 """Particle swarms in plain torch: any number of independent swarms advanced as one batch."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass

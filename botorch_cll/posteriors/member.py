@@ -1,7 +1,5 @@
 """The posterior of an ensemble: mean, variance and samples made of the members' values."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import cached_property
 

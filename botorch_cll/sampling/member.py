@@ -1,7 +1,5 @@
 """A sampler whose samples are the ensemble members themselves."""
 
-from __future__ import annotations
-
 import torch
 from botorch.exceptions.errors import UnsupportedError
 from botorch.sampling.base import MCSampler

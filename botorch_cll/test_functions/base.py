@@ -1,7 +1,5 @@
 """What all multi-task test problems share: checks, seeded noise, optima per task."""
 
-from __future__ import annotations
-
 import math
 from abc import ABC
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """The two-task problems of the CEC 2017 competition on evolutionary multitasking."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 

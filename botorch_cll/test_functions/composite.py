@@ -1,7 +1,5 @@
 """Pairs of classic functions mixed into correlated tasks: the problems of the CLL paper."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from typing import Any, Literal

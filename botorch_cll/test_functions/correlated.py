@@ -1,7 +1,5 @@
 """Synthetic tasks with correlated directions: the data of the MMoE paper."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

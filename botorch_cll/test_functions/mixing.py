@@ -1,7 +1,5 @@
 """The pieces of "correlated directions, shared sines" tasks (Ma et al., KDD 2018)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

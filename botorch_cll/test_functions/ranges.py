@@ -1,7 +1,5 @@
 """Certified ranges of base functions over their usual boxes."""
 
-from __future__ import annotations
-
 import math
 from functools import lru_cache
 from typing import NamedTuple

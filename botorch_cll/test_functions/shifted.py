@@ -1,7 +1,5 @@
 """Pairs of one function and a shifted copy of it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

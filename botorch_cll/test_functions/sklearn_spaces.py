@@ -1,7 +1,5 @@
 """Search spaces of the scikit-learn estimators that can be tuned."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from typing import NamedTuple

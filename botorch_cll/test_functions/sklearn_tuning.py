@@ -1,7 +1,5 @@
 """Real tasks: one scikit-learn estimator tuned on several data sets at once."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Literal
 

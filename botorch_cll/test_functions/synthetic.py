@@ -1,7 +1,5 @@
 """Base functions that `botorch.test_functions` does not have."""
 
-from __future__ import annotations
-
 import math
 
 import torch

@@ -1,7 +1,5 @@
 """Certified global minimization of a smooth function of one variable."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Comparisons that say in one line what was expected and what came instead."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import torch

@@ -1,7 +1,5 @@
 """Named checks and the list of them all."""
 
-from __future__ import annotations
-
 import inspect
 import warnings
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Run the checks: one table of results, or one error that names everything unexpected."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What every acquisition function has to do on a surrogate, and those that have no check."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial

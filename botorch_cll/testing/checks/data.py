@@ -1,7 +1,5 @@
 """Training data: invariances, missing values, formats, known noise and difficult data."""
 
-from __future__ import annotations
-
 import math
 
 import torch

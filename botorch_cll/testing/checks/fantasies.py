@@ -1,7 +1,5 @@
 """Conditioning on further observations, real and fantasized."""
 
-from __future__ import annotations
-
 import torch
 from botorch import settings
 from botorch.models.model import Model

@@ -1,7 +1,5 @@
 """Acquisition functions for several outputs."""
 
-from __future__ import annotations
-
 from operator import attrgetter
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Objectives, constraints, pending points and risk measures in acquisition functions."""
 
-from __future__ import annotations
-
 from functools import partial
 from operator import attrgetter
 

@@ -1,7 +1,5 @@
 """Outputs: how many there are, some of them, and combinations of them."""
 
-from __future__ import annotations
-
 import torch
 from botorch.acquisition.objective import ScalarizedPosteriorTransform
 from botorch.sampling.normal import SobolQMCNormalSampler

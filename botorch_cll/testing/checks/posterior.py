@@ -1,7 +1,5 @@
 """The posterior at a set of points: shapes, covariance, batches, gradients, dtype, noise."""
 
-from __future__ import annotations
-
 from functools import partial
 
 import torch

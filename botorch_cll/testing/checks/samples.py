@@ -1,7 +1,5 @@
 """Samples from the posterior."""
 
-from __future__ import annotations
-
 import torch
 from botorch.acquisition.objective import LinearMCObjective
 from botorch.generation.sampling import MaxPosteriorSampling

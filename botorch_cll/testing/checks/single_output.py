@@ -1,7 +1,5 @@
 """Acquisition functions for one output, and wrappers around them."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

@@ -1,7 +1,5 @@
 """State: saving, copying, moving, and what a fit and a posterior leave behind."""
 
-from __future__ import annotations
-
 import copy
 import pickle
 import random

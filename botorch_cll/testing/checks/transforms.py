@@ -1,7 +1,5 @@
 """Input and outcome transforms."""
 
-from __future__ import annotations
-
 import torch
 from botorch.models.transforms.input import Normalize
 from botorch.models.transforms.outcome import Log, Standardize
