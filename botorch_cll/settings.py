@@ -8,13 +8,13 @@ from dataclasses import dataclass
 class NetworkSettings:
     """What the networks of an ensemble are made of."""
 
-    num_restarts: int = 32  #: members: sixteen vary more between seeds, 64 cost twice as much
+    num_restarts: int = 32  #: members; more vary less between seeds, at proportional cost
     rows_per_center: int = 10  #: a row costs the square of the number of centers
     min_centers: int = 40  #: fewer express too little even of few rows
-    max_centers: int = 80  #: more cost more than they gained up to 100 000 rows
-    tail_ridge: float = 1e-2  #: of the polynomial tail: small, so that trends are followed freely
+    max_centers: int = 80  #: the cost of a row grows with their square
+    tail_ridge: float = 1e-2  #: of the polynomial tail; small, so that trends are followed freely
     near: float = 0.1  #: the support at which a point counts as half near the centers, half remote
-    #: What a network misses even without noise, as a share of the variance of the task's targets:
+    #: What a network misses even without noise, as a share of the variance of the task's targets;
     #: known noise variances below it hardly matter to a row's weight.
     noise_floor: float = 0.05
 
@@ -32,7 +32,7 @@ class SearchSettings:
     """
 
     #: Of the logarithm of a length scale common to all inputs, around the distance of random
-    #: points: from a quarter of it to six times.
+    #: points; from a quarter of it to six times.
     log_scale_range: tuple[float, float] = (-1.4, 1.8)
     log_scale_std: float = 1.0  #: of the logarithm of each input's own factor
     ridge_range: tuple[float, float] = (1e-4, 1.0)  #: below the least one rounding errors count
@@ -40,12 +40,12 @@ class SearchSettings:
     move: float = 0.4  #: deviation of a step in the log of each length scale, half of it in all
     ridge_move: float = 0.5 * math.log(10.0)  #: the same; a step may leave the range upward tenfold
     min_rows: int = 150  #: rows scored at least, if there are
-    max_rows: int = 600  #: rows scored at most: the cost of a search does not grow with the data
-    min_centers: int = 40  #: centers scored at least: additive networks need some for every input
+    max_rows: int = 600  #: rows scored at most; the cost of a search does not grow with the data
+    min_centers: int = 40  #: centers scored at least; additive networks need some for every input
     rows_per_center: int = 8  #: length scales that are best with few centers are too long with many
     max_center_rows: int = 2_000  #: centers are chosen among so many rows at most
     max_honest_rows: int = 2_000  #: layer and calibration go by so many rows at most
-    #: How many rows' worth of say all tasks together have in a task's choice of a setting: between
+    #: How many rows' worth of say all tasks together have in a task's choice of a setting; between
     #: 0 and 100 it hardly matters.
     pooling_rows: float = 30.0
     tiny_error: float = 1e-10  #: errors below it, in units of the task's variance, are rounding
@@ -64,11 +64,11 @@ class SearchSettings:
 class LayerSettings:
     """How the correlation layer is trained on predictions of rows not seen."""
 
-    #: What a linear layer's ridge is chosen from: from one that hardly costs anything to one that
+    #: What a linear layer's ridge is chosen from; from one that hardly costs anything to one that
     #: makes it all but the identity, by factors of four.
     ridges: tuple[float, ...] = tuple(4.0**power / 60.0 for power in range(5))
     full_layer_rows: float = 10.0  #: rows' worth of say of the layer as it is in what is kept of it
-    num_steps: int = 150  #: of Adam, for layers with activations: more changed nothing
+    num_steps: int = 150  #: of Adam, few, as layers with activations start at the identity
     learning_rate: float = 0.02  #: of Adam, for targets of about unit variance
     weight_decay: float = 4.0 / 60.0  #: the ridge that layers with activations make do with
     least_share: float = 1e-9  #: of its weight that a row added later keeps, above rounding
@@ -81,8 +81,8 @@ class CalibrationSettings:
     Variances are in units of the task's; grids are a least and a largest value and a number.
     """
 
-    no_noise: float = 1e-6  #: the least noise variance: what is below it is rounding
-    #: Where the prior of `α` is centered: far from all data a task is not as uncertain as if
+    no_noise: float = 1e-6  #: the least noise variance; what is below it is rounding
+    #: Where the prior of `α` is centered; far from all data a task is not as uncertain as if
     #: nothing were known, since its mean is.
     usual_remote: float = 0.3
     remote_std: float = 1.0  #: the standard deviation of the logarithm of `α` around that
@@ -90,9 +90,9 @@ class CalibrationSettings:
     remote_grid: tuple[float, float, int] = (0.1, 10.0, 5)  #: of `α`, in units of `usual_remote`
     noise_grid: tuple[float, float, int] = (1e-6, 3.0, 9)  #: of `σ^2`; the least is `no_noise`
     num_rounds: int = 3  #: how often the grids zoom in on the best
-    least_errors: int = 4  #: that the correction for fitting to few goes by: it grows without bound
+    least_errors: int = 4  #: that the correction for fitting to few goes by; it grows without bound
     #: Two tasks' signs far from the data have the correlation `exp(-(30 Δ)^2 / 2)` if their
-    #: kurtosis differs by `Δ`: none, unless the tasks are one.
+    #: kurtosis differs by `Δ`; none, unless the tasks are one.
     sign_frequency: float = 30.0
 
     @property
@@ -103,5 +103,5 @@ class CalibrationSettings:
         return self.inflation_grid, remote, self.noise_grid
 
 
-#: The networks of all our models: prediction needs these numbers as well as a fit.
+#: The networks of all our models; prediction needs these numbers as well as a fit.
 NETWORK = NetworkSettings()

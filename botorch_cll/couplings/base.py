@@ -23,7 +23,7 @@ class NormalEquations:
     gram: Tensor  #: `batch_shape x G x P x P`, sums of `phi phi^T` over the rows
     moment: Tensor  #: `batch_shape x G x P x m`, sums of `phi y`
     ridge: Tensor  #: `batch_shape x G x num_ridges`, ridge parameters
-    included: Tensor  #: `batch_shape x G x P`, boolean: the columns that take part
+    included: Tensor  #: `batch_shape x G x P`, boolean; the columns that take part
     num_tail: int  #: how many of the columns, the last ones, are the polynomial tail
 
 
@@ -145,7 +145,8 @@ class Coupling(ABC):
     ) -> Tensor:
         """Output weights of networks that together are the members after further rows.
 
-        Here they are those of a fit to the old and the added rows.
+        Here those of a fit to the old and the added rows; behind a layer, whose final outputs stay,
+        every network takes in what is new to the final output of its own task.
 
         Args:
             network: The networks as they were fitted.
@@ -157,9 +158,12 @@ class Coupling(ABC):
             A `batch_shape' x S x T x P x m`-dim tensor: `m` kinds of weights, see `combine`.
         """
         update = RowUpdate.of(network, rows)
-        residual = update.Y.nan_to_num(0.0) - update.fitted.unsqueeze(-1)
-        change = solution.update(update.phi, update.row_weight, residual)
-        return (update.old + update.as_weights(change)).unsqueeze(-1)
+        final = self.mix(layer, update.fitted.permute(2, 0, 3, 1)).permute(1, 3, 0, 2)
+        residual = update.Y.nan_to_num(0.0) - final.unsqueeze(-1)
+        change = update.as_weights(solution.update(update.phi, update.row_weight, residual))
+        if layer is None:
+            return (update.old + change).unsqueeze(-1)
+        return torch.stack([update.old, change], dim=-1)
 
     def combine(self, layer: Any, outputs: Tensor) -> Tensor:
         """Final outputs of those that `take_in` gave weights for.
@@ -171,7 +175,10 @@ class Coupling(ABC):
         Returns:
             A `batch_shape x S x n x T`-dim tensor.
         """
-        return outputs.squeeze(-1)
+        if layer is None:
+            return outputs.squeeze(-1)
+        preliminary, change = outputs.unbind(-1)
+        return self.mix(layer, preliminary) + change
 
 
 def num_tail_columns(dim: int) -> int:

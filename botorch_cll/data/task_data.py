@@ -21,7 +21,7 @@ class TaskData:
     X: Tensor  #: `n x d`, inputs
     Y: Tensor  #: `n x T`, targets, NaN where a task was not observed
     Yvar: Tensor | None  #: `n x T`, noise variances, NaN where unknown; `None` if all are
-    #: The row of each of `N` observations in the order they were given in (of wide data: row by
+    #: The row of each of `N` observations in the order they were given in (of wide data; row by
     #: row); `None` for a choice of rows.
     row: Tensor | None = None
 

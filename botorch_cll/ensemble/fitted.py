@@ -123,7 +123,7 @@ _EARLIER_NAMES = {
 
 
 def upgrade_state(state: Mapping[str, Any]) -> dict[str, Any]:
-    """The state of a model of version 0.1 as that of today's, and today's as it is.
+    """A state as files of format 3 hold it as one of today, and today's as it is.
 
     Names had no `fitted.`, left-out rows and bags had tasks last, unfitted models all tensors too.
     """

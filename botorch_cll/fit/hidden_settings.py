@@ -20,8 +20,8 @@ class HiddenSettings:
 
     log_length_scale: Tensor  #: `batch_shape x d`, in the unit cube's scale
     log_ridge: Tensor  #: `batch_shape x num_ridges`
-    tail: Tensor  #: `batch_shape`, the degree of the polynomial tail: 0, 1 or 2
-    additive: Tensor  #: `batch_shape`, boolean: whether each center looks at one input only
+    tail: Tensor  #: `batch_shape`, the degree of the polynomial tail; 0, 1 or 2
+    additive: Tensor  #: `batch_shape`, boolean; whether each center looks at one input only
 
     @property
     def _tensors(self) -> tuple[Tensor, ...]:

@@ -100,7 +100,7 @@ class FittedEnsembleModel(MultiTaskEnsembleModel, EnsembleHolder, ABC):
     def load_state_dict(
         self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
     ) -> Any:
-        """Load a state, also one of another number of training rows or centers, or of version 0.1.
+        """Load a state, also one of other numbers of rows or centers, or of a file of format 3.
 
         What a state knows of the rows it was fitted to is left out where this model's are others;
         then `loo` and fantasies need a new fit.

@@ -92,8 +92,7 @@ def load_model(
     data = {f"train_{name}": tensor for name, tensor in content["data"].items()}
     model = _CLASSES[content["class"]](**data, **content["options"], **transforms)
     model.load_state_dict(content["state"])
-    model.tasks = model.tasks.with_outputs(content["outputs"])
-    return model.eval()
+    return model.subset_output(content["outputs"]).eval()
 
 
 def _kind(model: RBFEnsembleModel, key: str) -> str | None:

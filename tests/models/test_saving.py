@@ -160,7 +160,7 @@ def test_a_killed_process_leaves_the_old_file(tmp_path):
     assert path.read_bytes() == before
 
 
-# Written by version 0.1, with what its models said.
+# Of format 3, with what the models said that were saved.
 EARLIER = Path(__file__).parent / "saved"
 
 

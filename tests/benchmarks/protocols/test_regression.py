@@ -11,6 +11,7 @@ from benchmarks.protocols.regression import (
     run_fig8,
 )
 from benchmarks.studies import STUDIES
+from botorch_cll.couplings import CorrelationLayers, IndependentTasks
 from botorch_cll.fit import GradientOptions, fit_rbf_ensemble
 from botorch_cll.test_functions import CorrelatedTasks
 
@@ -77,9 +78,10 @@ def test_single_networks_do_not_know_of_the_other_task():
 
 def test_networks_have_the_layers_of_the_paper():
     X, Y = torch.rand(9, 2).double(), torch.rand(9, 2).double()
-    layers = {name: make_network(name, X, Y, 5, 0).correlation for name in NETWORK_NAMES}
-    assert layers["SingleRBF"] is None
-    assert layers["MultiRBF"] is None
-    assert layers["MultiRBF+"].is_linear
-    assert layers["MultiRBF+ReLU"].activation == "leaky_relu"
-    assert len(layers["MultiRBF+ReLU"].weights) == 1
+    couplings = {name: make_network(name, X, Y, 5, 0).coupling for name in NETWORK_NAMES}
+    assert couplings == {
+        "SingleRBF": IndependentTasks(share_hidden_layer=False),
+        "MultiRBF": IndependentTasks(),
+        "MultiRBF+": CorrelationLayers(),
+        "MultiRBF+ReLU": CorrelationLayers(activation="leaky_relu"),
+    }
