@@ -66,7 +66,6 @@ _STUDIES = (
         title="{epochs} epochs, {train_size} training and {test_size} test pictures, batches of "
         "{batch_size}",
         report=report_table1,
-        cost_factor="model",
     ),
     Study(
         name="table2",

@@ -27,7 +27,6 @@ Config = Mapping[str, Any]
 Key = Mapping[str, Level]
 """One level of every factor of a study."""
 
-_PACKAGES = ("torch", "botorch", "gpytorch")
 _TRACEBACK_LINES = 20
 
 
@@ -86,17 +85,14 @@ class Study:
         name: The name.
         help: What it is about, in a line.
         example: The options of an example.
-        factors: The factors and their levels; the runs are their product. The first factor varies
-            slowest: put `seed` there and an unfinished study is a smaller study.
+        factors: Their levels; runs are the product. The first, best `seed`, varies slowest.
         config: Whatever else the result of a run depends on; JSON can hold it.
-        run: A function at the top level of a module. It maps a key and the configuration to the
-            result of that run and is deterministic, apart from columns of seconds.
+        run: A function at the top level of a module, deterministic apart from columns of seconds.
         title: The title of its report, a format of the configuration.
         report: Adds what there is to say about some results, complete or not, to a report.
         options: The entries of `config` that the command line can set.
         presets: By flag of the command line its help and another `config`.
         prepare: What becomes of it before it is run; raises an error where no run could be done.
-        cost_factor: The factor that says most about how long a run takes.
     """
 
     name: str
@@ -110,7 +106,6 @@ class Study:
     options: Mapping[str, Option] = field(default_factory=dict)
     presets: Mapping[str, tuple[str, Config]] = field(default_factory=dict)
     prepare: Callable[[Study], Study] | None = None
-    cost_factor: str = "method"
 
     def runs(self) -> Iterator[Key]:
         """The keys of all runs."""
@@ -121,19 +116,20 @@ class Study:
 
     def restrict(self, factor: str, levels: Sequence[Level]) -> Self:
         """The study of some of the levels of one factor; a `StudyError` if it has no such ones."""
-        if factor not in self.factors:
-            raise StudyError(
-                f"Expected a factor of {self.name}, {', '.join(self.factors)}, got {factor}."
-            )
+        _check_known(f"a factor of {self.name},", [factor], self.factors)
         known = self.factors[factor]
-        unknown = [level for level in levels if level not in known]
-        if unknown or not levels:
-            raise StudyError(
-                f"Expected {factor} of {self.name} among {', '.join(map(str, known))}, got "
-                f"{', '.join(map(str, unknown)) or 'none'}."
-            )
+        _check_known(f"{factor} of {self.name} among", levels, known)
         kept = tuple(level for level in known if level in levels)
         return replace(self, factors={**self.factors, factor: kept})
+
+
+def _check_known(expected: str, given: Sequence[Level], known: Sequence[Level]) -> None:
+    unknown = [x for x in given if x not in known]
+    if unknown or not given:
+        raise StudyError(
+            f"Expected {expected} {', '.join(map(str, known))}, got "
+            f"{', '.join(map(str, unknown)) or 'none'}."
+        )
 
 
 def product_keys(factors: Mapping[str, Sequence[Level]]) -> Iterator[Key]:
@@ -143,16 +139,13 @@ def product_keys(factors: Mapping[str, Sequence[Level]]) -> Iterator[Key]:
 
 
 def run_name(key: Key) -> str:
-    """The name of a run: its key, in a form that can be a file's name.
-
-    Different keys have different names, and a number has one name however it was stored.
-    """
+    """The name of a run, which can be that of a file: its key, numbers to six digits."""
     return ",".join(f"{quote(factor)}={_level_name(level)}" for factor, level in key.items())
 
 
 def _level_name(level: Level) -> str:
     # Adding zero makes one of both zeros.
-    return quote(level, safe="+") if isinstance(level, str) else f"{float(level) + 0.0:.12g}"
+    return quote(level, safe="+") if isinstance(level, str) else f"{float(level) + 0.0:.6g}"
 
 
 def execute(study: Study, key: Key) -> dict[str, Any]:
@@ -161,7 +154,7 @@ def execute(study: Study, key: Key) -> dict[str, Any]:
     The record, which JSON can hold, has the key, the versions of the packages, the seconds, the
     distinct warnings, and either the result or the error that the run raised.
     """
-    versions = {package: version(package) for package in _PACKAGES}
+    versions = {package: version(package) for package in ("torch", "botorch", "gpytorch")}
     versions["botorch_cll"] = botorch_cll.__version__
     record: dict[str, Any] = {"study": study.name, "key": dict(key), "versions": versions}
     started, worked = time.perf_counter(), time.process_time()

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from benchmarks.runner import store
-from benchmarks.runner.grid import product_keys, run_name
+from benchmarks.runner.grid import run_name
+from benchmarks.runner.store import Plan, read_plan, read_runs
 from botorch_cll.files import write_atomically
 
 MAX_CURVE_POINTS = 25
@@ -19,32 +18,17 @@ MAX_CURVE_POINTS = 25
 
 
 @dataclass(frozen=True)
-class Results:
+class Results(Plan):
     """The results of a study, complete or not.
 
-    Attributes:
-        study, config, pieces: As in `RunStore`.
-        rows: One row per run and task: the study, the key, the values, the seconds, the versions.
-        curves: One row per run, task, quantity (`curve`) and point (`x`, `y`).
-        failures: One row per run that raised an error.
+    There is a row per run and task, with the study, the key, the values, the seconds and the
+    versions; a line of curves per run, task, quantity (`curve`) and point (`x`, `y`); and a failure
+    per run that raised an error.
     """
 
-    study: str
-    config: Mapping[str, Any]
-    pieces: Sequence[store.Piece]
     rows: pd.DataFrame
     curves: pd.DataFrame
     failures: pd.DataFrame
-
-    @property
-    def levels(self) -> dict[str, list[Any]]:
-        """All levels of every factor, in the order in which they were asked for."""
-        return store.merged_levels(self.pieces)
-
-    @property
-    def factors(self) -> list[str]:
-        """The columns that make up the key of a run."""
-        return list(self.pieces[0])
 
     def found(self, factor: str) -> list[Any]:
         """The levels of a factor that have rows, in the order in which they were asked for."""
@@ -52,19 +36,19 @@ class Results:
         return [level for level in self.levels[factor] if level in there]
 
     @property
-    def num_requested(self) -> int:
-        """The number of runs that were asked for."""
-        return len({run_name(key) for piece in self.pieces for key in product_keys(piece)})
+    def finished(self) -> set[str]:
+        """The names of the finished runs."""
+        return set(_names(self.rows, self.factors))
 
     @property
-    def num_finished(self) -> int:
-        """The number of finished runs."""
-        return 0 if self.rows.empty else len(self.rows[self.factors].drop_duplicates())
+    def failed(self) -> set[str]:
+        """The names of the runs that raised an error."""
+        return set(_names(self.failures, self.factors))
 
     @property
     def state(self) -> str:
         """How complete the results are, in words."""
-        requested, finished = self.num_requested, self.num_finished
+        requested, finished = self.num_requested, len(self.finished)
         if finished == 0:
             return f"None of {requested} runs is finished."
         if finished == requested:
@@ -81,56 +65,63 @@ def load_results(folder: Path) -> Results:
     They come from run files and merged CSV files; of a run that is in both, the run file counts. A
     folder without a study is a `StudyError`.
     """
-    kept = store.RunStore(folder)
-    factors = list(kept.levels)
+    plan = read_plan(folder)
     rows, curves, failures = [], [], []
-    for record in kept.records():
-        key = {"study": record["study"], **record["key"]}
+    for record in read_runs(folder):
+        key, versions = {"study": record["study"], **record["key"]}, record["versions"]
         if "error" in record:
-            failures.append({**key, **record["error"], **record["versions"]})
+            failures.append(key | record["error"] | versions)
             continue
         seconds = {"total_seconds": record["seconds"], "cpu_seconds": record["cpu_seconds"]}
-        rows += [{**key, **row, **seconds, **record["versions"]} for row in record["rows"]]
+        rows += [key | row | seconds | versions for row in record["rows"]]
         curves += [
-            {**key, "task": curve["task"], "curve": curve["curve"], "x": x, "y": y}
+            key | {"task": curve["task"], "curve": curve["curve"], "x": x, "y": y}
             for curve in record["curves"]
             for x, y in _thin(curve["x"], curve["y"])
         ]
-    tables = [_rounded(pd.DataFrame(rows)), _rounded(pd.DataFrame(curves))]
-    for index, (name, read) in enumerate(((store.RESULTS_CSV, _read), (store.CURVES_CSV, _curves))):
-        if (folder / name).exists():
-            merged = read(folder / name)
-            known = set(_names(tables[index], factors))
-            new = merged[[name not in known for name in _names(merged, factors)]]
-            tables[index] = pd.concat([part for part in (tables[index], new) if len(part)])
-    finished = set(_names(tables[0], factors))
-    failures = [row for row in failures if run_name({f: row[f] for f in factors}) not in finished]
+
+    def table(records: list[dict[str, Any]], merged: pd.DataFrame, *within: str) -> pd.DataFrame:
+        frame = _rounded(pd.DataFrame(records))
+        known = set(_names(frame, plan.factors))
+        others = merged[[name not in known for name in _names(merged, plan.factors)]]
+        parts = [part for part in (frame, others) if len(part)] or [frame]
+        columns = [*plan.factors, *within] if len(parts[0]) else []
+        return pd.concat(parts).sort_values(columns, ignore_index=True)
+
+    merged = _read(folder / "curves.csv")
+    if not merged.empty:
+        keys = list(merged.columns[: list(merged.columns).index("curve") + 1])
+        merged = merged.melt(id_vars=keys, var_name="x", value_name="y").dropna()
+        merged["x"] = merged["x"].astype(float)
+    finished = table(rows, _read(folder / "results.csv"), "task")
+    names = set(_names(finished, plan.factors))
+    failures = [x for x in failures if run_name({f: x[f] for f in plan.factors}) not in names]
     return Results(
-        study=kept.name,
-        config=kept.config,
-        pieces=kept.pieces,
-        rows=_sorted(tables[0], [*factors, "task"]),
-        curves=_sorted(tables[1], [*factors, "task", "curve", "x"]),
-        failures=_sorted(pd.DataFrame(failures), factors),
+        **asdict(plan),
+        rows=finished,
+        curves=table(curves, merged, "task", "curve", "x"),
+        failures=table(failures, pd.DataFrame()),
     )
 
 
 def write_merged(results: Results, folder: Path) -> None:
     """Write a study's results as a few small CSV files, each of them atomically.
 
-    `curves.csv` has one row per run, task and quantity, and one column per point `x`;
-    `failures.csv` is only there if there are any.
+    `curves.csv` has one row per run, task and quantity, and one column per point `x`. There is no
+    file of nothing.
     """
-    _write(results.rows, folder / store.RESULTS_CSV)
-    if not results.curves.empty:
+    curves = results.curves
+    if not curves.empty:
         keys = ["study", *results.factors, "task", "curve"]
-        wide = results.curves.pivot_table(index=keys, columns="x", values="y", sort=False)
-        wide = wide[sorted(wide.columns)].rename(columns="{:g}".format)
-        _write(wide.reset_index(), folder / store.CURVES_CSV)
-    if results.failures.empty:
-        (folder / store.FAILURES_CSV).unlink(missing_ok=True)
-    else:
-        _write(results.failures, folder / store.FAILURES_CSV)
+        curves = curves.pivot_table(index=keys, columns="x", values="y", sort=False)
+        curves = curves.sort_index(axis=1).rename(columns="{:g}".format).reset_index()
+    tables = {"results": results.rows, "curves": curves, "failures": results.failures}
+    for name, table in tables.items():
+        path = folder / f"{name}.csv"
+        if table.empty:
+            path.unlink(missing_ok=True)
+        else:
+            write_atomically(path, table.to_csv(index=False, float_format="%.6g"))
 
 
 def _thin(x: list[float], y: list[float]) -> list[tuple[float, float]]:
@@ -145,31 +136,19 @@ def _rounded(frame: pd.DataFrame) -> pd.DataFrame:
     frame = frame.copy()
     for name in frame.select_dtypes("float").columns:
         digits = ".2f" if name.endswith("seconds") else ".6g"
-        frame[name] = frame[name].map(lambda value, digits=digits: float(format(value, digits)))
+        frame[name] = [float(format(value, digits)) for value in frame[name]]
     return frame
 
 
-def _write(frame: pd.DataFrame, path: Path) -> None:
-    write_atomically(path, frame.to_csv(index=False, float_format="%.6g"))
-
-
 def _read(path: Path) -> pd.DataFrame:
+    # Files of no rows were once written, as an empty line.
+    if not path.exists() or path.stat().st_size <= 1:
+        return pd.DataFrame()
     # A level may be called "None".
     return _rounded(pd.read_csv(path, keep_default_na=False, na_values=[""]))
-
-
-def _curves(path: Path) -> pd.DataFrame:
-    wide = _read(path)
-    keys = list(wide.columns[: list(wide.columns).index("curve") + 1])
-    long = wide.melt(id_vars=keys, var_name="x", value_name="y").dropna()
-    return long.assign(x=long["x"].astype(float))
 
 
 def _names(frame: pd.DataFrame, factors: list[str]) -> list[str]:
     if frame.empty:
         return []
     return [run_name(dict(zip(factors, key, strict=True))) for key in frame[factors].to_numpy()]
-
-
-def _sorted(frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
-    return frame if frame.empty else frame.sort_values(columns, ignore_index=True)
