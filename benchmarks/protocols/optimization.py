@@ -16,6 +16,7 @@ from botorch.acquisition.objective import PosteriorTransform, ScalarizedPosterio
 from botorch.models.model import Model
 from botorch.posteriors.posterior import Posterior
 from botorch.utils.sampling import draw_sobol_samples
+from botorch.utils.transforms import unnormalize
 from torch import Tensor
 
 from benchmarks.methods import METHODS
@@ -54,21 +55,14 @@ def _minimize_pair(key: Key, config: Config, method: Method, tasks: list[int]) -
 class FirstTask(Model):
     """The first output of a model as a model of one output."""
 
+    num_outputs = 1
+    batch_shape = torch.Size()
+
     def __init__(self, model: Model) -> None:
         super().__init__()
         self.model = model
         weights = torch.eye(1, model.num_outputs, dtype=torch.double)[0]
         self.first = ScalarizedPosteriorTransform(weights)
-
-    @property
-    def num_outputs(self) -> int:
-        """One."""
-        return 1
-
-    @property
-    def batch_shape(self) -> torch.Size:
-        """The batch shape: empty."""
-        return torch.Size()
 
     def posterior(
         self,
@@ -89,8 +83,7 @@ class FirstTask(Model):
 def with_old_data(fit: Fit, old_X: Tensor, old_Y: Tensor) -> Fit:
     """A fit of a new task, of `n x d` points and `n x 1` values, that also sees old data.
 
-    These are `m x d` points and `m` values, larger being better, of the second of the two tasks of
-    the given fit.
+    These are `m x d` points and `m` values of the second of the two tasks of the given fit.
     """
     old = torch.stack([torch.full_like(old_Y, torch.nan), old_Y], dim=-1)
 
@@ -117,10 +110,9 @@ def run_transfer_bo(key: Key, config: Config) -> RunOutput:
 
 
 def run_tuning(key: Key, config: Config) -> RunOutput:
-    """Tune one estimator on all data sets.
+    """Tune one estimator on all data sets; the seed decides on folds and subsamples too.
 
-    The methods model the logarithm of the cross-validated log loss, which spans orders of
-    magnitude; the results are log losses. The seed decides on folds and subsamples too.
+    Methods model the logarithms of the log losses, which span orders of magnitude; results do not.
     """
     estimator: Any = key["problem"]
     seed = int(key["seed"])
@@ -140,8 +132,7 @@ def random_median(problem: MultiTaskTestProblem) -> Tensor:
     """A `T`-dim tensor: each task's median over the box, from uniform points, always the same."""
     generator = torch.Generator().manual_seed(0)
     unit = torch.rand(_MEDIAN_POINTS, problem.dim, generator=generator, dtype=torch.double)
-    low, high = problem.bounds
-    return problem.evaluate_true(low + (high - low) * unit).median(0).values
+    return problem.evaluate_true(unnormalize(unit, problem.bounds)).median(0).values
 
 
 def optimization_output(
@@ -152,20 +143,11 @@ def optimization_output(
     optimum: Tensor | None,
     config: Config,
 ) -> RunOutput:
-    r"""One row and one curve per task of a minimisation.
+    """One row and one curve, of `true_best` from the end of the first design on, per task.
 
-    `best` is the best observation, `true_best` the best noise-free value among the points
-    evaluated, `regret` its distance from the optimum, and
-
-    .. math:: \text{normalized regret} = \frac{\text{true best} - \text{optimum}}
-        {\text{median} - \text{optimum}}
-
-    is 0 at the optimum and 1 at the median of random points. The curve is the course of
-    `true_best` from the end of the first design on. Where the optimum is not known, its columns
-    stay empty, and reports put the best value of any run in its place.
-
-    `truth` has the `T x n` noise-free values at the points evaluated, `median` the `T` medians of
-    the values of random points, and `optimum` the `T` minima.
+    `best` is the best observation, `true_best` the best of the `T x n` noise-free values at the
+    points evaluated, `regret` its distance from the optimum, and `normalized_regret` the same in
+    units of the distance of the `median` of random points. Columns of an unknown optimum are empty.
     """
     num_initial = config["num_initial"]
     course = truth.cummin(-1).values
@@ -178,14 +160,12 @@ def optimization_output(
         "regret": None if optimum is None else best - optimum,
         "normalized_regret": None if optimum is None else (best - optimum) / (median - optimum),
     }
-    rows = []
+    seconds = {"fit_seconds": run.fit_seconds, "propose_seconds": run.propose_seconds}
+    rows, curves = [], []
     for index, task in enumerate(tasks):
         row = {name: None if x is None else x[index].item() for name, x in columns.items()}
-        seconds = {"fit_seconds": run.fit_seconds, "propose_seconds": run.propose_seconds}
         rows.append({"task": task, **row, **seconds})
-    evaluations = range(num_initial, course.shape[-1] + 1)
-    courses = course[:, num_initial - 1 :].tolist()
-    curves = [
-        Curve(task, "true_best", evaluations, y) for task, y in zip(tasks, courses, strict=True)
-    ]
+        evaluations = range(num_initial, course.shape[-1] + 1)
+        y = course[index, num_initial - 1 :].tolist()
+        curves.append(Curve(task, "true_best", evaluations, y))
     return RunOutput(rows, curves)

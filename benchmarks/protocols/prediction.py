@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import torch
 from botorch.models.model import Model
+from botorch.utils.transforms import unnormalize
 from torch import Tensor
 
 from benchmarks.methods import METHODS, SURROGATES
@@ -26,20 +27,15 @@ def draw_data(
     num_test: int,
     generator: torch.Generator,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Uniform points: some to fit, with the values observed there, and some to test.
+    """Uniform `n x d` points with their `n x T` observations, and `num_test x d` points to test.
 
     A single number is that of the points that all tasks have in common; several are those of the
-    points that each task has of its own.
-
-    Returns:
-        A `n x d`-dim tensor of points, a `n x T`-dim tensor of observations, NaN where a task was
-        not observed, and a `num_test x d`-dim tensor of test points.
+    points that each task has of its own, where the other tasks are NaN.
     """
-    low, high = problem.bounds
 
     def uniform(num: int) -> Tensor:
         unit = torch.rand(num, problem.dim, generator=generator, dtype=torch.double)
-        return low + (high - low) * unit
+        return unnormalize(unit, problem.bounds)
 
     test_X = uniform(num_test)
     if isinstance(counts, int):
@@ -52,12 +48,11 @@ def draw_data(
 
 
 def score(model: Model, X: Tensor, Y: Tensor) -> dict[str, Tensor]:
-    """Accuracy and calibration of predictions of `n x T` values at `n x d` points, per task.
+    """Accuracy and calibration of predictions of `n x T` values at `n x d` points, `T` of each.
 
-    Returns:
-        `T`-dim tensors: root mean squared error and mean standard deviation in units of the
-        standard deviation of `Y`, mean negative log predictive density in those units, and the
-        shares of values within the central intervals of `PERCENT`.
+    Root mean squared error, mean negative log predictive density and mean standard deviation are in
+    units of the standard deviation of `Y`; the shares of values within the central intervals of
+    `PERCENT` follow.
     """
     with torch.no_grad():
         # One point at a time: a joint posterior over all points is not asked for.
@@ -80,12 +75,8 @@ def score(model: Model, X: Tensor, Y: Tensor) -> dict[str, Tensor]:
 def run_prediction(key: Key, config: Config) -> RunOutput:
     """Predict two tasks observed at the same `n` points, or one with `num_poor` of its own.
 
-    The `problem` is one of `PROBLEMS`, the `method` one of `SURROGATES`. The other task then has
-    `num_rich` points.
-
-    Returns:
-        One row: the scores of noise-free values at `num_test` points, means over both tasks or
-        those of the poor one, and the processor `seconds` of fit and predictions.
+    The other task then has `num_rich` points. The row has the scores of noise-free values, means
+    over both tasks or those of the poor one, and the processor seconds of fit and predictions.
     """
     seed = int(key["seed"])
     problem = PROBLEMS[str(key["problem"])].build(seed=seed)
@@ -104,9 +95,7 @@ def run_prediction(key: Key, config: Config) -> RunOutput:
 def run_transfer(key: Key, config: Config) -> RunOutput:
     """Predict a poorly observed task beside well observed ones, of one of `TRANSFER_PROBLEMS`.
 
-    Returns:
-        One row: root mean squared error of the noise-free values, in standard deviations of the
-        task, and negative log predictive density and coverage of new, noisy observations.
+    The error is that of noise-free values, density and coverage those of new, noisy observations.
     """
     seed = int(key["seed"])
     generator = torch.Generator().manual_seed(seed)
@@ -121,6 +110,6 @@ def run_transfer(key: Key, config: Config) -> RunOutput:
         assert model is not None
         exact = score(model, test_X, problem.evaluate_true(test_X))
         noisy = score(model, test_X, problem(test_X))
-    scores = {"rmse": exact["rmse"], "nlpd": noisy["nlpd"], "coverage_95": noisy["coverage_95"]}
-    first = {name: values[0].item() for name, values in scores.items()}
+    first = {"rmse": exact["rmse"][0].item()}
+    first |= {name: noisy[name][0].item() for name in ("nlpd", "coverage_95")}
     return RunOutput([{"task": 1, **first, "fit_seconds": seconds}])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -10,7 +11,7 @@ import torch
 from botorch.exceptions.errors import InputDataError
 
 from benchmarks.report import REFERENCE, Report, ReportTable
-from benchmarks.report.comparison import by_run
+from benchmarks.report.comparison import grouped_table
 from benchmarks.report.plots import BANDS, draw_panels
 from benchmarks.report.statistics import claim_records
 from benchmarks.runner.results import Results
@@ -60,7 +61,14 @@ def report_table1(results: Results, report: Report) -> None:
         source = results.rows.loc[results.rows["data"] == data, "source"].unique()
         report.notes.append(f"{label} is made of {' or '.join(source)}.")
         report.tables += [accuracy_table(results, data), claims_table(results, data)]
-    report.tables.append(_cost_table(results))
+    columns = {
+        "runs": ("seed", "size", "d"),
+        "device": ("device", lambda x: ", ".join(sorted(x.unique())), ""),
+        "seconds": ("total_seconds", "mean", ".1f"),
+        "CPU seconds": ("cpu_seconds", "mean", ".1f"),
+    }
+    caption = "Mean of a run, one thread; what the epochs cost, and loading the images."
+    report.tables.append(grouped_table(results, ("cost", "Cost", caption), ["model"], columns))
     report.figures["curves"] = plot_training(results.curves, names, results.levels["model"])
     try:
         sources = load_sources(names, config)
@@ -75,29 +83,29 @@ def report_table1(results: Results, report: Report) -> None:
 
 
 def accuracy_table(results: Results, data: str) -> ReportTable:
-    """Accuracies over seeds, beside the paper's where the images are those of the paper.
+    """Accuracies by task and network, beside the paper's where the images are those of the paper.
 
-    One row per task and network; the highest mean of a task in bold.
+    The highest mean of a task is in bold.
     """
     rows = results.rows[results.rows["data"] == data]
-    accuracies = rows.groupby(["task", "model"])["test_accuracy"]
-    frame = accuracies.agg(["count", "mean", "std", "max"]).rename(columns={"count": "runs"})
-    order = [model for model in results.levels["model"] if model in set(rows["model"])]
-    frame = frame.reindex(order, level="model")
-    highest = frame["mean"] == frame.groupby(level="task")["mean"].transform("max")
+    columns = {"runs": ("test_accuracy", "count", "d")}
+    columns |= {name: ("test_accuracy", name, ".4f") for name in ("mean", "std", "max")}
     caption = "Mean, standard deviation and maximum over the seeds."
+    labels = (f"accuracy_{_file_name(data)}", f"Test accuracy on {_labels(results)[data]}", caption)
+    table = grouped_table(results, labels, ["task", "model"], columns, rows)
+    frame, formats = table.frame, {"task": "d", **table.formats}
+    bold = {"mean": frame["mean"] == frame.groupby("task")["mean"].transform("max")}
     if rows["stand_in"].any():
         caption += " Not the paper's images, so its accuracies are not shown beside these."
     else:
         paper = table1_reference().query("data == @data").set_index(["task", "model"])
-        frame = frame.join(paper[["mean", "max"]].add_prefix("paper\n"))
+        paper = paper[["mean", "max"]].add_prefix("paper\n")
+        frame = frame.join(paper, on=["task", "model"])
+        formats |= dict.fromkeys(paper.columns, ".4f")
         caption += f" The paper: 10 runs, {_PAPER_TRAIN_SIZE} training pictures"
         train_size = results.config["train_size"]
         caption += "." if train_size == _PAPER_TRAIN_SIZE else f"; here {train_size}."
-    formats = dict.fromkeys(frame.columns, ".4f") | {"task": "d", "runs": "d"}
-    bold = {"mean": highest.reset_index(drop=True)}
-    name, title = f"accuracy_{_file_name(data)}", f"Test accuracy on {_labels(results)[data]}"
-    return ReportTable(name, title, caption, frame.reset_index(), formats, bold)
+    return replace(table, caption=caption, frame=frame, formats=formats, bold=bold)
 
 
 def claims_table(results: Results, data: str) -> ReportTable:
@@ -129,18 +137,6 @@ def claims_table(results: Results, data: str) -> ReportTable:
     return ReportTable(f"claims_{_file_name(data)}", title, caption, frame, formats)
 
 
-def _cost_table(results: Results) -> ReportTable:
-    columns = {
-        "runs": ("seed", "size"),
-        "device": ("device", lambda x: ", ".join(sorted(x.unique()))),
-        "seconds": ("total_seconds", "mean"),
-        "CPU seconds": ("cpu_seconds", "mean"),
-    }
-    formats = {"runs": "d", "seconds": ".1f", "CPU seconds": ".1f"}
-    caption = "Mean of a run, one thread; what the epochs cost, and loading the images."
-    return ReportTable("cost", "Cost", caption, by_run(results, "model", **columns), formats)
-
-
 def plot_pictures(pictures: Mapping[str, MultiImages], num_columns: int) -> Figure:
     """The first pictures of each data set, as in Fig. 7 of the paper, below their two labels."""
     figure, rows = make_figure(len(pictures), num_columns, (1.3, 1.6))
@@ -155,11 +151,7 @@ def plot_pictures(pictures: Mapping[str, MultiImages], num_columns: int) -> Figu
 
 
 def plot_training(curves: pd.DataFrame, names: Mapping[str, str], models: Sequence[str]) -> Figure:
-    """Training loss and test accuracy per epoch, means over the seeds with confidence bands.
-
-    There is a column per data set (with the name to call it) and task, losses above accuracies, and
-    a line per network.
-    """
+    """Training losses above test accuracies, epoch by epoch: a column per data set and task."""
     index = ["curve", "data", "task", "x", "seed"]
     wide = curves.pivot(index=index, columns="model", values="y")
     models = [model for model in models if model in wide.columns]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +11,7 @@ import pandas as pd
 
 from benchmarks.methods import NO_LAYER, OURS, REFERENCE_METHOD
 from benchmarks.report import ReportTable
-from benchmarks.report.statistics import Interval, claim_records, holm, mean_interval, paired_test
+from benchmarks.report.statistics import claim_records, holm, mean_interval, paired_test
 from benchmarks.runner.results import Results
 
 REFERENCES = (REFERENCE_METHOD, OURS)
@@ -40,15 +42,8 @@ def most_blocks(results: Results, value: str) -> pd.DataFrame:
     A run that is missing does not leave out its method.
     """
     counts = results.rows.groupby("method")[value].count()
-    many = counts >= 0.9 * counts.max()
-    rows = results.rows[results.rows["method"].map(many)]
+    rows = results.rows[results.rows["method"].map(counts >= 0.9 * counts.max())]
     return complete_blocks(replace(results, rows=rows), value)
-
-
-def by_run(results: Results, factor: str, **columns: Any) -> pd.DataFrame:
-    """Columns of a value of runs and how to sum it up, a row per level of a factor."""
-    runs = results.rows.drop_duplicates(results.factors).groupby(factor)
-    return runs.agg(**columns).loc[results.found(factor)].reset_index()
 
 
 def in_order(table: pd.DataFrame, results: Results) -> pd.DataFrame:
@@ -59,11 +54,6 @@ def in_order(table: pd.DataFrame, results: Results) -> pd.DataFrame:
         return level if known is None else level.map({x: i for i, x in enumerate(known)})
 
     return table.sort_index(key=position)
-
-
-def reference_of(blocks: pd.DataFrame) -> str:
-    """The method that the others are tested against: ours where it was run, else the first."""
-    return next((m for m in REFERENCES if m in blocks.columns), str(blocks.columns[0]))
 
 
 def comparison_notes(results: Results, blocks: pd.DataFrame) -> list[str]:
@@ -87,12 +77,30 @@ def failure_notes(results: Results) -> list[str]:
     ]
 
 
+def grouped_table(
+    results: Results,
+    labels: tuple[str, str, str],
+    by: Sequence[str],
+    columns: Mapping[str, tuple[str, Any, str]],
+    rows: pd.DataFrame | None = None,
+) -> ReportTable:
+    """A table, labelled by name, title and caption, of a row per level of factors.
+
+    `columns` has by name a column of the rows, how to sum it up, and its format if it has numbers.
+    Without `rows` each run counts once, whatever its number of tasks.
+    """
+    rows = results.rows.drop_duplicates(results.factors) if rows is None else rows
+    wanted = {name: (value, how) for name, (value, how, _) in columns.items()}
+    frame = in_order(rows.groupby(list(by)).agg(**wanted), results).reset_index()
+    formats = {name: digits for name, (_, _, digits) in columns.items() if digits}
+    return ReportTable(*labels, frame, formats)
+
+
 def summary_tables(results: Results, value: str, quantity: str, name: str) -> list[ReportTable]:
     """Ranks, wins, means and paired tests of all methods, and of those with most results.
 
     Slow methods are often run for fewer seeds than fast ones. The first table compares all methods
     where all have results; the second only those with most results, where all of these have them.
-    `quantity` is what the values of the column are, in words.
     """
     blocks, most = complete_blocks(results, value), most_blocks(results, value)
     title = f"{capitalized(quantity)} of the methods"
@@ -111,25 +119,23 @@ def capitalized(quantity: str) -> str:
 
 
 def summary_table(blocks: pd.DataFrame, name: str, title: str, quantity: str) -> ReportTable:
-    """Ranks, wins, means and paired tests of the methods in `complete_blocks`, one per row."""
-    cells = [level for level in blocks.index.names if level != "seed"]
-    reference = reference_of(blocks)
-    by_cell = blocks.groupby(level=cells, sort=False)
-    means = by_cell.mean()
-    by_seed = blocks.groupby(level="seed").mean()
+    """Ranks, wins, means and paired tests of the methods in `complete_blocks`, one per row.
+
+    The others are tested against our method where it was run, else against the first.
+    """
+    reference = next((m for m in REFERENCES if m in blocks), str(blocks.columns[0]))
     others = [method for method in blocks.columns if method != reference]
-    p_values = [paired_test(by_seed[m], by_seed[reference]).p_value for m in others]
+    by_cell = _by_cell(blocks)
+    means, by_seed = by_cell.mean(), blocks.groupby(level="seed").mean()
     intervals = [mean_interval(by_seed[method]) for method in blocks.columns]
+    signs = {m: [paired_test(x[m], x[reference]).sign for _, x in by_cell] for m in others}
+    p_values = [paired_test(by_seed[m], by_seed[reference]).p_value for m in others]
     frame = pd.DataFrame({"method": blocks.columns}, index=blocks.columns)
     frame["mean rank"] = blocks.rank(axis=1).mean()
     frame["best in"] = means.eq(means.min(axis=1), axis=0).sum()
     frame[quantity] = [interval.mean for interval in intervals]
     frame["± 95 %"] = [interval.high - interval.mean for interval in intervals]
     frame["median"] = blocks.median()
-    signs = {
-        method: [paired_test(x[method], x[reference]).significant_sign for _, x in by_cell]
-        for method in others
-    }
     for column, sign in (("better in", -1), ("worse in", 1)):
         frame[column] = pd.Series({m: x.count(sign) for m, x in signs.items()}, dtype=float)
     frame["p"] = pd.Series(holm(p_values), index=others)
@@ -150,20 +156,23 @@ def summary_table(blocks: pd.DataFrame, name: str, title: str, quantity: str) ->
 
 def cells_table(blocks: pd.DataFrame, name: str, quantity: str) -> ReportTable:
     """The means of all methods in every cell of `complete_blocks`."""
+    labels = (name, f"{capitalized(quantity)} by cell", "Means over the seeds; lower is better.")
+    return means_table(_by_cell(blocks), labels, ".3f")
+
+
+def _by_cell(blocks: pd.DataFrame) -> Any:
     cells = [level for level in blocks.index.names if level != "seed"]
-    means = blocks.groupby(level=cells, sort=False).mean()
-    title, caption = f"{capitalized(quantity)} by cell", "Means over the seeds; lower is better."
-    return means_table(means, name, title, caption, ".3f")
+    return blocks.groupby(level=cells, sort=False)
 
 
 def means_table(
-    means: pd.DataFrame, name: str, title: str, caption: str, digits: str
+    groups: Any, labels: tuple[str, str, str], digits: str, group: str | None = None
 ) -> ReportTable:
-    """Means of methods, one column each, the lowest of each row in bold."""
-    lowest = means.min(axis=1)
-    bold = {method: (means[method] == lowest).reset_index(drop=True) for method in means.columns}
-    frame = means.reset_index().rename_axis(columns=None)
-    return ReportTable(name, title, caption, frame, dict.fromkeys(means.columns, digits), bold)
+    """The means of groups of `complete_blocks`, the lowest of each row in bold."""
+    means = groups.mean()
+    lowest = means.eq(means.min(axis=1), axis=0).reset_index(drop=True)
+    frame = means.reset_index(names=group).rename_axis(columns=None)
+    return ReportTable(*labels, frame, dict.fromkeys(means.columns, digits), dict(lowest.items()))
 
 
 def layer_tables(
@@ -178,17 +187,23 @@ def layer_tables(
     if by in results.rows and by not in cells:
         cells.append(by)
     means = results.rows.groupby([*cells, "seed", "method"])[value].mean().unstack()
-    ours = reference_of(means)
-    if ours not in REFERENCES or NO_LAYER not in means.columns:
+    ours = next((method for method in REFERENCES if method in means), None)
+    if ours is None or NO_LAYER not in means:
         return []
     both = in_order(means[[ours, NO_LAYER]].dropna(), results)
     if both.empty:
         return []
     both.columns = ["with layer", "without"]
     kinds = [cells, *([[by]] if by in cells and len(cells) > 1 else []), []]
-    records = [
-        dict.fromkeys(cells, "all") | record for kept in kinds for record in _records(both, kept)
-    ]
+    records = []
+    for kept in kinds:
+        values = both.groupby(level=[*kept, "seed"], sort=False).mean()
+        gains = []
+        for level, group in values.groupby(level=kept, sort=False) if kept else [((), values)]:
+            found = dict(zip(kept, level if isinstance(level, tuple) else (level,), strict=True))
+            row = dict.fromkeys(cells, "all") | found | {"seeds": len(group), **group.mean()}
+            gains.append((row, group["without"] - group["with layer"]))
+        records += claim_records(gains, ("difference", "low", "high"), operator.neg)
     caption = (
         f"{quantity}, lower is better. The difference is that of {ours} and the identical "
         "ensemble without correlation layer, paired by seed, the tasks averaged, with Student's "
@@ -197,26 +212,7 @@ def layer_tables(
         f"each other, those of {by}s over all cells for each other."
     )
     formats = dict.fromkeys(("with layer", "without", "difference", "low", "high"), ".3f")
-    title = f"The correlation layer: {quantity}"
     frame = pd.DataFrame(records).rename(columns={"verdict": "the layer"})
     frame["the layer"] = frame["the layer"].map(_EFFECTS)
+    title = f"The correlation layer: {quantity}"
     return [ReportTable(f"{value}_layer", title, caption, frame, formats)]
-
-
-def _records(both: pd.DataFrame, kept: list[str]) -> list[dict[str, Any]]:
-    """A row per level of the factors kept, averaged over the others; verdicts are adjusted."""
-    values = both.groupby(level=[*kept, "seed"], sort=False).mean()
-    groups = values.groupby(level=kept, sort=False) if kept else [((), values)]
-    gains = [
-        (
-            dict(zip(kept, level if isinstance(level, tuple) else (level,), strict=True))
-            | {"seeds": len(group), **group.mean()},
-            group["without"] - group["with layer"],
-        )
-        for level, group in groups
-    ]
-
-    def shown(gain: Interval) -> tuple[float, float, float]:
-        return -gain.mean, -gain.high, -gain.low
-
-    return claim_records(gains, ("difference", "low", "high"), shown)

@@ -12,11 +12,11 @@ from benchmarks.problems import FAMILIES, PROBLEMS
 from benchmarks.protocols.prediction import PERCENT
 from benchmarks.report import Report, ReportTable
 from benchmarks.report.comparison import (
-    by_run,
     cells_table,
     comparison_notes,
     complete_blocks,
     failure_notes,
+    grouped_table,
     layer_tables,
     means_table,
     summary_tables,
@@ -31,11 +31,8 @@ if TYPE_CHECKING:
 
 _QUANTITIES = {"rmse": "RMSE", "nlpd": "NLPD"}
 _METRICS = {
-    "rmse": "RMSE",
-    "nlpd": "NLPD",
-    "coverage_50": "in 50 %",
-    "coverage_80": "in 80 %",
-    "coverage_95": "in 95 %",
+    **_QUANTITIES,
+    **{f"coverage_{percent}": f"in {percent} %" for percent in (50, 80, 95)},
     "sharpness": "sharpness",
     "seconds": "s",
 }
@@ -51,20 +48,21 @@ def report_transfer(results: Results, report: Report) -> None:
         if not blocks.empty:
             report.tables.append(cells_table(blocks, f"{value}_cells", title))
             report.figures[value] = _against_correlation(blocks, title)
-    columns = {"in 95 %": ("coverage_95", "mean"), "fitting": ("fit_seconds", "median")}
-    frame = by_run(results, "method", **columns)
     caption = (
         "Share of new observations within the central 95 % interval, mean over all finished runs, "
         "and median seconds of a fit on one thread."
     )
-    formats = {"in 95 %": ".3f", "fitting": ".2f"}
-    table = ReportTable("calibration", "Calibration and cost", caption, frame, formats)
-    report.tables.append(table)
+    labels = ("calibration", "Calibration and cost", caption)
+    columns = {
+        "in 95 %": ("coverage_95", "mean", ".3f"),
+        "fitting": ("fit_seconds", "median", ".2f"),
+    }
+    report.tables.append(grouped_table(results, labels, ["method"], columns))
 
 
 def _against_correlation(blocks: pd.DataFrame, title: str) -> Figure:
     values = blocks.groupby(level=["problem", "correlation", "seed"], sort=False).mean()
-    problems = blocks.index.get_level_values("problem").unique()
+    problems = blocks.index.unique("problem")
     grid = [[(problem, values.loc[problem].sort_index()) for problem in problems]]
     figure, axes = draw_panels(grid, list(blocks.columns), (2.8, 3.0))
     for panel in axes[0]:
@@ -82,16 +80,17 @@ def report_unequal(results: Results, report: Report) -> None:
         "RMSE and NLPD (negative log predictive density) are in units of the task's standard "
         "deviation over the test points; predictive distributions include the noise.",
     ]
-    layers = []
+    layers, cells = [], []
     for value, title in _QUANTITIES.items():
         report.tables += summary_tables(results, value, title, f"{value}_summary")
-        if not blocks[value].empty:
-            report.tables.append(_families_table(blocks[value], value, title))
         layers += layer_tables(results, value, title, by="group")
-    report.tables += layers
-    for value, title in _QUANTITIES.items():
         if not blocks[value].empty:
-            report.tables.append(cells_table(blocks[value], f"{value}_cells", title))
+            families = blocks[value].groupby(lambda x: PROBLEMS[x[0]].family, sort=False)
+            caption = "Means over problems and seeds; lower is better."
+            labels = (f"{value}_families", f"{title} by family", caption)
+            report.tables.append(means_table(families, labels, ".2f", "family"))
+            cells.append(cells_table(blocks[value], f"{value}_cells", title))
+    report.tables += layers + cells
     if not blocks["rmse"].empty:
         layer = next((table.frame for table in layers if table.name == "rmse_layer"), None)
         report.figures["unequal"] = _plot_unequal(blocks["rmse"], layer)
@@ -103,18 +102,9 @@ def _group(label: str) -> str:
     return problem.family if p is None else f"{problem.family}, p = {p:g}"
 
 
-def _families_table(blocks: pd.DataFrame, value: str, title: str) -> ReportTable:
-    """The means of all methods over the problems of each family."""
-    family = _families(blocks.index.get_level_values("problem"))
-    means = blocks.groupby(family, sort=False).mean().rename_axis("family")
-    caption = "Means over problems and seeds; lower is better."
-    return means_table(means, f"{value}_families", f"{title} by family", caption, ".2f")
-
-
 def _plot_unequal(blocks: pd.DataFrame, layer: pd.DataFrame | None) -> Figure:
     """Each method's error, problem by problem, and what the correlation layer changes."""
     means = blocks.groupby(level="problem", sort=False).mean()
-    positions = {problem: row for row, problem in enumerate(means.index)}
     figure, panels = make_figure(1, 2, (5.0, 1.8 + 0.24 * len(means)), share_x=False)
     left, right = panels[0]
     right.sharey(left)
@@ -126,7 +116,7 @@ def _plot_unequal(blocks: pd.DataFrame, layer: pd.DataFrame | None) -> Figure:
     left.invert_yaxis()
     if layer is not None:
         for row in layer[layer["problem"].isin(means.index)].itertuples():
-            position = positions[row.problem]
+            position = means.index.get_loc(row.problem)
             right.plot([row.low, row.high], [position, position], color="C0")
             right.plot(row.difference, position, "o", ms=4, color="C0")
     right.axvline(0.0, color="0.8", zorder=0)
@@ -137,7 +127,7 @@ def _plot_unequal(blocks: pd.DataFrame, layer: pd.DataFrame | None) -> Figure:
 
 def report_calibration(results: Results, report: Report) -> None:
     """Means of every surrogate, and ours against each of the others."""
-    rows = results.rows.assign(family=_families(results.rows["problem"]))
+    rows = results.rows.assign(family=results.rows["problem"].map(lambda x: PROBLEMS[x].family))
     families = [name for name in FAMILIES if name in set(rows["family"])]
     methods = results.found("method")
     report.notes += [
@@ -146,26 +136,17 @@ def report_calibration(results: Results, report: Report) -> None:
         "in units of a task's standard deviation over the test points; predictive distributions "
         "include the noise. 'in 95 %': the share of test values within the central 95 % interval.",
     ]
-    report.tables += [_means_table(rows, name, methods) for name in families]
+    columns = {title: (metric, "mean", ".2f") for metric, title in _METRICS.items()}
+    caption = "Means over problems and seeds; s: processor seconds of fit and predictions."
+    for family in families:
+        labels, chosen = (f"{family}_means", family, caption), rows[rows["family"] == family]
+        table = grouped_table(results, labels, ["n", "method"], columns, chosen)
+        report.tables.append(replace(table, formats={"n": "d", **table.formats}))
     if OURS in methods and len(methods) > 1:
         report.tables.append(_opponents_table(results))
     if OURS in methods and not set(GPS).isdisjoint(methods):
         report.tables.append(_head_to_head_table(head_to_head(results)))
     report.figures["calibration"] = _plot_calibration(rows, families, methods)
-
-
-def _families(labels: pd.Series) -> pd.Series:
-    return labels.map(lambda label: PROBLEMS[label].family)
-
-
-def _means_table(rows: pd.DataFrame, family: str, methods: list[str]) -> ReportTable:
-    """Means over problems and seeds: a row per number of points and surrogate."""
-    means = rows[rows["family"] == family].groupby(["n", "method"])[list(_METRICS)].mean()
-    order = [(n, m) for n in sorted(rows["n"].unique()) for m in methods if (n, m) in means.index]
-    frame = means.loc[order].rename(columns=_METRICS).reset_index()
-    caption = "Means over problems and seeds; s: processor seconds of fit and predictions."
-    formats = dict.fromkeys(_METRICS.values(), ".2f")
-    return ReportTable(f"{family}_means", family, caption, frame, {"n": "d", **formats})
 
 
 def _cell_means(results: Results, metric: str, methods: list[str]) -> pd.DataFrame:
@@ -183,15 +164,14 @@ def _opponents_table(results: Results) -> ReportTable:
     for opponent in results.found("method"):
         if opponent == OURS:
             continue
-        rmse, nlpd = (_cell_means(results, x, [OURS, opponent]) for x in ("rmse", "nlpd"))
-        ratio = rmse[OURS] / rmse[opponent]
+        rmse, nlpd = (_cell_means(results, x, [OURS, opponent]) for x in _QUANTITIES)
         records.append(
             {
                 "opponent": opponent,
                 "cells": len(rmse),
                 **_counts("NLPD below", nlpd[OURS] < nlpd[opponent], "NLPD not"),
                 **_counts("RMSE below", rmse[OURS] < rmse[opponent], "RMSE not"),
-                "ratio of RMSEs": ratio.mean(),
+                "ratio of RMSEs": (rmse[OURS] / rmse[opponent]).mean(),
             }
         )
     frame = pd.DataFrame(records)
@@ -227,9 +207,7 @@ def head_to_head(results: Results) -> pd.DataFrame:
 
 
 def _head_to_head_table(cells: pd.DataFrame) -> ReportTable:
-    n = cells.index.get_level_values("n")
-    keys = [_families(cells.index.get_level_values("problem")), n]
-    groups = [(f"{family}, n = {n}", part) for (family, n), part in cells.groupby(keys, sort=False)]
+    groups = cells.groupby(lambda x: f"{PROBLEMS[x[0]].family}, n = {x[1]}", sort=False)
     records = []
     for name, part in [*groups, ("all", cells)]:
         below, ratio = part["nlpd_below"].dropna().astype(bool), part["rmse_ratio"].dropna()
@@ -256,24 +234,25 @@ def _head_to_head_table(cells: pd.DataFrame) -> ReportTable:
 def _plot_calibration(rows: pd.DataFrame, families: list[str], methods: list[str]) -> Figure:
     """Calibration curves, and RMSE and NLPD over the number of points, family by family."""
     # Ours lies on top of what it often coincides with.
-    styles = {
+    styles: dict[str, dict[str, Any]] = {
         name: {"color": f"C{index}", "marker": ".", "lw": 1.5 + (name == OURS), "zorder": 3 - index}
         for index, name in enumerate(methods)
     }
     width = max(8.0 / len(families), 3.6)
     figure, panels = make_figure(3, len(families), (width, 3.0), share_x=False)
-    for (coverage, rmse, nlpd), family in zip(panels.T, families, strict=True):
-        of_family = rows[rows["family"] == family]
+    # A surrogate may be missing from a family.
+    lines: dict[Any, Any] = {}
+    for (coverage, *others), family in zip(panels.T, families, strict=True):
         coverage.set_title(family)
+        of_family = rows[rows["family"] == family]
         shares = of_family.groupby("method")[[f"coverage_{percent}" for percent in PERCENT]].mean()
         drawn = {method: shares.loc[method].tolist() for method in styles if method in shares.index}
         plot_calibration(drawn, styles=styles, axes=coverage)
-        _draw_by_points(rmse, of_family, "rmse", styles)
-        _draw_by_points(nlpd, of_family, "nlpd", styles)
-    for axes, label in zip(panels[1:, 0], ("RMSE", "NLPD"), strict=True):
+        lines |= {line.get_label(): line for line in coverage.get_lines()}
+        for axes, metric in zip(others, _QUANTITIES, strict=True):
+            _draw_by_points(axes, of_family, metric, styles)
+    for axes, label in zip(panels[1:, 0], _QUANTITIES.values(), strict=True):
         axes.set_ylabel(label)
-    # A surrogate may be missing from a family.
-    lines = {line.get_label(): line for axes in panels[0] for line in axes.get_lines()[1:]}
     figure.legend([lines[name] for name in styles], styles, loc="outside lower center", ncols=3)
     return figure
 

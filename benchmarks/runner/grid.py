@@ -7,7 +7,7 @@ import math
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
@@ -123,7 +123,7 @@ class Study:
         return replace(self, factors={**self.factors, factor: kept})
 
 
-def _check_known(expected: str, given: Sequence[Level], known: Sequence[Level]) -> None:
+def _check_known(expected: str, given: Sequence[Level], known: Collection[Level]) -> None:
     unknown = [x for x in given if x not in known]
     if unknown or not given:
         raise StudyError(

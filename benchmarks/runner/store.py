@@ -14,10 +14,10 @@ from typing import Any
 
 from filelock import FileLock
 
-from benchmarks.runner.grid import Level, Study, StudyError, product_keys, run_name
+from benchmarks.runner.grid import Study, StudyError, product_keys, run_name
 from botorch_cll.files import write_atomically
 
-Piece = dict[str, list[Level]]
+Piece = dict[str, list[Any]]
 """The levels of every factor that one call asked for: the runs of their product."""
 
 
