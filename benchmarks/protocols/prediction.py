@@ -27,10 +27,9 @@ def draw_data(
     num_test: int,
     generator: torch.Generator,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Uniform `n x d` points with their `n x T` observations, and `num_test x d` points to test.
+    """Uniform points, their observations, and points to test.
 
-    A single number is that of the points that all tasks have in common; several are those of the
-    points that each task has of its own, where the other tasks are NaN.
+    Tasks have `counts` points in common or, if there are several, each its own: others are NaN.
     """
 
     def uniform(num: int) -> Tensor:
@@ -48,12 +47,7 @@ def draw_data(
 
 
 def score(model: Model, X: Tensor, Y: Tensor) -> dict[str, Tensor]:
-    """Accuracy and calibration of predictions of `n x T` values at `n x d` points, `T` of each.
-
-    Root mean squared error, mean negative log predictive density and mean standard deviation are in
-    units of the standard deviation of `Y`; the shares of values within the central intervals of
-    `PERCENT` follow.
-    """
+    """`T` values of accuracy and calibration each, in units of the deviation of `n x T` values."""
     with torch.no_grad():
         # One point at a time: a joint posterior over all points is not asked for.
         posterior = model.posterior(X.unsqueeze(-2), observation_noise=True)
@@ -73,10 +67,9 @@ def score(model: Model, X: Tensor, Y: Tensor) -> dict[str, Tensor]:
 
 
 def run_prediction(key: Key, config: Config) -> RunOutput:
-    """Predict two tasks observed at the same `n` points, or one with `num_poor` of its own.
+    """Predict two tasks observed at `n` points, or one with `num_poor` of its own beside another.
 
-    The other task then has `num_rich` points. The row has the scores of noise-free values, means
-    over both tasks or those of the poor one, and the processor seconds of fit and predictions.
+    Scores are of noise-free values: means over both tasks, or those of the poor one.
     """
     seed = int(key["seed"])
     problem = PROBLEMS[str(key["problem"])].build(seed=seed)
@@ -93,10 +86,7 @@ def run_prediction(key: Key, config: Config) -> RunOutput:
 
 
 def run_transfer(key: Key, config: Config) -> RunOutput:
-    """Predict a poorly observed task beside well observed ones, of one of `TRANSFER_PROBLEMS`.
-
-    The error is that of noise-free values, density and coverage those of new, noisy observations.
-    """
+    """Predict a poorly observed task: the error is of noise-free values, all else of noisy ones."""
     seed = int(key["seed"])
     generator = torch.Generator().manual_seed(seed)
     p = float(key["correlation"])

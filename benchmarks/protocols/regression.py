@@ -32,11 +32,7 @@ _NUM_RECORDS = 50
 
 
 def make_network(name: str, X: Tensor, Y: Tensor, num_centers: int, seed: int) -> RBFEnsembleModel:
-    """One of `NETWORK_NAMES`, not trained, as an ensemble of one member.
-
-    Tasks have hidden layers of their own, except in `MultiRBF`, whose fit makes them share one. All
-    have the polynomial tail of our RBF networks.
-    """
+    """One of `NETWORK_NAMES`, not trained; fits of `MultiRBF` make tasks share a hidden layer."""
     if name == "SingleRBF":
         return SingleRBFModel(X, Y, num_restarts=1, num_centers=num_centers, seed=seed)
     return MultiRBFCorrelationModel(
@@ -51,10 +47,7 @@ def make_network(name: str, X: Tensor, Y: Tensor, num_centers: int, seed: int) -
 
 
 def run_fig8(key: Key, config: Config) -> RunOutput:
-    """Train one network (`method`) on data of its own seed, with `config` as `PAPER_PROTOCOL`.
-
-    Training and test errors are mean squared ones in units of the variance of training targets.
-    """
+    """Train one network; errors are in units of the variance of the training targets."""
     seed, method = int(key["seed"]), str(key["method"])
     problem = CorrelatedTasks(config["dim"], correlation=float(key["correlation"]), seed=seed)
     generator = torch.Generator().manual_seed(seed)

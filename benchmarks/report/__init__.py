@@ -25,11 +25,7 @@ REFERENCE = Path(__file__).parents[1] / "reference"
 
 @dataclass(frozen=True)
 class ReportTable:
-    """A table with its numbers as they are and how to print and read them.
-
-    `name` is the stem of its CSV file, `formats` has a format specification per column of numbers,
-    and `bold` by column which entries stand out.
-    """
+    """A table: numbers by column, how to print them (`formats`), and which stand out (`bold`)."""
 
     name: str
     title: str

@@ -10,6 +10,7 @@ import pandas as pd
 import torch
 from botorch.exceptions.errors import InputDataError
 
+from benchmarks.protocols.classification import NETWORKS, PROTOCOL
 from benchmarks.report import REFERENCE, Report, ReportTable
 from benchmarks.report.comparison import grouped_table
 from benchmarks.report.plots import BANDS, draw_panels
@@ -21,10 +22,8 @@ from botorch_cll.plots import make_figure
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-SINGLE = "SingleLeNet"
-MULTI = ("MultiLeNet", "MultiLeNet+", "MultiLeNetCS", "MultiLeNetCS+")
 CLAIMS = (
-    *((model, SINGLE) for model in MULTI),
+    *((model, "SingleLeNet") for model in NETWORKS if model != "SingleLeNet"),
     ("MultiLeNet+", "MultiLeNet"),
     ("MultiLeNetCS+", "MultiLeNetCS"),
 )
@@ -32,7 +31,6 @@ CLAIMS = (
 
 QUANTITIES = {"train_loss": "training loss", "test_accuracy": "test accuracy"}
 
-_PAPER_TRAIN_SIZE = 120_000
 _NUM_PICTURES = 6
 """How many pictures of each data set are drawn."""
 
@@ -45,10 +43,7 @@ def table1_reference() -> pd.DataFrame:
 
 
 def report_table1(results: Results, report: Report) -> None:
-    """Put our accuracies beside the paper's, test its claims, draw curves and pictures.
-
-    Without the images at hand the report lacks the pictures and says so.
-    """
+    """Put our accuracies beside the paper's, test its claims, draw curves and pictures."""
     config = results.config
     names = _labels(results)
     report.notes += [
@@ -83,10 +78,7 @@ def report_table1(results: Results, report: Report) -> None:
 
 
 def accuracy_table(results: Results, data: str) -> ReportTable:
-    """Accuracies by task and network, beside the paper's where the images are those of the paper.
-
-    The highest mean of a task is in bold.
-    """
+    """Accuracies by task and network, beside the paper's if the images are the paper's."""
     rows = results.rows[results.rows["data"] == data]
     columns = {"runs": ("test_accuracy", "count", "d")}
     columns |= {name: ("test_accuracy", name, ".4f") for name in ("mean", "std", "max")}
@@ -102,17 +94,14 @@ def accuracy_table(results: Results, data: str) -> ReportTable:
         paper = paper[["mean", "max"]].add_prefix("paper\n")
         frame = frame.join(paper, on=["task", "model"])
         formats |= dict.fromkeys(paper.columns, ".4f")
-        caption += f" The paper: 10 runs, {_PAPER_TRAIN_SIZE} training pictures"
-        train_size = results.config["train_size"]
-        caption += "." if train_size == _PAPER_TRAIN_SIZE else f"; here {train_size}."
+        size, of_paper = results.config["train_size"], PROTOCOL["train_size"]
+        here = "" if size == of_paper else f"; here {size}"
+        caption += f" The paper: 10 runs, {of_paper} training pictures{here}."
     return replace(table, caption=caption, frame=frame, formats=formats, bold=bold)
 
 
 def claims_table(results: Results, data: str) -> ReportTable:
-    """Test the paper's claims about which network is the more accurate one.
-
-    One row per task and claim, of claims of which both networks have runs of a common seed.
-    """
+    """Test which network is the more accurate one, if both have runs of a common seed."""
     rows = results.rows[results.rows["data"] == data]
     wide = rows.pivot(index=["task", "seed"], columns="model", values="test_accuracy")
     gains = []
@@ -161,10 +150,9 @@ def plot_training(curves: pd.DataFrame, names: Mapping[str, str], models: Sequen
         [(f"{names[x]}, task {task}", wide.loc[(name, x, task), models]) for x, task in panels]
         for name in QUANTITIES
     ]
-    figure, axes = draw_panels(grid, models, (3.2, 2.6), font_size=9)
+    figure, axes = draw_panels(grid, models, (3.2, 2.6), font_size=9, x_label="epochs")
     for panel, title in zip(axes[:, 0], QUANTITIES.values(), strict=True):
         panel.set_ylabel(title)
-    figure.supxlabel("epochs", fontsize=9)
     return figure
 
 

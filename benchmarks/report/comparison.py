@@ -27,20 +27,14 @@ def cell_columns(results: Results) -> list[str]:
 
 
 def complete_blocks(results: Results, value: str) -> pd.DataFrame:
-    """The values of a column where all methods with results have one.
-
-    There is a row per cell and seed and a column per method, in the order of the study.
-    """
+    """Values where all methods have one: a row per cell and seed, a column per method."""
     index = [*cell_columns(results), "seed"]
     blocks = results.rows.pivot(index=index, columns="method", values=value)
     return in_order(blocks[results.found("method")].dropna(), results)
 
 
 def most_blocks(results: Results, value: str) -> pd.DataFrame:
-    """`complete_blocks` of the methods with at least 9 in 10 of the results of the one with most.
-
-    A run that is missing does not leave out its method.
-    """
+    """`complete_blocks` of methods with at least 9 in 10 of the results of the one with most."""
     counts = results.rows.groupby("method")[value].count()
     rows = results.rows[results.rows["method"].map(counts >= 0.9 * counts.max())]
     return complete_blocks(replace(results, rows=rows), value)
@@ -56,7 +50,7 @@ def in_order(table: pd.DataFrame, results: Results) -> pd.DataFrame:
     return table.sort_index(key=position)
 
 
-def comparison_notes(results: Results, blocks: pd.DataFrame) -> list[str]:
+def notes(results: Results, blocks: pd.DataFrame) -> list[str]:
     """Where the methods can be compared, and what went wrong, in words."""
     found = len(results.rows.drop_duplicates([*cell_columns(results), "seed"]))
     compared = (
@@ -84,10 +78,9 @@ def grouped_table(
     columns: Mapping[str, tuple[str, Any, str]],
     rows: pd.DataFrame | None = None,
 ) -> ReportTable:
-    """A table, labelled by name, title and caption, of a row per level of factors.
+    """A row per level of factors; columns are made of a column, how to sum it up, and a format.
 
-    `columns` has by name a column of the rows, how to sum it up, and its format if it has numbers.
-    Without `rows` each run counts once, whatever its number of tasks.
+    Rows are one per run, whatever its number of tasks, unless others are given.
     """
     rows = results.rows.drop_duplicates(results.factors) if rows is None else rows
     wanted = {name: (value, how) for name, (value, how, _) in columns.items()}
@@ -97,11 +90,7 @@ def grouped_table(
 
 
 def summary_tables(results: Results, value: str, quantity: str, name: str) -> list[ReportTable]:
-    """Ranks, wins, means and paired tests of all methods, and of those with most results.
-
-    Slow methods are often run for fewer seeds than fast ones. The first table compares all methods
-    where all have results; the second only those with most results, where all of these have them.
-    """
+    """The summary of all methods and, as slow ones have fewer seeds, of those with most results."""
     blocks, most = complete_blocks(results, value), most_blocks(results, value)
     title = f"{capitalized(quantity)} of the methods"
     tables = []
@@ -119,10 +108,7 @@ def capitalized(quantity: str) -> str:
 
 
 def summary_table(blocks: pd.DataFrame, name: str, title: str, quantity: str) -> ReportTable:
-    """Ranks, wins, means and paired tests of the methods in `complete_blocks`, one per row.
-
-    The others are tested against our method where it was run, else against the first.
-    """
+    """Ranks, wins, means, and paired tests against our method where it was run, else the first."""
     reference = next((m for m in REFERENCES if m in blocks), str(blocks.columns[0]))
     others = [method for method in blocks.columns if method != reference]
     by_cell = _by_cell(blocks)
@@ -178,11 +164,7 @@ def means_table(
 def layer_tables(
     results: Results, value: str, quantity: str, by: str = "correlation"
 ) -> list[ReportTable]:
-    """Paired differences between the model with and without its layer, lower being better.
-
-    The table has a row per cell, the tasks averaged, one per group of cells (`by` a column, if the
-    rows have it), and a last one for all of them; there is none as long as no seed has both.
-    """
+    """What the correlation layer changes: by cell (tasks averaged), by group of cells, in all."""
     cells = [name for name in cell_columns(results) if name != "task"]
     if by in results.rows and by not in cells:
         cells.append(by)

@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from benchmarks.methods import METHODS, REFERENCE_METHOD
-from benchmarks.report import REFERENCE, Report, ReportTable
-from benchmarks.report.comparison import (
-    capitalized,
-    cell_columns,
-    cells_table,
-    comparison_notes,
-    complete_blocks,
-    grouped_table,
-    in_order,
-    layer_tables,
-    most_blocks,
-    summary_table,
-    summary_tables,
-)
+from benchmarks.report import REFERENCE, Report, ReportTable, comparison
 from benchmarks.report.plots import BANDS, Panel, bars, draw_panels
 from benchmarks.report.statistics import paired_test
 from benchmarks.runner.results import Results
@@ -48,16 +36,13 @@ _CLAIMS = (
 """Methods of which the first is said to have the lower values than the others."""
 
 _EVALUATIONS = "evaluations of each task"
-_VALUE, _QUANTITY = "normalized_regret", "normalized regret"
+_REGRET = ("normalized_regret", "normalized regret")
 
 
 def with_known_optima(results: Results) -> Results:
-    """The results with the best value of any run of a cell and seed where the optimum is unknown.
-
-    `optimum`, `regret` and `normalized_regret` are filled in, the last at least `_LEAST`.
-    """
+    """The results with the best value of any run of a cell and seed for an unknown optimum."""
     rows = results.rows.copy()
-    best = rows.groupby([*cell_columns(results), "seed"])["true_best"].transform("min")
+    best = rows.groupby([*comparison.cell_columns(results), "seed"])["true_best"].transform("min")
     rows["optimum"] = rows["optimum"].astype(float).fillna(best)
     # Where optima are known, regrets are kept as they were before values were rounded.
     regret = rows["regret"].astype(float).fillna(rows["true_best"] - rows["optimum"])
@@ -71,30 +56,31 @@ def report_optimization(results: Results, report: Report) -> None:
     # Against the best value of any run the logarithm of the best one's regret says nothing.
     log = bool(results.rows["optimum"].notna().all())
     results = with_known_optima(results)
-    blocks = complete_blocks(results, _VALUE)
+    blocks = comparison.complete_blocks(results, _REGRET[0])
     report.notes += [
-        *comparison_notes(results, blocks),
+        *comparison.notes(results, blocks),
         "Normalized regret: 0 is the optimum (the best value of any method where the optimum is "
         "not known), 1 the median of random points. "
         f"What is below {_LEAST:g} counts as {_LEAST:g}.",
         BANDS,
     ]
     parts = {"fitting": "fit", "proposing": "propose", "in total": "total", "CPU": "cpu"}
-    medians = {name: (f"{part}_seconds", "median", ".1f") for name, part in parts.items()}
+    columns = {name: (f"{part}_seconds", "median", ".1f") for name, part in parts.items()}
+    columns = {"runs": ("seed", "size", "d"), **columns}
     labels = ("time", "Cost", "Median seconds of a run (all tasks of a problem), one thread.")
-    cost = grouped_table(results, labels, ["method"], {"runs": ("seed", "size", "d")} | medians)
+    cost = comparison.grouped_table(results, labels, ["method"], columns)
     report.tables += [
-        *summary_tables(results, _VALUE, _QUANTITY, "summary"),
+        *comparison.summary_tables(results, *_REGRET, "summary"),
         cost,
-        *layer_tables(results, _VALUE, _QUANTITY),
+        *comparison.layer_tables(results, *_REGRET),
     ]
     seconds = cost.frame.set_index("method")[["fitting", "proposing"]]
     report.figures["time"] = bars(seconds, "Time of a run", "seconds, one thread")
     if blocks.empty:
         return
-    most = _regret_courses(results, most_blocks(results, _VALUE))
-    report.tables += iteration_tables(most, results, _QUANTITY)
-    report.tables.append(cells_table(blocks, "cells", _QUANTITY))
+    most = _regret_courses(results, comparison.most_blocks(results, _REGRET[0]))
+    report.tables += iteration_tables(most, results, _REGRET[1])
+    report.tables.append(comparison.cells_table(blocks, "cells", _REGRET[1]))
     courses = _regret_courses(results, blocks)
     label = f"normalized regret ({'geometric ' * log}mean)"
     report.figures["regret"] = _mean_curves(courses, label, log)
@@ -105,17 +91,14 @@ def report_optimization(results: Results, report: Report) -> None:
 def report_tuning(results: Results, report: Report) -> None:
     """The report of an optimisation study, with the log losses themselves."""
     report_optimization(results, report)
-    losses = complete_blocks(results, "best")
-    report.tables.append(cells_table(losses, "losses", "best log loss"))
+    losses = comparison.complete_blocks(results, "best")
+    report.tables.append(comparison.cells_table(losses, "losses", "best log loss"))
 
 
 def iteration_tables(courses: pd.DataFrame, results: Results, quantity: str) -> list[ReportTable]:
-    """Compare joint methods with those that optimise one task at a time at equal iterations.
+    """Compare joint methods with those of one task at a time, at equal candidates per task.
 
-    A joint method of `T` tasks chooses `T` candidates at a time and evaluates all tasks at all of
-    them, so that on average one in `T` of a task's evaluations was chosen for it. `courses` has the
-    values so far, a row per cell, seed and number of evaluations `x`. There is no table where all
-    methods are of one kind or there is one task.
+    `courses` has values so far: a row per cell, seed and number of evaluations `x`.
     """
     num_tasks = results.rows["task"].nunique()
     alone = [name for name in courses if name in METHODS and METHODS[name].one_task_at_a_time]
@@ -127,8 +110,8 @@ def iteration_tables(courses: pd.DataFrame, results: Results, quantity: str) -> 
     kept = x[x <= num_initial + iterations].max()
     blocks = courses.xs(x.max(), level="x").copy()
     blocks[alone] = courses.xs(kept, level="x")[alone]
-    title = f"{capitalized(quantity)} after {iterations} candidates per task"
-    table = summary_table(blocks, "iterations", title, quantity)
+    title = f"{comparison.capitalized(quantity)} after {iterations} candidates per task"
+    table = comparison.summary_table(blocks, "iterations", title, quantity)
     caption = (
         f"{' and '.join(alone)} after {kept:g} evaluations of each task, the others after "
         f"{budget}. A joint method has then chosen {iterations} candidates per task on average, "
@@ -149,9 +132,8 @@ def _regret_courses(results: Results, blocks: pd.DataFrame) -> pd.DataFrame:
 
 
 def _mean_curves(courses: pd.DataFrame, label: str, log: bool) -> Figure:
-    """The means over all cells, with bands over the seeds."""
-    methods = list(courses.columns)
-    figure, axes = draw_panels([[("", _by_seed(courses, log))]], methods, (6.4, 4.2), log)
+    values = _by_seed(courses, log)
+    figure, axes = draw_panels([[("", values)]], list(courses), (6.4, 4.2), log)
     axes[0, 0].set(xlabel=_EVALUATIONS, ylabel=label)
     return figure
 
@@ -161,19 +143,16 @@ def _cell_curves(courses: pd.DataFrame, blocks: pd.DataFrame, label: str, log: b
     others = [name for name in blocks.index.names if name not in ("problem", "seed")]
     groups = dict(iter(courses.groupby(level=["problem", *others])))
 
-    def panel(problem: str, variant: tuple) -> Panel | None:
+    def panel(problem: str, variant: Sequence[Any]) -> Panel | None:
         cell = ", ".join(f"{name} {x}" for name, x in zip(others, variant, strict=True))
         group = groups.get((problem, *variant))
         return None if group is None else (f"{problem}\n{cell}", _by_seed(group, log))
 
-    variants = blocks.reset_index()[others].drop_duplicates().itertuples(index=False, name=None)
-    columns = list(variants)
-    grid = [[panel(problem, x) for x in columns] for problem in blocks.index.unique("problem")]
-    figure, axes = draw_panels(grid, list(courses.columns), (2.6, 2.2), log, font_size=8)
+    variants = list(blocks.reset_index()[others].drop_duplicates().itertuples(index=False))
+    grid = [[panel(problem, x) for x in variants] for problem in blocks.index.unique("problem")]
+    figure, axes = draw_panels(grid, list(courses), (2.6, 2.2), log, 8, _EVALUATIONS, label)
     for axis in axes.flat:
         axis.tick_params(labelsize=7)
-    figure.supxlabel(_EVALUATIONS, fontsize=9)
-    figure.supylabel(label, fontsize=9)
     return figure
 
 
@@ -194,19 +173,16 @@ def paper_table() -> pd.DataFrame:
 
 
 def compare_with_paper(results: Results) -> list[ReportTable]:
-    """Put the paper's table and the same of ours side by side, and our defaults beside them.
-
-    There is no table as long as no cell has results of all the methods in `PAPER_NAMES`.
-    """
+    """The paper's table beside ours, and its claims, as far as cells have all of its methods."""
     names = {method: name for name, method in PAPER_NAMES.items()} | {REFERENCE_METHOD: _DEFAULTS}
     ours = list(PAPER_NAMES)
     if not set(PAPER_NAMES.values()) <= set(results.rows["method"]):
         return []
-    cells = cell_columns(results)
+    cells = comparison.cell_columns(results)
     rows = with_known_optima(results).rows
     rows = rows[rows["method"].isin(names)]
     regret = rows.pivot(index=[*cells, "seed"], columns="method", values="normalized_regret")
-    regret = in_order(regret.rename(columns=names).dropna(subset=ours), results)
+    regret = comparison.in_order(regret.rename(columns=names).dropna(subset=ours), results)
     if regret.empty:
         return []
     paper = paper_table().rename(columns={"p": "correlation"}).set_index(cells)

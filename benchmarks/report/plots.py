@@ -33,11 +33,12 @@ def draw_panels(
     size: tuple[float, float],
     log: bool = False,
     font_size: float | str = "large",
+    x_label: str = "",
+    y_label: str = "",
 ) -> tuple[Figure, Any]:
     """The methods' means over seeds with 95 % confidence bands, panel by panel, and one legend.
 
-    Each of the methods has its color in all panels, which are of a size in inches. With `log` the
-    values are logarithms: the means are then drawn as geometric ones, on a logarithmic axis.
+    With `log` the values are logarithms, drawn as geometric means on a logarithmic axis.
     """
     figure, axes = make_figure(len(grid), len(grid[0]), size)
     lines: dict[str, Any] = {}
@@ -52,6 +53,8 @@ def draw_panels(
             _draw_methods(panel, values, methods, log)
         panel.set_title(title, fontsize=font_size)
         lines |= {line.get_label(): line for line in panel.lines}
+    figure.supxlabel(x_label, fontsize=9)
+    figure.supylabel(y_label, fontsize=9)
     columns = max(1, min(len(lines), int(figure.get_figwidth() / _LEGEND_INCHES)))
     figure.legend(lines.values(), lines, loc="outside upper center", ncols=columns)
     return figure, axes

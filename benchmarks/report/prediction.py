@@ -10,17 +10,7 @@ import pandas as pd
 from benchmarks.methods import GPS, MULTI_TASK_GPS, OURS
 from benchmarks.problems import FAMILIES, PROBLEMS
 from benchmarks.protocols.prediction import PERCENT
-from benchmarks.report import Report, ReportTable
-from benchmarks.report.comparison import (
-    cells_table,
-    comparison_notes,
-    complete_blocks,
-    failure_notes,
-    grouped_table,
-    layer_tables,
-    means_table,
-    summary_tables,
-)
+from benchmarks.report import Report, ReportTable, comparison
 from benchmarks.report.plots import BANDS, draw_panels
 from benchmarks.runner.results import Results
 from botorch_cll.plots import make_figure, plot_calibration
@@ -40,13 +30,13 @@ _METRICS = {
 
 def report_transfer(results: Results, report: Report) -> None:
     """Compare the surrogates, problem by problem and against the correlation."""
-    report.notes += [*comparison_notes(results, complete_blocks(results, "rmse")), BANDS]
+    report.notes += [*comparison.notes(results, comparison.complete_blocks(results, "rmse")), BANDS]
     for value, title in _QUANTITIES.items():
-        report.tables += summary_tables(results, value, title, f"{value}_summary")
-        report.tables += layer_tables(results, value, title)
-        blocks = complete_blocks(results, value)
+        report.tables += comparison.summary_tables(results, value, title, f"{value}_summary")
+        report.tables += comparison.layer_tables(results, value, title)
+        blocks = comparison.complete_blocks(results, value)
         if not blocks.empty:
-            report.tables.append(cells_table(blocks, f"{value}_cells", title))
+            report.tables.append(comparison.cells_table(blocks, f"{value}_cells", title))
             report.figures[value] = _against_correlation(blocks, title)
     caption = (
         "Share of new observations within the central 95 % interval, mean over all finished runs, "
@@ -57,7 +47,7 @@ def report_transfer(results: Results, report: Report) -> None:
         "in 95 %": ("coverage_95", "mean", ".3f"),
         "fitting": ("fit_seconds", "median", ".2f"),
     }
-    report.tables.append(grouped_table(results, labels, ["method"], columns))
+    report.tables.append(comparison.grouped_table(results, labels, ["method"], columns))
 
 
 def _against_correlation(blocks: pd.DataFrame, title: str) -> Figure:
@@ -74,22 +64,22 @@ def _against_correlation(blocks: pd.DataFrame, title: str) -> Figure:
 def report_unequal(results: Results, report: Report) -> None:
     """Compare the predictions of the poor task, family by family and problem by problem."""
     results = replace(results, rows=results.rows.assign(group=results.rows["problem"].map(_group)))
-    blocks = {value: complete_blocks(results, value) for value in _QUANTITIES}
+    blocks = {value: comparison.complete_blocks(results, value) for value in _QUANTITIES}
     report.notes += [
-        *comparison_notes(results, blocks["rmse"]),
+        *comparison.notes(results, blocks["rmse"]),
         "RMSE and NLPD (negative log predictive density) are in units of the task's standard "
         "deviation over the test points; predictive distributions include the noise.",
     ]
     layers, cells = [], []
     for value, title in _QUANTITIES.items():
-        report.tables += summary_tables(results, value, title, f"{value}_summary")
-        layers += layer_tables(results, value, title, by="group")
+        report.tables += comparison.summary_tables(results, value, title, f"{value}_summary")
+        layers += comparison.layer_tables(results, value, title, by="group")
         if not blocks[value].empty:
             families = blocks[value].groupby(lambda x: PROBLEMS[x[0]].family, sort=False)
             caption = "Means over problems and seeds; lower is better."
             labels = (f"{value}_families", f"{title} by family", caption)
-            report.tables.append(means_table(families, labels, ".2f", "family"))
-            cells.append(cells_table(blocks[value], f"{value}_cells", title))
+            report.tables.append(comparison.means_table(families, labels, ".2f", "family"))
+            cells.append(comparison.cells_table(blocks[value], f"{value}_cells", title))
     report.tables += layers + cells
     if not blocks["rmse"].empty:
         layer = next((table.frame for table in layers if table.name == "rmse_layer"), None)
@@ -131,7 +121,7 @@ def report_calibration(results: Results, report: Report) -> None:
     families = [name for name in FAMILIES if name in set(rows["family"])]
     methods = results.found("method")
     report.notes += [
-        *failure_notes(results),
+        *comparison.failure_notes(results),
         "RMSE, NLPD (negative log predictive density) and sharpness (mean standard deviation) are "
         "in units of a task's standard deviation over the test points; predictive distributions "
         "include the noise. 'in 95 %': the share of test values within the central 95 % interval.",
@@ -140,7 +130,7 @@ def report_calibration(results: Results, report: Report) -> None:
     caption = "Means over problems and seeds; s: processor seconds of fit and predictions."
     for family in families:
         labels, chosen = (f"{family}_means", family, caption), rows[rows["family"] == family]
-        table = grouped_table(results, labels, ["n", "method"], columns, chosen)
+        table = comparison.grouped_table(results, labels, ["n", "method"], columns, chosen)
         report.tables.append(replace(table, formats={"n": "d", **table.formats}))
     if OURS in methods and len(methods) > 1:
         report.tables.append(_opponents_table(results))
@@ -150,12 +140,9 @@ def report_calibration(results: Results, report: Report) -> None:
 
 
 def _cell_means(results: Results, metric: str, methods: list[str]) -> pd.DataFrame:
-    """The means of several methods over the seeds that all of them have, cell by cell.
-
-    A cell is a problem and a number of points.
-    """
+    """Means by problem and number of points, over the seeds that all of the methods have."""
     rows = results.rows[results.rows["method"].isin(methods)]
-    blocks = complete_blocks(replace(results, rows=rows), metric)
+    blocks = comparison.complete_blocks(replace(results, rows=rows), metric)
     return blocks.groupby(level=["problem", "n"], sort=False).mean()
 
 
@@ -188,12 +175,7 @@ def _counts(below: str, is_below: pd.Series, others: str) -> dict[str, int]:
 
 
 def head_to_head(results: Results) -> pd.DataFrame:
-    """Ours against the best GP of every cell, in hindsight, by means over the seeds.
-
-    `nlpd_below` is whether our NLPD is below that of every GP in the rows, `rmse_ratio` our RMSE
-    over that of the best multi-task GP, NaN without one, and `coverage_95` our share of test values
-    within the 95 % interval.
-    """
+    """Ours against the best GP (of RMSEs the best multi-task GP) of every cell, in hindsight."""
     gps = [name for name in GPS if name in results.found("method")]
     multi_task = [name for name in MULTI_TASK_GPS if name in gps]
     nlpd = _cell_means(results, "nlpd", [OURS, *gps])

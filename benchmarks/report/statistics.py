@@ -35,21 +35,14 @@ def mean_interval(values: npt.ArrayLike) -> Interval:
 
 
 class PairedTest(NamedTuple):
-    """The two-sided p-value of a test of paired values, and the sign of a significant difference.
-
-    The sign is -1 where the first values are the lower ones by their signed ranks, 1 where they are
-    the higher ones, and 0 where the test is not significant.
-    """
+    """A two-sided p-value; if significant, -1 or 1 where the first values are lower or higher."""
 
     p_value: float
     sign: int
 
 
 def paired_test(first: npt.ArrayLike, second: npt.ArrayLike) -> PairedTest:
-    """Wilcoxon's signed-rank test (Wilcoxon 1945) of paired values, exact for few pairs.
-
-    Pairs without a difference are left out; if there are no others, the p-value is 1.
-    """
+    """Wilcoxon's signed-rank test (Wilcoxon 1945) of the pairs that differ, exact for few."""
     difference = np.asarray(first, dtype=np.float64) - np.asarray(second, dtype=np.float64)
     difference = difference[difference != 0.0]
     p_value = float(stats.wilcoxon(difference).pvalue) if len(difference) else 1.0
@@ -68,11 +61,7 @@ def holm(p_values: npt.ArrayLike) -> Array:
 
 
 def verdicts(samples: Sequence[npt.ArrayLike]) -> list[Verdict]:
-    """What samples of independent values say of the claims that their means are positive.
-
-    The p-values of Student's tests are adjusted for being several (`holm`), so that `SIGNIFICANCE`
-    is the probability of any wrong verdict. Fewer than two values leave a claim `"undecided"`.
-    """
+    """Whether the means of samples are positive, by Student's tests adjusted for being several."""
     adjusted = holm([_student_p_value(np.asarray(x, dtype=np.float64)) for x in samples])
     return [
         "undecided"
@@ -97,11 +86,7 @@ def claim_records(
     columns: tuple[str, str, str],
     shown: Callable[[float], float] = float,
 ) -> list[dict[str, Any]]:
-    """A row per claim: what it begins with, the mean gain and its interval, and the verdict.
-
-    There is a gain per seed; positive ones confirm the claim. `columns` names mean, lower and upper
-    end of the gain as it is `shown`.
-    """
+    """A row per claim: its labels, the mean gain of the seeds and its interval, and the verdict."""
     records = []
     for (record, gain), verdict in zip(gains, verdicts([x for _, x in gains]), strict=True):
         mean, *ends = map(shown, mean_interval(gain))

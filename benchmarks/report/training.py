@@ -42,11 +42,7 @@ def report_fig8(results: Results, report: Report) -> None:
 
 
 def _claims_table(errors: pd.DataFrame) -> ReportTable:
-    """Test the paper's claims about which network has the lower error.
-
-    A ratio of errors is the geometric mean over the seeds of both networks, its interval Student's
-    on the logarithm.
-    """
+    """Test which network has the lower error, by Student's interval of the logarithmic ratio."""
     gains = []
     for quantity, title in QUANTITIES.items():
         table = errors[quantity].unstack("method").sort_index(ascending=False)
@@ -89,7 +85,5 @@ def _curves(results: Results) -> Figure:
         [(f"{title}, p = {p:g}", curves.loc[(quantity, p), methods]) for p in correlations]
         for quantity, title in QUANTITIES.items()
     ]
-    figure, _ = draw_panels(grid, methods, (3.4, 2.8), log=True, font_size=9)
-    figure.supxlabel("training steps", fontsize=9)
-    figure.supylabel("geometric mean of the runs", fontsize=9)
-    return figure
+    labels = ("training steps", "geometric mean of the runs")
+    return draw_panels(grid, methods, (3.4, 2.8), True, 9, *labels)[0]

@@ -53,10 +53,7 @@ class RunOutput(NamedTuple):
     def of_courses(
         cls, x: Sequence[float], courses: Mapping[str, Sequence[Sequence[float]]], **columns: Level
     ) -> RunOutput:
-        """The courses of each quantity, task by task (from 1), as curves, and their ends as rows.
-
-        All rows also have the further columns.
-        """
+        """The courses of each quantity, task by task, as curves, and their ends as rows."""
         rows, curves = [], []
         for task, of_task in enumerate(zip(*courses.values(), strict=True), start=1):
             named = dict(zip(courses, of_task, strict=True))
@@ -66,10 +63,7 @@ class RunOutput(NamedTuple):
 
 
 class Option(NamedTuple):
-    """How the command line sets an entry of a study's configuration: a number, or a text by flag.
-
-    `least` is the lowest number, and `default` what the default of a text is called.
-    """
+    """How the command line sets an entry: a number, from `least` on, or a text by its `flag`."""
 
     help: str
     least: int = 1
@@ -149,11 +143,7 @@ def _level_name(level: Level) -> str:
 
 
 def execute(study: Study, key: Key) -> dict[str, Any]:
-    """Do one run, on one thread.
-
-    The record, which JSON can hold, has the key, the versions of the packages, the seconds, the
-    distinct warnings, and either the result or the error that the run raised.
-    """
+    """Do one run, on one thread; the record, which JSON can hold, has its result or its error."""
     versions = {package: version(package) for package in ("torch", "botorch", "gpytorch")}
     versions["botorch_cll"] = botorch_cll.__version__
     record: dict[str, Any] = {"study": study.name, "key": dict(key), "versions": versions}

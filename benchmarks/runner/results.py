@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.runner.grid import run_name
 from benchmarks.runner.store import Plan, read_plan, read_runs
 from botorch_cll.files import write_atomically
 
@@ -36,19 +35,9 @@ class Results(Plan):
         return [level for level in self.levels[factor] if level in there]
 
     @property
-    def finished(self) -> set[str]:
-        """The names of the finished runs."""
-        return set(_names(self.rows, self.factors))
-
-    @property
-    def failed(self) -> set[str]:
-        """The names of the runs that raised an error."""
-        return set(_names(self.failures, self.factors))
-
-    @property
     def state(self) -> str:
         """How complete the results are, in words."""
-        requested, finished = self.num_requested, len(self.finished)
+        requested, finished = self.num_requested, len(set(self.names(self.rows)))
         if finished == 0:
             return f"None of {requested} runs is finished."
         if finished == requested:
@@ -60,10 +49,9 @@ class Results(Plan):
 
 
 def load_results(folder: Path) -> Results:
-    """Read the results of a study, in the order of their keys and the precision of merged files.
+    """Read the results of a study, in the precision of merged files.
 
-    They come from run files and merged CSV files; of a run that is in both, the run file counts. A
-    folder without a study is a `StudyError`.
+    Of a run that is in both, the run file counts. A folder without a study is a `StudyError`.
     """
     plan = read_plan(folder)
     rows, curves, failures = [], [], []
@@ -81,35 +69,25 @@ def load_results(folder: Path) -> Results:
         ]
 
     def table(records: list[dict[str, Any]], merged: pd.DataFrame, *within: str) -> pd.DataFrame:
-        frame = _rounded(pd.DataFrame(records))
-        known = set(_names(frame, plan.factors))
-        others = merged[[name not in known for name in _names(merged, plan.factors)]]
-        parts = [part for part in (frame, others) if len(part)] or [frame]
-        columns = [*plan.factors, *within] if len(parts[0]) else []
-        return pd.concat(parts).sort_values(columns, ignore_index=True)
+        new = pd.DataFrame(records)
+        known = set(plan.names(new))
+        others = merged[[name not in known for name in plan.names(merged)]]
+        parts = [part for part in (new, others) if len(part)]
+        columns = [*plan.factors, *within]
+        return _rounded(pd.concat(parts)).sort_values(columns, ignore_index=True) if parts else new
 
-    merged = _read(folder / "curves.csv")
-    if not merged.empty:
-        keys = list(merged.columns[: list(merged.columns).index("curve") + 1])
-        merged = merged.melt(id_vars=keys, var_name="x", value_name="y").dropna()
-        merged["x"] = merged["x"].astype(float)
     finished = table(rows, _read(folder / "results.csv"), "task")
-    names = set(_names(finished, plan.factors))
-    failures = [x for x in failures if run_name({f: x[f] for f in plan.factors}) not in names]
+    failed, names = table(failures, pd.DataFrame()), set(plan.names(finished))
     return Results(
         **asdict(plan),
         rows=finished,
-        curves=table(curves, merged, "task", "curve", "x"),
-        failures=table(failures, pd.DataFrame()),
+        curves=table(curves, _read_curves(folder / "curves.csv"), "task", "curve", "x"),
+        failures=failed[[name not in names for name in plan.names(failed)]],
     )
 
 
 def write_merged(results: Results, folder: Path) -> None:
-    """Write a study's results as a few small CSV files, each of them atomically.
-
-    `curves.csv` has one row per run, task and quantity, and one column per point `x`. There is no
-    file of nothing.
-    """
+    """Write what results there are as CSV files: curves with a column per point `x`."""
     curves = results.curves
     if not curves.empty:
         keys = ["study", *results.factors, "task", "curve"]
@@ -133,7 +111,6 @@ def _thin(x: list[float], y: list[float]) -> list[tuple[float, float]]:
 
 def _rounded(frame: pd.DataFrame) -> pd.DataFrame:
     """Six significant digits of everything, hundredths of seconds."""
-    frame = frame.copy()
     for name in frame.select_dtypes("float").columns:
         digits = ".2f" if name.endswith("seconds") else ".6g"
         frame[name] = [float(format(value, digits)) for value in frame[name]]
@@ -145,10 +122,13 @@ def _read(path: Path) -> pd.DataFrame:
     if not path.exists() or path.stat().st_size <= 1:
         return pd.DataFrame()
     # A level may be called "None".
-    return _rounded(pd.read_csv(path, keep_default_na=False, na_values=[""]))
+    return pd.read_csv(path, keep_default_na=False, na_values=[""])
 
 
-def _names(frame: pd.DataFrame, factors: list[str]) -> list[str]:
-    if frame.empty:
-        return []
-    return [run_name(dict(zip(factors, key, strict=True))) for key in frame[factors].to_numpy()]
+def _read_curves(path: Path) -> pd.DataFrame:
+    wide = _read(path)
+    if wide.empty:
+        return wide
+    keys = list(wide.loc[:, :"curve"])
+    long = wide.melt(id_vars=keys, var_name="x", value_name="y").dropna()
+    return long.astype({"x": float})

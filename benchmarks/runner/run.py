@@ -38,10 +38,8 @@ def run_study(
 ) -> StudyState:
     """Do the runs of a study that are not done yet, in local processes or on a Dask cluster.
 
-    Every run is written to the folder as soon as it is finished. Stopped in whatever way and
-    started again, the study goes on with the runs that are missing. It is a `StudyError` if the
-    folder holds something else, the cluster (the address of its scheduler) cannot be used, or a
-    process that was doing a run died.
+    Every run is written at once, so that a study goes on where it was stopped. What cannot go on is
+    a `StudyError`: another study in the folder, no usable cluster, a process that died.
     """
     if jobs < 1:
         raise StudyError(f"Expected at least one job, got {jobs}.")
@@ -52,7 +50,8 @@ def run_study(
     extend_plan(folder, study)
     results = load_results(folder)
     keys = {run_name(key): key for key in study.runs()}
-    finished, failed = results.finished & keys.keys(), results.failed & keys.keys()
+    finished = set(results.names(results.rows)) & keys.keys()
+    failed = set(results.names(results.failures)) & keys.keys()
     skipped = finished if retry_failed else finished | failed
     pending = [key for name, key in keys.items() if name not in skipped]
     columns = TextColumn(study.name), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from filelock import FileLock
 
 from benchmarks.runner.grid import Study, StudyError, product_keys, run_name
@@ -47,6 +48,11 @@ class Plan:
         """The number of runs that were asked for."""
         return len({run_name(key) for piece in self.pieces for key in product_keys(piece)})
 
+    def names(self, table: pd.DataFrame) -> list[str]:
+        """The names of the runs in a table of results, row by row."""
+        keys = [] if table.empty else table[self.factors].to_numpy()
+        return [run_name(dict(zip(self.factors, key, strict=True))) for key in keys]
+
 
 def read_plan(folder: Path) -> Plan:
     """The plan of a folder; a `StudyError` if there is none, or one that cannot be read."""
@@ -65,10 +71,7 @@ def read_plan(folder: Path) -> Plan:
 
 
 def extend_plan(folder: Path, study: Study) -> None:
-    """Ask for a study, or the piece of it to do now, beside what a folder already has of it.
-
-    That the folder has this study in another configuration, or another one, is a `StudyError`.
-    """
+    """Ask for a study beside what a folder has of it; a `StudyError` if it has another one."""
     if folder.exists() and not folder.is_dir():
         raise StudyError(f"Expected a folder, got the file {folder}.")
     piece = {factor: list(levels) for factor, levels in study.factors.items()}

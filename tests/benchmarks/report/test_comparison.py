@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.report.comparison import (
     cells_table,
-    comparison_notes,
+    notes as comparison_notes,
     complete_blocks,
     most_blocks,
     summary_table,
