@@ -34,12 +34,7 @@ _FACTORS = {
 
 _SCHEDULER = "Address of a Dask scheduler, like tcp://host:8786."
 
-
-class Backend(StrEnum):
-    """What does the runs of a study."""
-
-    LOCAL = "local"
-    DASK = "dask"
+Backend = StrEnum("Backend", ["LOCAL", "DASK"])
 
 
 def _command(study: Study) -> Callable[..., None]:

@@ -53,23 +53,15 @@ def run_table1(key: Key, config: Config) -> RunOutput:
     The seed decides on first weights and the order of the pictures, which are always the same. Rows
     are of the last epoch, not of a chosen one.
     """
-    data = str(key["data"])
-    sources = datasets.load_sources([data], config)
+    sources = datasets.load_sources([key["data"]], config)
     sizes = config["train_size"], config["test_size"], config["data_seed"]
-    train, test = datasets.make_multi_images(data, sources, *sizes)
-    generator = torch.Generator().manual_seed(int(key["seed"]))
-    pictures, _ = train[torch.arange(1)]
-    shape = tuple(pictures.shape[1:])
-    network = NETWORKS[str(key["model"])](input_shape=shape, generator=generator)
+    train, test = datasets.make_multi_images(key["data"], sources, *sizes)
+    generator = torch.Generator().manual_seed(key["seed"])
+    shape = tuple(train[torch.arange(1)][0].shape[1:])
+    network = NETWORKS[key["model"]](input_shape=shape, generator=generator)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    history = fit_classifier(
-        network.to(device),
-        train,
-        test,
-        num_epochs=config["epochs"],
-        generator=generator,
-        batch_size=config["batch_size"],
-    )
+    steps = {"num_epochs": config["epochs"], "batch_size": config["batch_size"]}
+    history = fit_classifier(network.to(device), train, test, generator=generator, **steps)
     courses = {
         name: list(zip(*(getattr(epoch, name) for epoch in history), strict=True))
         for name in ("train_loss", "test_accuracy")

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import torch
 from botorch.acquisition.objective import PosteriorTransform, ScalarizedPosteriorTransform
@@ -31,21 +30,20 @@ _MEDIAN_POINTS = 1024
 
 def run_pairs(key: Key, config: Config) -> RunOutput:
     """Minimise both tasks of one of the paper's pairs."""
-    return _minimize_pair(key, config, METHODS[str(key["method"])], [0, 1])
+    return _minimize_pair(key, config, METHODS[key["method"]], [0, 1])
 
 
 def _minimize_pair(key: Key, config: Config, method: Method, tasks: list[int]) -> RunOutput:
-    pair = partial(CompositeTasks, str(key["problem"]), correlation=float(key["correlation"]))
-    seed = int(key["seed"])
-    known = pair(seed=seed)
+    pair = partial(CompositeTasks, key["problem"], key["correlation"], seed=key["seed"])
+    known = pair()
 
     def objective(task: int | None) -> Callable[[Tensor], Tensor]:
-        observed = pair(seed=seed)
+        observed = pair()
         columns = tasks if task is None else [tasks[task]]
         return lambda X: observed(X)[:, columns]
 
     sizes = config["budget"], config["num_initial"]
-    run = run_method(method, objective, known.bounds, len(tasks), *sizes, seed=seed)
+    run = run_method(method, objective, known.bounds, len(tasks), *sizes, seed=key["seed"])
     truth = [known.evaluate_true(X)[:, task] for task, X in zip(tasks, run.X, strict=True)]
     names = [task + 1 for task in tasks]
     median, optimum = random_median(known)[tasks], known.optimal_value[tasks]
@@ -94,25 +92,23 @@ def with_old_data(fit: Fit, old_X: Tensor, old_Y: Tensor) -> Fit:
 
 def run_transfer_bo(key: Key, config: Config) -> RunOutput:
     """Minimise the second task of a pair with old data of the first, if a method can use them."""
-    seed = int(key["seed"])
-    pair = CompositeTasks(str(key["problem"]), correlation=float(key["correlation"]), seed=seed)
+    pair = CompositeTasks(key["problem"], key["correlation"], seed=key["seed"])
     # Another seed than that of the new task's first design, which comes from the same sequence.
-    old_X = draw_sobol_samples(pair.bounds, n=config["num_old"], q=1, seed=seed + 1000).squeeze(-2)
-    method = METHODS[str(key["method"])]
+    seed, method = key["seed"] + 1000, METHODS[key["method"]]
+    old_X = draw_sobol_samples(pair.bounds, n=config["num_old"], q=1, seed=seed).squeeze(-2)
     method = replace(method, fit=with_old_data(method.fit, old_X, -pair(old_X)[:, 0]))
     return _minimize_pair(key, config, method, [1])
 
 
 def run_tuning(key: Key, config: Config) -> RunOutput:
     """Tune one estimator on all data sets by the logarithms of log losses; results are losses."""
-    estimator: Any = key["problem"]
-    seed = int(key["seed"])
+    estimator, seed = key["problem"], key["seed"]
     bounds = SklearnTuningTasks(estimator, data_sets=DATA_SETS, seed=seed).bounds
 
     def objective(task: int | None) -> Callable[[Tensor], Tensor]:
         return log_losses(estimator, DATA_SETS, task, seed)
 
-    method, sizes = METHODS[str(key["method"])], (config["budget"], config["num_initial"])
+    method, sizes = METHODS[key["method"]], (config["budget"], config["num_initial"])
     run = run_method(method, objective, bounds, len(DATA_SETS), *sizes, seed=seed)
     run = run._replace(Y=run.Y.exp())
     median = run.Y[:, : config["num_initial"]].median(-1).values

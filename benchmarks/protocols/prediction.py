@@ -47,7 +47,7 @@ def draw_data(
 
 
 def score(model: Model, X: Tensor, Y: Tensor) -> dict[str, Tensor]:
-    """`T` values of accuracy and calibration each, in units of the deviation of `n x T` values."""
+    """Accuracy and calibration for `n x T` values, task by task, in units of their deviation."""
     with torch.no_grad():
         # One point at a time: a joint posterior over all points is not asked for.
         posterior = model.posterior(X.unsqueeze(-2), observation_noise=True)
@@ -61,9 +61,8 @@ def score(model: Model, X: Tensor, Y: Tensor) -> dict[str, Tensor]:
         "sharpness": (variance.sqrt() / scale).mean(0),
     }
     coverage = interval_coverage(mean, variance, Y)
-    return scores | {
-        f"coverage_{percent}": shares for percent, shares in zip(PERCENT, coverage, strict=True)
-    }
+    names = [f"coverage_{percent}" for percent in PERCENT]
+    return scores | dict(zip(names, coverage, strict=True))
 
 
 def run_prediction(key: Key, config: Config) -> RunOutput:
@@ -71,14 +70,14 @@ def run_prediction(key: Key, config: Config) -> RunOutput:
 
     Scores are of noise-free values: means over both tasks, or those of the poor one.
     """
-    seed = int(key["seed"])
-    problem = PROBLEMS[str(key["problem"])].build(seed=seed)
-    counts = int(key["n"]) if "n" in key else (config["num_poor"], config["num_rich"])
+    seed = key["seed"]
+    problem = PROBLEMS[key["problem"]].build(seed=seed)
+    counts = key["n"] if "n" in key else (config["num_poor"], config["num_rich"])
     generator = torch.Generator().manual_seed(seed)
     X, Y, test_X = draw_data(problem, counts, config["num_test"], generator)
     test_Y = problem.evaluate_true(test_X)
     started = time.process_time()
-    scores = score(SURROGATES[str(key["method"])](X, Y, seed), test_X, test_Y)
+    scores = score(SURROGATES[key["method"]](X, Y, seed), test_X, test_Y)
     seconds = time.process_time() - started
     task, scored = ("both", slice(None)) if "n" in key else (1, slice(1))
     means = {name: values[scored].mean().item() for name, values in scores.items()}
@@ -87,15 +86,14 @@ def run_prediction(key: Key, config: Config) -> RunOutput:
 
 def run_transfer(key: Key, config: Config) -> RunOutput:
     """Predict a poorly observed task: the error is of noise-free values, all else of noisy ones."""
-    seed = int(key["seed"])
+    seed = key["seed"]
     generator = torch.Generator().manual_seed(seed)
-    p = float(key["correlation"])
-    problem = transfer_problem(str(key["problem"]), p, seed, generator)
+    problem = transfer_problem(key["problem"], key["correlation"], seed, generator)
     counts = [config["num_poor"]] + [config["num_rich"]] * (problem.num_tasks - 1)
     X, Y, test_X = draw_data(problem, counts, config["num_test"], generator)
     with without_sparse_warning():
         started = time.perf_counter()
-        model = METHODS[str(key["method"])].fit(X, Y, seed)
+        model = METHODS[key["method"]].fit(X, Y, seed)
         seconds = time.perf_counter() - started
         assert model is not None
         exact = score(model, test_X, problem.evaluate_true(test_X))

@@ -48,8 +48,8 @@ def make_network(name: str, X: Tensor, Y: Tensor, num_centers: int, seed: int) -
 
 def run_fig8(key: Key, config: Config) -> RunOutput:
     """Train one network; errors are in units of the variance of the training targets."""
-    seed, method = int(key["seed"]), str(key["method"])
-    problem = CorrelatedTasks(config["dim"], correlation=float(key["correlation"]), seed=seed)
+    seed, method = key["seed"], key["method"]
+    problem = CorrelatedTasks(config["dim"], correlation=key["correlation"], seed=seed)
     generator = torch.Generator().manual_seed(seed)
     train_X, train_Y = problem.sample(config["num_train"], seed=generator)
     test_X, test_Y = problem.sample(config["num_test"], seed=generator)

@@ -17,9 +17,6 @@ from benchmarks.runner.results import Results
 REFERENCES = (REFERENCE_METHOD, OURS)
 """What our method is called, of which a study has one."""
 
-_EFFECTS = {"confirmed": "helps", "refuted": "hurts", "undecided": "undecided"}
-"""What verdicts say of the correlation layer."""
-
 
 def cell_columns(results: Results) -> list[str]:
     """The columns that tell one cell of a comparison from another."""
@@ -93,13 +90,10 @@ def summary_tables(results: Results, value: str, quantity: str, name: str) -> li
     """The summary of all methods and, as slow ones have fewer seeds, of those with most results."""
     blocks, most = complete_blocks(results, value), most_blocks(results, value)
     title = f"{capitalized(quantity)} of the methods"
-    tables = []
-    if not blocks.empty:
-        tables.append(summary_table(blocks, name, title, quantity))
+    found = [(blocks, name, title)] * (not blocks.empty)
     if most.shape[1] > 1 and len(most) > len(blocks):
-        title += " with most runs"
-        tables.append(summary_table(most, f"{name}_most_runs", title, quantity))
-    return tables
+        found.append((most, f"{name}_most_runs", f"{title} with most runs"))
+    return [summary_table(*x, quantity) for x in found]
 
 
 def capitalized(quantity: str) -> str:
@@ -119,8 +113,8 @@ def summary_table(blocks: pd.DataFrame, name: str, title: str, quantity: str) ->
     frame = pd.DataFrame({"method": blocks.columns}, index=blocks.columns)
     frame["mean rank"] = blocks.rank(axis=1).mean()
     frame["best in"] = means.eq(means.min(axis=1), axis=0).sum()
-    frame[quantity] = [interval.mean for interval in intervals]
-    frame["± 95 %"] = [interval.high - interval.mean for interval in intervals]
+    frame[quantity] = [mean for mean, _, _ in intervals]
+    frame["± 95 %"] = [high - mean for mean, _, high in intervals]
     frame["median"] = blocks.median()
     for column, sign in (("better in", -1), ("worse in", 1)):
         frame[column] = pd.Series({m: x.count(sign) for m, x in signs.items()}, dtype=float)
@@ -176,9 +170,8 @@ def layer_tables(
     if both.empty:
         return []
     both.columns = ["with layer", "without"]
-    kinds = [cells, *([[by]] if by in cells and len(cells) > 1 else []), []]
     records = []
-    for kept in kinds:
+    for kept in (cells, *([[by]] if by in cells and len(cells) > 1 else []), []):
         values = both.groupby(level=[*kept, "seed"], sort=False).mean()
         gains = []
         for level, group in values.groupby(level=kept, sort=False) if kept else [((), values)]:
@@ -195,6 +188,6 @@ def layer_tables(
     )
     formats = dict.fromkeys(("with layer", "without", "difference", "low", "high"), ".3f")
     frame = pd.DataFrame(records).rename(columns={"verdict": "the layer"})
-    frame["the layer"] = frame["the layer"].map(_EFFECTS)
+    frame = frame.replace({"the layer": {"confirmed": "helps", "refuted": "hurts"}})
     title = f"The correlation layer: {quantity}"
     return [ReportTable(f"{value}_layer", title, caption, frame, formats)]

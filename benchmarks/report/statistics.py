@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -11,27 +11,18 @@ import pandas as pd
 from scipy import stats
 
 Array = npt.NDArray[np.float64]
-Verdict = Literal["confirmed", "refuted", "undecided"]
 
 SIGNIFICANCE = 0.05
 """The probability of a wrong statement that reports allow themselves."""
 
 
-class Interval(NamedTuple):
-    """A mean and its confidence interval; NaN where there are too few values."""
-
-    mean: float
-    low: float
-    high: float
-
-
-def mean_interval(values: npt.ArrayLike) -> Interval:
-    """The mean of independent values with Student's 95 % interval, NaN for a single one."""
+def mean_interval(values: npt.ArrayLike) -> tuple[float, float, float]:
+    """The mean of independent values and Student's 95 % interval, NaN where there are too few."""
     x = np.asarray(values, dtype=np.float64)
-    if len(x) < 2:
-        return Interval(float(x.mean()) if len(x) else np.nan, np.nan, np.nan)
-    half = stats.t.ppf(0.975, len(x) - 1) * x.std(ddof=1) / np.sqrt(len(x))
-    return Interval(float(x.mean()), float(x.mean() - half), float(x.mean() + half))
+    mean, half = float(x.mean()) if len(x) else np.nan, np.nan
+    if len(x) > 1:
+        half = float(stats.t.ppf(0.975, len(x) - 1) * x.std(ddof=1) / np.sqrt(len(x)))
+    return mean, mean - half, mean + half
 
 
 class PairedTest(NamedTuple):
@@ -60,17 +51,12 @@ def holm(p_values: npt.ArrayLike) -> Array:
     return adjusted
 
 
-def verdicts(samples: Sequence[npt.ArrayLike]) -> list[Verdict]:
+def verdicts(samples: Sequence[npt.ArrayLike]) -> list[str]:
     """Whether the means of samples are positive, by Student's tests adjusted for being several."""
-    adjusted = holm([_student_p_value(np.asarray(x, dtype=np.float64)) for x in samples])
-    return [
-        "undecided"
-        if p >= SIGNIFICANCE
-        else "confirmed"
-        if np.asarray(x).mean() > 0.0
-        else "refuted"
-        for x, p in zip(samples, adjusted, strict=True)
-    ]
+    values = [np.asarray(x, dtype=np.float64) for x in samples]
+    tests = zip(values, holm([_student_p_value(x) for x in values]), strict=True)
+    signs = [np.sign(x.mean()) if p < SIGNIFICANCE else 0.0 for x, p in tests]
+    return [{1.0: "confirmed", -1.0: "refuted"}.get(sign, "undecided") for sign in signs]
 
 
 def _student_p_value(x: Array) -> float:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 Level = str | int | float
 Config = Mapping[str, Any]
-Key = Mapping[str, Level]
+Key = Mapping[str, Any]
 """One level of every factor of a study."""
 
 _TRACEBACK_LINES = 20
