@@ -1,7 +1,5 @@
 """`python -m benchmarks`."""
 
-from __future__ import annotations
-
 import sys
 
 _HINT = "The commands need the extra 'benchmarks': pip install -e '.[benchmarks]'"

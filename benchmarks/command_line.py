@@ -1,7 +1,5 @@
 """What the commands share: examples in their help, errors of one line, and how they stop."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The problems of the studies, as far as the package does not have them by name."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Literal, NamedTuple

@@ -1,7 +1,5 @@
 """The studies: their runs, reports and words. Commands are made from these."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from benchmarks import methods

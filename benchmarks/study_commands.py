@@ -1,7 +1,5 @@
 """The commands that run studies, one for each, made from what the studies say of themselves."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """The classification experiment of the paper: LeNet networks on overlapping images."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial

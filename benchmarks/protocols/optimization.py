@@ -4,8 +4,6 @@ The seed of a run decides on the problem, its noise, the first design and the me
 compared on the same problems from the same first designs.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial

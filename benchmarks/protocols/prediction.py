@@ -1,7 +1,5 @@
 """Runs that fit one surrogate to data of several tasks and score its predictions."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Sequence

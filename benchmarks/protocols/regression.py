@@ -1,7 +1,5 @@
 """The regression experiment of the paper: RBF networks trained by Adam on correlated tasks."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 

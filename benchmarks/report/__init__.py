@@ -1,23 +1,17 @@
 """Reports: tables for the terminal, Markdown and CSV, and figures, drawn from results."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
+from matplotlib.figure import Figure
 from rich import box
 from rich.console import Console, JustifyMethod
 from rich.markup import escape
 from rich.table import Table
 
 from botorch_cll.files import write_atomically
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
 
 REFERENCE = Path(__file__).parents[1] / "reference"
 """The folder of the paper's tables."""

@@ -1,14 +1,12 @@
 """The report of the LeNet study: the paper's Table 1 beside ours, its claims and its Fig. 7."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import pandas as pd
 import torch
 from botorch.exceptions.errors import InputDataError
+from matplotlib.figure import Figure
 
 from benchmarks.protocols.classification import NETWORKS, PROTOCOL
 from benchmarks.report import REFERENCE, Report, ReportTable
@@ -18,9 +16,6 @@ from benchmarks.report.statistics import claim_records
 from benchmarks.runner.results import Results
 from botorch_cll.datasets import MultiImages, load_sources, make_multi_images
 from botorch_cll.plots import make_figure
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 CLAIMS = (
     *((model, "SingleLeNet") for model in NETWORKS if model != "SingleLeNet"),
@@ -63,7 +58,8 @@ def report_table1(results: Results, report: Report) -> None:
         "CPU seconds": ("cpu_seconds", "mean", ".1f"),
     }
     caption = "Mean of a run, one thread; what the epochs cost, and loading the images."
-    report.tables.append(grouped_table(results, ("cost", "Cost", caption), ["model"], columns))
+    runs = results.rows.drop_duplicates(results.factors).groupby("model")
+    report.tables.append(grouped_table(("cost", "Cost", caption), runs, columns, results))
     report.figures["curves"] = plot_training(results.curves, names, results.levels["model"])
     try:
         sources = load_sources(names, config)
@@ -84,7 +80,7 @@ def accuracy_table(results: Results, data: str) -> ReportTable:
     columns |= {name: ("test_accuracy", name, ".4f") for name in ("mean", "std", "max")}
     caption = "Mean, standard deviation and maximum over the seeds."
     labels = (f"accuracy_{_file_name(data)}", f"Test accuracy on {_labels(results)[data]}", caption)
-    table = grouped_table(results, labels, ["task", "model"], columns, rows)
+    table = grouped_table(labels, rows.groupby(["task", "model"]), columns, results)
     frame, formats = table.frame, {"task": "d", **table.formats}
     bold = {"mean": frame["mean"] == frame.groupby("task")["mean"].transform("max")}
     if rows["stand_in"].any():

@@ -1,9 +1,7 @@
 """Methods compared on equal terms: the same cells of a study, the same seeds, lower is better."""
 
-from __future__ import annotations
-
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +11,9 @@ from benchmarks.methods import NO_LAYER, OURS, REFERENCE_METHOD
 from benchmarks.report import ReportTable
 from benchmarks.report.statistics import claim_records, holm, mean_interval, paired_test
 from benchmarks.runner.results import Results
+
+Labels = tuple[str, str, str]
+"""The name, the title and the caption of a table."""
 
 REFERENCES = (REFERENCE_METHOD, OURS)
 """What our method is called, of which a study has one."""
@@ -69,21 +70,16 @@ def failure_notes(results: Results) -> list[str]:
 
 
 def grouped_table(
-    results: Results,
-    labels: tuple[str, str, str],
-    by: Sequence[str],
+    labels: Labels,
+    groups: Any,
     columns: Mapping[str, tuple[str, Any, str]],
-    rows: pd.DataFrame | None = None,
+    results: Results | None = None,
 ) -> ReportTable:
-    """A row per level of factors; columns are made of a column, how to sum it up, and a format.
-
-    Rows are one per run, whatever its number of tasks, unless others are given.
-    """
-    rows = results.rows.drop_duplicates(results.factors) if rows is None else rows
-    wanted = {name: (value, how) for name, (value, how, _) in columns.items()}
-    frame = in_order(rows.groupby(list(by)).agg(**wanted), results).reset_index()
+    """A row per group, in the order of a study; columns say of what, how to sum up, and format."""
+    frame = groups.agg(**{name: (value, how) for name, (value, how, _) in columns.items()})
+    frame = frame if results is None else in_order(frame, results)
     formats = {name: digits for name, (_, _, digits) in columns.items() if digits}
-    return ReportTable(*labels, frame, formats)
+    return ReportTable(*labels, frame.reset_index(), formats)
 
 
 def summary_tables(results: Results, value: str, quantity: str, name: str) -> list[ReportTable]:
@@ -137,7 +133,7 @@ def summary_table(blocks: pd.DataFrame, name: str, title: str, quantity: str) ->
 def cells_table(blocks: pd.DataFrame, name: str, quantity: str) -> ReportTable:
     """The means of all methods in every cell of `complete_blocks`."""
     labels = (name, f"{capitalized(quantity)} by cell", "Means over the seeds; lower is better.")
-    return means_table(_by_cell(blocks), labels, ".3f")
+    return means_table(labels, _by_cell(blocks), ".3f")
 
 
 def _by_cell(blocks: pd.DataFrame) -> Any:
@@ -145,9 +141,7 @@ def _by_cell(blocks: pd.DataFrame) -> Any:
     return blocks.groupby(level=cells, sort=False)
 
 
-def means_table(
-    groups: Any, labels: tuple[str, str, str], digits: str, group: str | None = None
-) -> ReportTable:
+def means_table(labels: Labels, groups: Any, digits: str, group: str | None = None) -> ReportTable:
     """The means of groups of `complete_blocks`, the lowest of each row in bold."""
     means = groups.mean()
     lowest = means.eq(means.min(axis=1), axis=0).reset_index(drop=True)

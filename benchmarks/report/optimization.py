@@ -1,22 +1,18 @@
 """The report of an optimisation study: regret, ranks, tests, and what it cost."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from benchmarks.methods import METHODS, REFERENCE_METHOD
 from benchmarks.report import REFERENCE, Report, ReportTable, comparison
 from benchmarks.report.plots import BANDS, Panel, bars, draw_panels
 from benchmarks.report.statistics import paired_test
 from benchmarks.runner.results import Results
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 _LEAST = 1e-4
 """Normalized regrets below count as this: neither optima nor kept values are more accurate."""
@@ -68,7 +64,8 @@ def report_optimization(results: Results, report: Report) -> None:
     columns = {name: (f"{part}_seconds", "median", ".1f") for name, part in parts.items()}
     columns = {"runs": ("seed", "size", "d"), **columns}
     labels = ("time", "Cost", "Median seconds of a run (all tasks of a problem), one thread.")
-    cost = comparison.grouped_table(results, labels, ["method"], columns)
+    runs = results.rows.drop_duplicates(results.factors).groupby("method")
+    cost = comparison.grouped_table(labels, runs, columns, results)
     report.tables += [
         *comparison.summary_tables(results, *_REGRET, "summary"),
         cost,

@@ -1,19 +1,15 @@
 """The figures of reports."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from benchmarks.report.statistics import mean_interval
 from botorch_cll.plots import make_figure
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 BANDS = (
     "Bands in figures are 95 % confidence intervals (Student's) of each mean over the seeds. "

@@ -1,11 +1,12 @@
 """The reports on predictions: of tasks with as many observations, and of one with few."""
 
-from __future__ import annotations
-
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from benchmarks.methods import GPS, MULTI_TASK_GPS, OURS
 from benchmarks.problems import FAMILIES, PROBLEMS
@@ -14,10 +15,6 @@ from benchmarks.report import Report, ReportTable, comparison
 from benchmarks.report.plots import BANDS, draw_panels
 from benchmarks.runner.results import Results
 from botorch_cll.plots import make_figure, plot_calibration
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 _QUANTITIES = {"rmse": "RMSE", "nlpd": "NLPD"}
 _METRICS = {
@@ -47,7 +44,8 @@ def report_transfer(results: Results, report: Report) -> None:
         "in 95 %": ("coverage_95", "mean", ".3f"),
         "fitting": ("fit_seconds", "median", ".2f"),
     }
-    report.tables.append(comparison.grouped_table(results, labels, ["method"], columns))
+    methods = results.rows.groupby("method")
+    report.tables.append(comparison.grouped_table(labels, methods, columns, results))
 
 
 def _against_correlation(blocks: pd.DataFrame, title: str) -> Figure:
@@ -78,7 +76,7 @@ def report_unequal(results: Results, report: Report) -> None:
             families = blocks[value].groupby(lambda x: PROBLEMS[x[0]].family, sort=False)
             caption = "Means over problems and seeds; lower is better."
             labels = (f"{value}_families", f"{title} by family", caption)
-            report.tables.append(comparison.means_table(families, labels, ".2f", "family"))
+            report.tables.append(comparison.means_table(labels, families, ".2f", "family"))
             cells.append(comparison.cells_table(blocks[value], f"{value}_cells", title))
     report.tables += layers + cells
     if not blocks["rmse"].empty:
@@ -129,8 +127,9 @@ def report_calibration(results: Results, report: Report) -> None:
     columns = {title: (metric, "mean", ".2f") for metric, title in _METRICS.items()}
     caption = "Means over problems and seeds; s: processor seconds of fit and predictions."
     for family in families:
-        labels, chosen = (f"{family}_means", family, caption), rows[rows["family"] == family]
-        table = comparison.grouped_table(results, labels, ["n", "method"], columns, chosen)
+        groups = rows[rows["family"] == family].groupby(["n", "method"])
+        labels = (f"{family}_means", family, caption)
+        table = comparison.grouped_table(labels, groups, columns, results)
         report.tables.append(replace(table, formats={"n": "d", **table.formats}))
     if OURS in methods and len(methods) > 1:
         report.tables.append(_opponents_table(results))
@@ -146,71 +145,60 @@ def _cell_means(results: Results, metric: str, methods: list[str]) -> pd.DataFra
     return blocks.groupby(level=["problem", "n"], sort=False).mean()
 
 
-def _opponents_table(results: Results) -> ReportTable:
-    records = []
-    for opponent in results.found("method"):
-        if opponent == OURS:
-            continue
-        rmse, nlpd = (_cell_means(results, x, [OURS, opponent]) for x in _QUANTITIES)
-        records.append(
-            {
-                "opponent": opponent,
-                "cells": len(rmse),
-                **_counts("NLPD below", nlpd[OURS] < nlpd[opponent], "NLPD not"),
-                **_counts("RMSE below", rmse[OURS] < rmse[opponent], "RMSE not"),
-                "ratio of RMSEs": (rmse[OURS] / rmse[opponent]).mean(),
-            }
-        )
-    frame = pd.DataFrame(records)
-    caption = (
-        f"In how many cells, a problem and a number of points each, {OURS} is below the other and "
-        "in how many it is not, means over the seeds, and the mean ratio of the errors."
-    )
-    formats = dict.fromkeys(frame.columns[1:-1], "d") | {"ratio of RMSEs": ".2f"}
-    return ReportTable("opponents", f"{OURS} against each other surrogate", caption, frame, formats)
-
-
-def _counts(below: str, is_below: pd.Series, others: str) -> dict[str, int]:
-    return {below: int(is_below.sum()), others: int((~is_below).sum())}
-
-
-def head_to_head(results: Results) -> pd.DataFrame:
+def head_to_head(
+    results: Results, gps: Sequence[str] = GPS, multi_task: Sequence[str] = MULTI_TASK_GPS
+) -> pd.DataFrame:
     """Ours against the best GP (of RMSEs the best multi-task GP) of every cell, in hindsight."""
-    gps = [name for name in GPS if name in results.found("method")]
-    multi_task = [name for name in MULTI_TASK_GPS if name in gps]
+    found = results.found("method")
+    gps, multi_task = ([name for name in names if name in found] for names in (gps, multi_task))
     nlpd = _cell_means(results, "nlpd", [OURS, *gps])
     rmse = _cell_means(results, "rmse", [OURS, *multi_task])
     columns = {
-        "nlpd_below": nlpd[OURS] < nlpd[gps].min(axis=1),
+        "nlpd_below": (nlpd[OURS] < nlpd[gps].min(axis=1)).astype(float),
         "rmse_ratio": rmse[OURS] / rmse[multi_task].min(axis=1),
         "coverage_95": _cell_means(results, "coverage_95", [OURS])[OURS],
     }
     return pd.DataFrame(columns)
 
 
+def _opponents_table(results: Results) -> ReportTable:
+    others = [name for name in results.found("method") if name != OURS]
+    cells = {name: head_to_head(results, [name], [name]) for name in others}
+    groups = pd.concat(cells, names=["opponent"]).groupby(level="opponent", sort=False)
+    caption = (
+        f"In how many cells, a problem and a number of points each, {OURS} is below the other and "
+        "in how many it is not, means over the seeds, and the mean ratio of the errors."
+    )
+    columns = {
+        "cells": ("rmse_ratio", "count", ".0f"),
+        "NLPD below": ("nlpd_below", "sum", ".0f"),
+        "NLPD not": ("nlpd_below", lambda below: below.eq(0).sum(), ".0f"),
+        "RMSE below": ("rmse_ratio", lambda ratio: ratio.lt(1).sum(), ".0f"),
+        "RMSE not": ("rmse_ratio", lambda ratio: ratio.ge(1).sum(), ".0f"),
+        "ratio of RMSEs": ("rmse_ratio", "mean", ".2f"),
+    }
+    labels = ("opponents", f"{OURS} against each other surrogate", caption)
+    return comparison.grouped_table(labels, groups, columns)
+
+
 def _head_to_head_table(cells: pd.DataFrame) -> ReportTable:
-    groups = cells.groupby(lambda x: f"{PROBLEMS[x[0]].family}, n = {x[1]}", sort=False)
-    records = []
-    for name, part in [*groups, ("all", cells)]:
-        below, ratio = part["nlpd_below"].dropna().astype(bool), part["rmse_ratio"].dropna()
-        records.append(
-            {
-                "cells": name,
-                **_counts("NLPD below every GP's", below, "NLPD not"),
-                "RMSE / best multi-task GP's": ratio.mean(),
-                **_counts("below 1", ratio < 1.0, "not"),
-                "in 95 %": part["coverage_95"].mean(),
-            }
-        )
-    frame = pd.DataFrame(records)
-    formats = dict.fromkeys(frame.columns[1:], "d")
-    formats |= dict.fromkeys(("RMSE / best multi-task GP's", "in 95 %"), ".2f")
+    names = [f"{PROBLEMS[problem].family}, n = {n}" for problem, n in cells.index]
+    both = pd.concat([cells.assign(cells=names), cells.assign(cells="all")])
     caption = (
         "In how many cells our NLPD is below that of every GP; the mean ratio of our RMSE and that "
         "of the multi-task GP that is best in the cell, and in how many it is below 1; the share "
         "of test values within our 95 % interval."
     )
-    return ReportTable("head_to_head", f"{OURS} against the GPs", caption, frame, formats)
+    columns = {
+        "NLPD below every GP's": ("nlpd_below", "sum", ".0f"),
+        "NLPD not": ("nlpd_below", lambda below: below.eq(0).sum(), ".0f"),
+        "RMSE / best multi-task GP's": ("rmse_ratio", "mean", ".2f"),
+        "below 1": ("rmse_ratio", lambda ratio: ratio.lt(1).sum(), ".0f"),
+        "not": ("rmse_ratio", lambda ratio: ratio.ge(1).sum(), ".0f"),
+        "in 95 %": ("coverage_95", "mean", ".2f"),
+    }
+    labels = ("head_to_head", f"{OURS} against the GPs", caption)
+    return comparison.grouped_table(labels, both.groupby("cells", sort=False), columns)
 
 
 def _plot_calibration(rows: pd.DataFrame, families: list[str], methods: list[str]) -> Figure:

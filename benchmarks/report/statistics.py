@@ -1,7 +1,5 @@
 """The few statistics that reports need: intervals, paired tests, verdicts on claims."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 

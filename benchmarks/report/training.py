@@ -1,19 +1,13 @@
 """The report of the training study: the error curves of the paper's Fig. 8, and its claims."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from benchmarks.report import Report, ReportTable
 from benchmarks.report.plots import BANDS, draw_panels
 from benchmarks.report.statistics import claim_records
 from benchmarks.runner.results import Results
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 QUANTITIES = {"train_error": "training error", "test_error": "test error"}
 

@@ -1,7 +1,5 @@
 """The results of a study as tidy tables, from its run files or from the merged CSV files."""
 
-from __future__ import annotations
-
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any

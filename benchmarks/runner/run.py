@@ -1,7 +1,5 @@
 """Running a study: in local processes or on a Dask cluster, continued where it was stopped."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool

@@ -4,8 +4,6 @@
 on pieces of the plan without common runs.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
