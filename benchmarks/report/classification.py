@@ -140,8 +140,8 @@ def plot_training(curves: pd.DataFrame, names: Mapping[str, str], models: Sequen
     index = ["curve", "data", "task", "x", "seed"]
     wide = curves.pivot(index=index, columns="model", values="y")
     models = [model for model in models if model in wide.columns]
-    tasks = curves[["data", "task"]].drop_duplicates().sort_values("task")
-    panels = [(data, task) for data in names for task in tasks["task"][tasks["data"] == data]]
+    tasks = curves.groupby("data")["task"].unique()
+    panels = [(data, task) for data in names for task in sorted(tasks[data])]
     grid = [
         [(f"{names[x]}, task {task}", wide.loc[(name, x, task), models]) for x, task in panels]
         for name in QUANTITIES

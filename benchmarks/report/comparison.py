@@ -75,7 +75,7 @@ def grouped_table(
     columns: Mapping[str, tuple[str, Any, str]],
     results: Results | None = None,
 ) -> ReportTable:
-    """A row per group, in the order of a study; columns say of what, how to sum up, and format."""
+    """A row per group, in the order of a study: by name a value, how to sum it up, its format."""
     frame = groups.agg(**{name: (value, how) for name, (value, how, _) in columns.items()})
     frame = frame if results is None else in_order(frame, results)
     formats = {name: digits for name, (_, _, digits) in columns.items() if digits}

@@ -24,7 +24,7 @@ def mean_interval(values: npt.ArrayLike) -> tuple[float, float, float]:
 
 
 class PairedTest(NamedTuple):
-    """A two-sided p-value; if significant, -1 or 1 where the first values are lower or higher."""
+    """A two-sided p-value, and the sign of a significant difference: -1 if the first are lower."""
 
     p_value: float
     sign: int

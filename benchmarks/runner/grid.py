@@ -1,7 +1,5 @@
 """A study: a grid of independent runs, each determined by its key and the study's configuration."""
 
-from __future__ import annotations
-
 import itertools
 import math
 import time
@@ -10,17 +8,13 @@ import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 from urllib.parse import quote
 
 import joblib
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped, unused-ignore]
 
 import botorch_cll
-
-if TYPE_CHECKING:
-    from benchmarks.report import Report
-    from benchmarks.runner.results import Results
 
 Level = str | int | float
 Config = Mapping[str, Any]
@@ -52,7 +46,7 @@ class RunOutput(NamedTuple):
     @classmethod
     def of_courses(
         cls, x: Sequence[float], courses: Mapping[str, Sequence[Sequence[float]]], **columns: Level
-    ) -> RunOutput:
+    ) -> Self:
         """The courses of each quantity, task by task, as curves, and their ends as rows."""
         rows, curves = [], []
         for task, of_task in enumerate(zip(*courses.values(), strict=True), start=1):
@@ -73,20 +67,13 @@ class Option(NamedTuple):
 
 @dataclass(frozen=True)
 class Study:
-    """A grid of independent runs.
+    """A grid of independent runs: the product of the levels of its factors, the first one slowest.
 
-    Attributes:
-        name: The name.
-        help: What it is about, in a line.
-        example: The options of an example.
-        factors: Their levels; runs are the product. The first, best `seed`, varies slowest.
-        config: Whatever else the result of a run depends on; JSON can hold it.
-        run: A function at the top level of a module, deterministic apart from columns of seconds.
-        title: The title of its report, a format of the configuration.
-        report: Adds what there is to say about some results, complete or not, to a report.
-        options: The entries of `config` that the command line can set.
-        presets: By flag of the command line its help and another `config`.
-        prepare: What becomes of it before it is run; raises an error where no run could be done.
+    `run` is a function at the top level of a module, deterministic but for columns of seconds, and
+    `config` all else that its results depend on; JSON can hold it, the title of the report is a
+    format of it. `report` adds what there is to say about `Results` to a `Report`. The command line
+    sets `options` of `config` or, by flag, one of the `presets`, which have a help. `prepare` gives
+    the study to be run, or an error where no run could be done.
     """
 
     name: str
@@ -96,10 +83,10 @@ class Study:
     config: Config
     run: Callable[[Key, Config], RunOutput]
     title: str
-    report: Callable[[Results, Report], None]
+    report: Callable[..., None]
     options: Mapping[str, Option] = field(default_factory=dict)
     presets: Mapping[str, tuple[str, Config]] = field(default_factory=dict)
-    prepare: Callable[[Study], Study] | None = None
+    prepare: Callable[..., "Study"] | None = None
 
     def runs(self) -> Iterator[Key]:
         """The keys of all runs."""
