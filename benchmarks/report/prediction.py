@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import Any
 
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmarks.methods import GPS, MULTI_TASK_GPS, OURS
@@ -220,20 +219,14 @@ def _plot_calibration(rows: pd.DataFrame, families: list[str], methods: list[str
         plot_calibration(drawn, styles=styles, axes=coverage)
         lines |= {line.get_label(): line for line in coverage.get_lines()}
         for axes, metric in zip(others, _QUANTITIES, strict=True):
-            _draw_by_points(axes, of_family, metric, styles)
+            means = of_family.groupby(["n", "method"])[metric].mean().unstack("method")
+            for method in means.columns:
+                axes.plot(means.index, means[method], **styles[method])
+            # Densities of surrogates that are far too sure of themselves span orders of magnitude.
+            if means.max(axis=None) > 10.0:
+                axes.set_yscale("symlog", linthresh=1.0)
+            axes.set(xlabel="n", xticks=means.index)
     for axes, label in zip(panels[1:, 0], _QUANTITIES.values(), strict=True):
         axes.set_ylabel(label)
     figure.legend([lines[name] for name in styles], styles, loc="outside lower center", ncols=3)
     return figure
-
-
-def _draw_by_points(
-    axes: Axes, rows: pd.DataFrame, metric: str, styles: dict[str, dict[str, Any]]
-) -> None:
-    means = rows.groupby(["n", "method"])[metric].mean().unstack("method")
-    for method in means.columns:
-        axes.plot(means.index, means[method], **styles[method])
-    # The densities of surrogates that are far too sure of themselves span orders of magnitude.
-    if means.max(axis=None) > 10.0:
-        axes.set_yscale("symlog", linthresh=1.0)
-    axes.set(xlabel="n", xticks=means.index)
