@@ -1,21 +1,12 @@
 """`python -m benchmarks`."""
 
-from __future__ import annotations
-
 import sys
 
 _HINT = "The commands need the extra 'benchmarks': pip install -e '.[benchmarks]'"
 
 
 def main() -> None:
-    """Run the command line.
-
-    Errors that a user can do something about are one line; others keep their traceback.
-
-    Raises:
-        SystemExit: With status 2 if the extra `benchmarks` is not installed, and with the status of
-            the command, which its help explains.
-    """
+    """Run the command line; errors that a user can do something about are one line."""
     try:
         from benchmarks.commands import app
 

@@ -1,7 +1,5 @@
 """What the commands share: examples in their help, errors of one line, and how they stop."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,9 +7,6 @@ from pathlib import Path
 import typer
 
 STATUS = "Exit status: 0 done, 1 something failed, 2 wrong usage, 130 stopped by Ctrl-C."
-
-INTERRUPTED = 130
-"""The exit status of a command stopped by Ctrl-C, as of a shell's own."""
 
 
 def example(*commands: str) -> str:
@@ -22,9 +17,11 @@ def example(*commands: str) -> str:
 
 def check_file(path: Path | None) -> None:
     """Refuse a file that could not be written, if one was asked for, before anything is run."""
-    if path is not None and not path.parent.is_dir():
+    if path is None:
+        return
+    if not path.parent.is_dir():
         raise typer.BadParameter(f"expected an existing folder for {path}")
-    if path is not None and path.is_dir():
+    if path.is_dir():
         raise typer.BadParameter(f"expected the name of a file, got the folder {path}")
 
 
@@ -40,10 +37,19 @@ def check_picture(path: Path) -> None:
 
 
 @contextmanager
+def refuses(*errors: type[Exception]) -> Iterator[None]:
+    """Make one line and the status of wrong usage of errors that a user can do something about."""
+    try:
+        yield
+    except errors as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+@contextmanager
 def stops_with(message: str) -> Iterator[None]:
     """Let Ctrl-C end the command, with a line that says what is left and how to go on."""
     try:
         yield
     except KeyboardInterrupt as error:
         typer.echo(f"\nStopped. {message}", err=True)
-        raise typer.Exit(INTERRUPTED) from error
+        raise typer.Exit(130) from error

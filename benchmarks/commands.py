@@ -1,15 +1,14 @@
 """The commands of `python -m benchmarks`."""
 
-from __future__ import annotations
-
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
+from typer import Argument, Option
 from typer.core import TyperGroup
 
 from benchmarks import measure_commands
-from benchmarks.command_line import STATUS, example
+from benchmarks.command_line import STATUS, example, refuses
 from botorch_cll import __version__
 
 app = typer.Typer(
@@ -47,10 +46,10 @@ app.add_typer(measure_commands.app)
 
 @app.command(epilog=example("report results/table2"))
 def report(
-    folder: Annotated[Path, typer.Argument(help="The folder of a study.")],
-    out: Annotated[
-        Path | None, typer.Option(help="Where to write the report.", show_default="FOLDER/report")
-    ] = None,
+    folder: Path = Argument(help="The folder of a study."),
+    out: Path | None = Option(
+        None, help="Where to write the report.", show_default="FOLDER/report"
+    ),
 ) -> None:
     """Draw the tables and figures of a study.
 
@@ -63,10 +62,8 @@ def report(
     from benchmarks.runner.results import load_results, write_merged
     from benchmarks.studies import STUDIES, draw_report
 
-    try:
+    with refuses(StudyError):
         results = load_results(folder)
-    except StudyError as error:
-        raise typer.BadParameter(str(error)) from error
     if results.study not in STUDIES:
         raise typer.BadParameter(f"Expected one of {', '.join(STUDIES)}, got {results.study}.")
     if (folder / "runs").exists():
@@ -84,12 +81,9 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback(epilog=STATUS)
 def _app(
-    version: Annotated[
-        bool,
-        typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Print the version."
-        ),
-    ] = False,
+    version: bool = Option(
+        False, "--version", callback=_print_version, is_eager=True, help="Print the version."
+    ),
 ) -> None:
     """Experiments and reports of botorch_cll, a multi-task surrogate for BoTorch.
 

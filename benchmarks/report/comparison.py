@@ -1,7 +1,7 @@
 """Methods compared on equal terms: the same cells of a study, the same seeds, lower is better."""
 
-from __future__ import annotations
-
+import operator
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -9,14 +9,14 @@ import pandas as pd
 
 from benchmarks.methods import NO_LAYER, OURS, REFERENCE_METHOD
 from benchmarks.report import ReportTable
-from benchmarks.report.statistics import Interval, claim_records, holm, mean_interval, paired_test
+from benchmarks.report.statistics import claim_records, holm, mean_interval, paired_test
 from benchmarks.runner.results import Results
+
+Labels = tuple[str, str, str]
+"""The name, the title and the caption of a table."""
 
 REFERENCES = (REFERENCE_METHOD, OURS)
 """What our method is called, of which a study has one."""
-
-_EFFECTS = {"confirmed": "helps", "refuted": "hurts", "undecided": "undecided"}
-"""What verdicts say of the correlation layer."""
 
 
 def cell_columns(results: Results) -> list[str]:
@@ -25,30 +25,17 @@ def cell_columns(results: Results) -> list[str]:
 
 
 def complete_blocks(results: Results, value: str) -> pd.DataFrame:
-    """The values of a column where all methods with results have one.
-
-    There is a row per cell and seed and a column per method, in the order of the study.
-    """
+    """Values where all methods have one: a row per cell and seed, a column per method."""
     index = [*cell_columns(results), "seed"]
     blocks = results.rows.pivot(index=index, columns="method", values=value)
     return in_order(blocks[results.found("method")].dropna(), results)
 
 
 def most_blocks(results: Results, value: str) -> pd.DataFrame:
-    """`complete_blocks` of the methods with at least 9 in 10 of the results of the one with most.
-
-    A run that is missing does not leave out its method.
-    """
+    """`complete_blocks` of methods with at least 9 in 10 of the results of the one with most."""
     counts = results.rows.groupby("method")[value].count()
-    many = counts >= 0.9 * counts.max()
-    rows = results.rows[results.rows["method"].map(many)]
+    rows = results.rows[results.rows["method"].map(counts >= 0.9 * counts.max())]
     return complete_blocks(replace(results, rows=rows), value)
-
-
-def by_run(results: Results, factor: str, **columns: Any) -> pd.DataFrame:
-    """Columns of a value of runs and how to sum it up, a row per level of a factor."""
-    runs = results.rows.drop_duplicates(results.factors).groupby(factor)
-    return runs.agg(**columns).loc[results.found(factor)].reset_index()
 
 
 def in_order(table: pd.DataFrame, results: Results) -> pd.DataFrame:
@@ -61,12 +48,7 @@ def in_order(table: pd.DataFrame, results: Results) -> pd.DataFrame:
     return table.sort_index(key=position)
 
 
-def reference_of(blocks: pd.DataFrame) -> str:
-    """The method that the others are tested against: ours where it was run, else the first."""
-    return next((m for m in REFERENCES if m in blocks.columns), str(blocks.columns[0]))
-
-
-def comparison_notes(results: Results, blocks: pd.DataFrame) -> list[str]:
+def notes(results: Results, blocks: pd.DataFrame) -> list[str]:
     """Where the methods can be compared, and what went wrong, in words."""
     found = len(results.rows.drop_duplicates([*cell_columns(results), "seed"]))
     compared = (
@@ -87,22 +69,27 @@ def failure_notes(results: Results) -> list[str]:
     ]
 
 
-def summary_tables(results: Results, value: str, quantity: str, name: str) -> list[ReportTable]:
-    """Ranks, wins, means and paired tests of all methods, and of those with most results.
+def grouped_table(
+    labels: Labels,
+    groups: Any,
+    columns: Mapping[str, tuple[str, Any, str]],
+    results: Results | None = None,
+) -> ReportTable:
+    """A row per group, in the order of a study: by name a value, how to sum it up, its format."""
+    frame = groups.agg(**{name: (value, how) for name, (value, how, _) in columns.items()})
+    frame = frame if results is None else in_order(frame, results)
+    formats = {name: digits for name, (_, _, digits) in columns.items() if digits}
+    return ReportTable(*labels, frame.reset_index(), formats)
 
-    Slow methods are often run for fewer seeds than fast ones. The first table compares all methods
-    where all have results; the second only those with most results, where all of these have them.
-    `quantity` is what the values of the column are, in words.
-    """
+
+def summary_tables(results: Results, value: str, quantity: str, name: str) -> list[ReportTable]:
+    """The summary of all methods and, as slow ones have fewer seeds, of those with most results."""
     blocks, most = complete_blocks(results, value), most_blocks(results, value)
     title = f"{capitalized(quantity)} of the methods"
-    tables = []
-    if not blocks.empty:
-        tables.append(summary_table(blocks, name, title, quantity))
+    found = [(blocks, name, title)] * (not blocks.empty)
     if most.shape[1] > 1 and len(most) > len(blocks):
-        title += " with most runs"
-        tables.append(summary_table(most, f"{name}_most_runs", title, quantity))
-    return tables
+        found.append((most, f"{name}_most_runs", f"{title} with most runs"))
+    return [summary_table(*x, quantity) for x in found]
 
 
 def capitalized(quantity: str) -> str:
@@ -111,25 +98,20 @@ def capitalized(quantity: str) -> str:
 
 
 def summary_table(blocks: pd.DataFrame, name: str, title: str, quantity: str) -> ReportTable:
-    """Ranks, wins, means and paired tests of the methods in `complete_blocks`, one per row."""
-    cells = [level for level in blocks.index.names if level != "seed"]
-    reference = reference_of(blocks)
-    by_cell = blocks.groupby(level=cells, sort=False)
-    means = by_cell.mean()
-    by_seed = blocks.groupby(level="seed").mean()
+    """Ranks, wins, means, and paired tests against our method where it was run, else the first."""
+    reference = next((m for m in REFERENCES if m in blocks), str(blocks.columns[0]))
     others = [method for method in blocks.columns if method != reference]
-    p_values = [paired_test(by_seed[m], by_seed[reference]).p_value for m in others]
+    by_cell = _by_cell(blocks)
+    means, by_seed = by_cell.mean(), blocks.groupby(level="seed").mean()
     intervals = [mean_interval(by_seed[method]) for method in blocks.columns]
+    signs = {m: [paired_test(x[m], x[reference]).sign for _, x in by_cell] for m in others}
+    p_values = [paired_test(by_seed[m], by_seed[reference]).p_value for m in others]
     frame = pd.DataFrame({"method": blocks.columns}, index=blocks.columns)
     frame["mean rank"] = blocks.rank(axis=1).mean()
     frame["best in"] = means.eq(means.min(axis=1), axis=0).sum()
-    frame[quantity] = [interval.mean for interval in intervals]
-    frame["± 95 %"] = [interval.high - interval.mean for interval in intervals]
+    frame[quantity] = [mean for mean, _, _ in intervals]
+    frame["± 95 %"] = [high - mean for mean, _, high in intervals]
     frame["median"] = blocks.median()
-    signs = {
-        method: [paired_test(x[method], x[reference]).significant_sign for _, x in by_cell]
-        for method in others
-    }
     for column, sign in (("better in", -1), ("worse in", 1)):
         frame[column] = pd.Series({m: x.count(sign) for m, x in signs.items()}, dtype=float)
     frame["p"] = pd.Series(holm(p_values), index=others)
@@ -150,45 +132,47 @@ def summary_table(blocks: pd.DataFrame, name: str, title: str, quantity: str) ->
 
 def cells_table(blocks: pd.DataFrame, name: str, quantity: str) -> ReportTable:
     """The means of all methods in every cell of `complete_blocks`."""
+    labels = (name, f"{capitalized(quantity)} by cell", "Means over the seeds; lower is better.")
+    return means_table(labels, _by_cell(blocks), ".3f")
+
+
+def _by_cell(blocks: pd.DataFrame) -> Any:
     cells = [level for level in blocks.index.names if level != "seed"]
-    means = blocks.groupby(level=cells, sort=False).mean()
-    title, caption = f"{capitalized(quantity)} by cell", "Means over the seeds; lower is better."
-    return means_table(means, name, title, caption, ".3f")
+    return blocks.groupby(level=cells, sort=False)
 
 
-def means_table(
-    means: pd.DataFrame, name: str, title: str, caption: str, digits: str
-) -> ReportTable:
-    """Means of methods, one column each, the lowest of each row in bold."""
-    lowest = means.min(axis=1)
-    bold = {method: (means[method] == lowest).reset_index(drop=True) for method in means.columns}
-    frame = means.reset_index().rename_axis(columns=None)
-    return ReportTable(name, title, caption, frame, dict.fromkeys(means.columns, digits), bold)
+def means_table(labels: Labels, groups: Any, digits: str, group: str | None = None) -> ReportTable:
+    """The means of groups of `complete_blocks`, the lowest of each row in bold."""
+    means = groups.mean()
+    lowest = means.eq(means.min(axis=1), axis=0).reset_index(drop=True)
+    frame = means.reset_index(names=group).rename_axis(columns=None)
+    return ReportTable(*labels, frame, dict.fromkeys(means.columns, digits), dict(lowest.items()))
 
 
 def layer_tables(
     results: Results, value: str, quantity: str, by: str = "correlation"
 ) -> list[ReportTable]:
-    """Paired differences between the model with and without its layer, lower being better.
-
-    The table has a row per cell, the tasks averaged, one per group of cells (`by` a column, if the
-    rows have it), and a last one for all of them; there is none as long as no seed has both.
-    """
+    """What the correlation layer changes: by cell (tasks averaged), by group of cells, in all."""
     cells = [name for name in cell_columns(results) if name != "task"]
     if by in results.rows and by not in cells:
         cells.append(by)
     means = results.rows.groupby([*cells, "seed", "method"])[value].mean().unstack()
-    ours = reference_of(means)
-    if ours not in REFERENCES or NO_LAYER not in means.columns:
+    ours = next((method for method in REFERENCES if method in means), None)
+    if ours is None or NO_LAYER not in means:
         return []
     both = in_order(means[[ours, NO_LAYER]].dropna(), results)
     if both.empty:
         return []
     both.columns = ["with layer", "without"]
-    kinds = [cells, *([[by]] if by in cells and len(cells) > 1 else []), []]
-    records = [
-        dict.fromkeys(cells, "all") | record for kept in kinds for record in _records(both, kept)
-    ]
+    records = []
+    for kept in (cells, *([[by]] if by in cells and len(cells) > 1 else []), []):
+        values = both.groupby(level=[*kept, "seed"], sort=False).mean()
+        gains = []
+        for level, group in values.groupby(level=kept, sort=False) if kept else [((), values)]:
+            found = dict(zip(kept, level if isinstance(level, tuple) else (level,), strict=True))
+            row = dict.fromkeys(cells, "all") | found | {"seeds": len(group), **group.mean()}
+            gains.append((row, group["without"] - group["with layer"]))
+        records += claim_records(gains, ("difference", "low", "high"), operator.neg)
     caption = (
         f"{quantity}, lower is better. The difference is that of {ours} and the identical "
         "ensemble without correlation layer, paired by seed, the tasks averaged, with Student's "
@@ -197,26 +181,7 @@ def layer_tables(
         f"each other, those of {by}s over all cells for each other."
     )
     formats = dict.fromkeys(("with layer", "without", "difference", "low", "high"), ".3f")
-    title = f"The correlation layer: {quantity}"
     frame = pd.DataFrame(records).rename(columns={"verdict": "the layer"})
-    frame["the layer"] = frame["the layer"].map(_EFFECTS)
+    frame = frame.replace({"the layer": {"confirmed": "helps", "refuted": "hurts"}})
+    title = f"The correlation layer: {quantity}"
     return [ReportTable(f"{value}_layer", title, caption, frame, formats)]
-
-
-def _records(both: pd.DataFrame, kept: list[str]) -> list[dict[str, Any]]:
-    """A row per level of the factors kept, averaged over the others; verdicts are adjusted."""
-    values = both.groupby(level=[*kept, "seed"], sort=False).mean()
-    groups = values.groupby(level=kept, sort=False) if kept else [((), values)]
-    gains = [
-        (
-            dict(zip(kept, level if isinstance(level, tuple) else (level,), strict=True))
-            | {"seeds": len(group), **group.mean()},
-            group["without"] - group["with layer"],
-        )
-        for level, group in groups
-    ]
-
-    def shown(gain: Interval) -> tuple[float, float, float]:
-        return -gain.mean, -gain.high, -gain.low
-
-    return claim_records(gains, ("difference", "low", "high"), shown)

@@ -1,19 +1,15 @@
 """The figures of reports."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from benchmarks.report.statistics import mean_interval
 from botorch_cll.plots import make_figure
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 BANDS = (
     "Bands in figures are 95 % confidence intervals (Student's) of each mean over the seeds. "
@@ -22,7 +18,6 @@ BANDS = (
 )
 
 _LEGEND_INCHES = 2.2
-
 
 Panel = tuple[str, pd.DataFrame]
 """A title, and values: a row per point `x` and `seed`, the two levels of the index."""
@@ -34,33 +29,34 @@ def draw_panels(
     size: tuple[float, float],
     log: bool = False,
     font_size: float | str = "large",
+    x_label: str = "",
+    y_label: str = "",
 ) -> tuple[Figure, Any]:
     """The methods' means over seeds with 95 % confidence bands, panel by panel, and one legend.
 
-    Each of the methods has its color in all panels, which are of a size in inches. With `log` the
-    values are logarithms: the means are then drawn as geometric ones, on a logarithmic axis.
+    With `log` the values are logarithms, drawn as geometric means on a logarithmic axis.
     """
     figure, axes = make_figure(len(grid), len(grid[0]), size)
+    lines: dict[str, Any] = {}
     for panel, content in zip(axes.flat, (x for row in grid for x in row), strict=True):
         if content is None:
             panel.set_visible(False)
             continue
         title, values = content
         # Of the seeds, those that all methods of this panel have in common.
-        _draw_methods(panel, values.dropna(axis=1, how="all").dropna(), methods, log)
+        values = values.dropna(axis=1, how="all").dropna()
+        if not values.empty:
+            _draw_methods(panel, values, methods, log)
         panel.set_title(title, fontsize=font_size)
-    lines: dict[str, Any] = {}
-    for panel in figure.axes:
-        handles, labels = panel.get_legend_handles_labels()
-        lines |= dict(zip(labels, handles, strict=True))
+        lines |= {line.get_label(): line for line in panel.lines}
+    figure.supxlabel(x_label, fontsize=9)
+    figure.supylabel(y_label, fontsize=9)
     columns = max(1, min(len(lines), int(figure.get_figwidth() / _LEGEND_INCHES)))
     figure.legend(lines.values(), lines, loc="outside upper center", ncols=columns)
     return figure, axes
 
 
 def _draw_methods(axes: Axes, values: pd.DataFrame, methods: Sequence[str], log: bool) -> None:
-    if values.empty:
-        return
     if log:
         axes.set_yscale("log")
     alpha = min(0.15, 0.6 / len(values.columns))

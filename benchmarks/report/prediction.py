@@ -1,41 +1,24 @@
 """The reports on predictions: of tasks with as many observations, and of one with few."""
 
-from __future__ import annotations
-
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
+from matplotlib.figure import Figure
 
 from benchmarks.methods import GPS, MULTI_TASK_GPS, OURS
 from benchmarks.problems import FAMILIES, PROBLEMS
 from benchmarks.protocols.prediction import PERCENT
-from benchmarks.report import Report, ReportTable
-from benchmarks.report.comparison import (
-    by_run,
-    cells_table,
-    comparison_notes,
-    complete_blocks,
-    failure_notes,
-    layer_tables,
-    means_table,
-    summary_tables,
-)
+from benchmarks.report import Report, ReportTable, comparison
 from benchmarks.report.plots import BANDS, draw_panels
 from benchmarks.runner.results import Results
 from botorch_cll.plots import make_figure, plot_calibration
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
 _QUANTITIES = {"rmse": "RMSE", "nlpd": "NLPD"}
 _METRICS = {
-    "rmse": "RMSE",
-    "nlpd": "NLPD",
-    "coverage_50": "in 50 %",
-    "coverage_80": "in 80 %",
-    "coverage_95": "in 95 %",
+    **_QUANTITIES,
+    **{f"coverage_{percent}": f"in {percent} %" for percent in (50, 80, 95)},
     "sharpness": "sharpness",
     "seconds": "s",
 }
@@ -43,28 +26,30 @@ _METRICS = {
 
 def report_transfer(results: Results, report: Report) -> None:
     """Compare the surrogates, problem by problem and against the correlation."""
-    report.notes += [*comparison_notes(results, complete_blocks(results, "rmse")), BANDS]
+    report.notes += [*comparison.notes(results, comparison.complete_blocks(results, "rmse")), BANDS]
     for value, title in _QUANTITIES.items():
-        report.tables += summary_tables(results, value, title, f"{value}_summary")
-        report.tables += layer_tables(results, value, title)
-        blocks = complete_blocks(results, value)
+        report.tables += comparison.summary_tables(results, value, title, f"{value}_summary")
+        report.tables += comparison.layer_tables(results, value, title)
+        blocks = comparison.complete_blocks(results, value)
         if not blocks.empty:
-            report.tables.append(cells_table(blocks, f"{value}_cells", title))
+            report.tables.append(comparison.cells_table(blocks, f"{value}_cells", title))
             report.figures[value] = _against_correlation(blocks, title)
-    columns = {"in 95 %": ("coverage_95", "mean"), "fitting": ("fit_seconds", "median")}
-    frame = by_run(results, "method", **columns)
     caption = (
         "Share of new observations within the central 95 % interval, mean over all finished runs, "
         "and median seconds of a fit on one thread."
     )
-    formats = {"in 95 %": ".3f", "fitting": ".2f"}
-    table = ReportTable("calibration", "Calibration and cost", caption, frame, formats)
-    report.tables.append(table)
+    labels = ("calibration", "Calibration and cost", caption)
+    columns = {
+        "in 95 %": ("coverage_95", "mean", ".3f"),
+        "fitting": ("fit_seconds", "median", ".2f"),
+    }
+    methods = results.rows.groupby("method")
+    report.tables.append(comparison.grouped_table(labels, methods, columns, results))
 
 
 def _against_correlation(blocks: pd.DataFrame, title: str) -> Figure:
     values = blocks.groupby(level=["problem", "correlation", "seed"], sort=False).mean()
-    problems = blocks.index.get_level_values("problem").unique()
+    problems = blocks.index.unique("problem")
     grid = [[(problem, values.loc[problem].sort_index()) for problem in problems]]
     figure, axes = draw_panels(grid, list(blocks.columns), (2.8, 3.0))
     for panel in axes[0]:
@@ -76,22 +61,23 @@ def _against_correlation(blocks: pd.DataFrame, title: str) -> Figure:
 def report_unequal(results: Results, report: Report) -> None:
     """Compare the predictions of the poor task, family by family and problem by problem."""
     results = replace(results, rows=results.rows.assign(group=results.rows["problem"].map(_group)))
-    blocks = {value: complete_blocks(results, value) for value in _QUANTITIES}
+    blocks = {value: comparison.complete_blocks(results, value) for value in _QUANTITIES}
     report.notes += [
-        *comparison_notes(results, blocks["rmse"]),
+        *comparison.notes(results, blocks["rmse"]),
         "RMSE and NLPD (negative log predictive density) are in units of the task's standard "
         "deviation over the test points; predictive distributions include the noise.",
     ]
-    layers = []
+    layers, cells = [], []
     for value, title in _QUANTITIES.items():
-        report.tables += summary_tables(results, value, title, f"{value}_summary")
+        report.tables += comparison.summary_tables(results, value, title, f"{value}_summary")
+        layers += comparison.layer_tables(results, value, title, by="group")
         if not blocks[value].empty:
-            report.tables.append(_families_table(blocks[value], value, title))
-        layers += layer_tables(results, value, title, by="group")
-    report.tables += layers
-    for value, title in _QUANTITIES.items():
-        if not blocks[value].empty:
-            report.tables.append(cells_table(blocks[value], f"{value}_cells", title))
+            families = blocks[value].groupby(lambda x: PROBLEMS[x[0]].family, sort=False)
+            caption = "Means over problems and seeds; lower is better."
+            labels = (f"{value}_families", f"{title} by family", caption)
+            report.tables.append(comparison.means_table(labels, families, ".2f", "family"))
+            cells.append(comparison.cells_table(blocks[value], f"{value}_cells", title))
+    report.tables += layers + cells
     if not blocks["rmse"].empty:
         layer = next((table.frame for table in layers if table.name == "rmse_layer"), None)
         report.figures["unequal"] = _plot_unequal(blocks["rmse"], layer)
@@ -103,18 +89,9 @@ def _group(label: str) -> str:
     return problem.family if p is None else f"{problem.family}, p = {p:g}"
 
 
-def _families_table(blocks: pd.DataFrame, value: str, title: str) -> ReportTable:
-    """The means of all methods over the problems of each family."""
-    family = _families(blocks.index.get_level_values("problem"))
-    means = blocks.groupby(family, sort=False).mean().rename_axis("family")
-    caption = "Means over problems and seeds; lower is better."
-    return means_table(means, f"{value}_families", f"{title} by family", caption, ".2f")
-
-
 def _plot_unequal(blocks: pd.DataFrame, layer: pd.DataFrame | None) -> Figure:
     """Each method's error, problem by problem, and what the correlation layer changes."""
     means = blocks.groupby(level="problem", sort=False).mean()
-    positions = {problem: row for row, problem in enumerate(means.index)}
     figure, panels = make_figure(1, 2, (5.0, 1.8 + 0.24 * len(means)), share_x=False)
     left, right = panels[0]
     right.sharey(left)
@@ -126,7 +103,7 @@ def _plot_unequal(blocks: pd.DataFrame, layer: pd.DataFrame | None) -> Figure:
     left.invert_yaxis()
     if layer is not None:
         for row in layer[layer["problem"].isin(means.index)].itertuples():
-            position = positions[row.problem]
+            position = means.index.get_loc(row.problem)
             right.plot([row.low, row.high], [position, position], color="C0")
             right.plot(row.difference, position, "o", ms=4, color="C0")
     right.axvline(0.0, color="0.8", zorder=0)
@@ -137,16 +114,22 @@ def _plot_unequal(blocks: pd.DataFrame, layer: pd.DataFrame | None) -> Figure:
 
 def report_calibration(results: Results, report: Report) -> None:
     """Means of every surrogate, and ours against each of the others."""
-    rows = results.rows.assign(family=_families(results.rows["problem"]))
+    rows = results.rows.assign(family=results.rows["problem"].map(lambda x: PROBLEMS[x].family))
     families = [name for name in FAMILIES if name in set(rows["family"])]
     methods = results.found("method")
     report.notes += [
-        *failure_notes(results),
+        *comparison.failure_notes(results),
         "RMSE, NLPD (negative log predictive density) and sharpness (mean standard deviation) are "
         "in units of a task's standard deviation over the test points; predictive distributions "
         "include the noise. 'in 95 %': the share of test values within the central 95 % interval.",
     ]
-    report.tables += [_means_table(rows, name, methods) for name in families]
+    columns = {title: (metric, "mean", ".2f") for metric, title in _METRICS.items()}
+    caption = "Means over problems and seeds; s: processor seconds of fit and predictions."
+    for family in families:
+        groups = rows[rows["family"] == family].groupby(["n", "method"])
+        labels = (f"{family}_means", family, caption)
+        table = comparison.grouped_table(labels, groups, columns, results)
+        report.tables.append(replace(table, formats={"n": "d", **table.formats}))
     if OURS in methods and len(methods) > 1:
         report.tables.append(_opponents_table(results))
     if OURS in methods and not set(GPS).isdisjoint(methods):
@@ -154,137 +137,96 @@ def report_calibration(results: Results, report: Report) -> None:
     report.figures["calibration"] = _plot_calibration(rows, families, methods)
 
 
-def _families(labels: pd.Series) -> pd.Series:
-    return labels.map(lambda label: PROBLEMS[label].family)
-
-
-def _means_table(rows: pd.DataFrame, family: str, methods: list[str]) -> ReportTable:
-    """Means over problems and seeds: a row per number of points and surrogate."""
-    means = rows[rows["family"] == family].groupby(["n", "method"])[list(_METRICS)].mean()
-    order = [(n, m) for n in sorted(rows["n"].unique()) for m in methods if (n, m) in means.index]
-    frame = means.loc[order].rename(columns=_METRICS).reset_index()
-    caption = "Means over problems and seeds; s: processor seconds of fit and predictions."
-    formats = dict.fromkeys(_METRICS.values(), ".2f")
-    return ReportTable(f"{family}_means", family, caption, frame, {"n": "d", **formats})
-
-
 def _cell_means(results: Results, metric: str, methods: list[str]) -> pd.DataFrame:
-    """The means of several methods over the seeds that all of them have, cell by cell.
-
-    A cell is a problem and a number of points.
-    """
+    """Means by problem and number of points, over the seeds that all of the methods have."""
     rows = results.rows[results.rows["method"].isin(methods)]
-    blocks = complete_blocks(replace(results, rows=rows), metric)
+    blocks = comparison.complete_blocks(replace(results, rows=rows), metric)
     return blocks.groupby(level=["problem", "n"], sort=False).mean()
 
 
-def _opponents_table(results: Results) -> ReportTable:
-    records = []
-    for opponent in results.found("method"):
-        if opponent == OURS:
-            continue
-        rmse, nlpd = (_cell_means(results, x, [OURS, opponent]) for x in ("rmse", "nlpd"))
-        ratio = rmse[OURS] / rmse[opponent]
-        records.append(
-            {
-                "opponent": opponent,
-                "cells": len(rmse),
-                **_counts("NLPD below", nlpd[OURS] < nlpd[opponent], "NLPD not"),
-                **_counts("RMSE below", rmse[OURS] < rmse[opponent], "RMSE not"),
-                "ratio of RMSEs": ratio.mean(),
-            }
-        )
-    frame = pd.DataFrame(records)
-    caption = (
-        f"In how many cells, a problem and a number of points each, {OURS} is below the other and "
-        "in how many it is not, means over the seeds, and the mean ratio of the errors."
-    )
-    formats = dict.fromkeys(frame.columns[1:-1], "d") | {"ratio of RMSEs": ".2f"}
-    return ReportTable("opponents", f"{OURS} against each other surrogate", caption, frame, formats)
-
-
-def _counts(below: str, is_below: pd.Series, others: str) -> dict[str, int]:
-    return {below: int(is_below.sum()), others: int((~is_below).sum())}
-
-
-def head_to_head(results: Results) -> pd.DataFrame:
-    """Ours against the best GP of every cell, in hindsight, by means over the seeds.
-
-    `nlpd_below` is whether our NLPD is below that of every GP in the rows, `rmse_ratio` our RMSE
-    over that of the best multi-task GP, NaN without one, and `coverage_95` our share of test values
-    within the 95 % interval.
-    """
-    gps = [name for name in GPS if name in results.found("method")]
-    multi_task = [name for name in MULTI_TASK_GPS if name in gps]
+def head_to_head(
+    results: Results, gps: Sequence[str] = GPS, multi_task: Sequence[str] = MULTI_TASK_GPS
+) -> pd.DataFrame:
+    """Ours against the best GP (of RMSEs the best multi-task GP) of every cell, in hindsight."""
+    found = results.found("method")
+    gps, multi_task = ([name for name in names if name in found] for names in (gps, multi_task))
     nlpd = _cell_means(results, "nlpd", [OURS, *gps])
     rmse = _cell_means(results, "rmse", [OURS, *multi_task])
     columns = {
-        "nlpd_below": nlpd[OURS] < nlpd[gps].min(axis=1),
+        "nlpd_below": (nlpd[OURS] < nlpd[gps].min(axis=1)).astype(float),
         "rmse_ratio": rmse[OURS] / rmse[multi_task].min(axis=1),
         "coverage_95": _cell_means(results, "coverage_95", [OURS])[OURS],
     }
     return pd.DataFrame(columns)
 
 
+def _opponents_table(results: Results) -> ReportTable:
+    others = [name for name in results.found("method") if name != OURS]
+    cells = {name: head_to_head(results, [name], [name]) for name in others}
+    groups = pd.concat(cells, names=["opponent"]).groupby(level="opponent", sort=False)
+    caption = (
+        f"In how many cells, a problem and a number of points each, {OURS} is below the other and "
+        "in how many it is not, means over the seeds, and the mean ratio of the errors."
+    )
+    columns = {
+        "cells": ("rmse_ratio", "count", ".0f"),
+        "NLPD below": ("nlpd_below", "sum", ".0f"),
+        "NLPD not": ("nlpd_below", lambda below: below.eq(0).sum(), ".0f"),
+        "RMSE below": ("rmse_ratio", lambda ratio: ratio.lt(1).sum(), ".0f"),
+        "RMSE not": ("rmse_ratio", lambda ratio: ratio.ge(1).sum(), ".0f"),
+        "ratio of RMSEs": ("rmse_ratio", "mean", ".2f"),
+    }
+    labels = ("opponents", f"{OURS} against each other surrogate", caption)
+    return comparison.grouped_table(labels, groups, columns)
+
+
 def _head_to_head_table(cells: pd.DataFrame) -> ReportTable:
-    n = cells.index.get_level_values("n")
-    keys = [_families(cells.index.get_level_values("problem")), n]
-    groups = [(f"{family}, n = {n}", part) for (family, n), part in cells.groupby(keys, sort=False)]
-    records = []
-    for name, part in [*groups, ("all", cells)]:
-        below, ratio = part["nlpd_below"].dropna().astype(bool), part["rmse_ratio"].dropna()
-        records.append(
-            {
-                "cells": name,
-                **_counts("NLPD below every GP's", below, "NLPD not"),
-                "RMSE / best multi-task GP's": ratio.mean(),
-                **_counts("below 1", ratio < 1.0, "not"),
-                "in 95 %": part["coverage_95"].mean(),
-            }
-        )
-    frame = pd.DataFrame(records)
-    formats = dict.fromkeys(frame.columns[1:], "d")
-    formats |= dict.fromkeys(("RMSE / best multi-task GP's", "in 95 %"), ".2f")
+    names = [f"{PROBLEMS[problem].family}, n = {n}" for problem, n in cells.index]
+    both = pd.concat([cells.assign(cells=names), cells.assign(cells="all")])
     caption = (
         "In how many cells our NLPD is below that of every GP; the mean ratio of our RMSE and that "
         "of the multi-task GP that is best in the cell, and in how many it is below 1; the share "
         "of test values within our 95 % interval."
     )
-    return ReportTable("head_to_head", f"{OURS} against the GPs", caption, frame, formats)
+    columns = {
+        "NLPD below every GP's": ("nlpd_below", "sum", ".0f"),
+        "NLPD not": ("nlpd_below", lambda below: below.eq(0).sum(), ".0f"),
+        "RMSE / best multi-task GP's": ("rmse_ratio", "mean", ".2f"),
+        "below 1": ("rmse_ratio", lambda ratio: ratio.lt(1).sum(), ".0f"),
+        "not": ("rmse_ratio", lambda ratio: ratio.ge(1).sum(), ".0f"),
+        "in 95 %": ("coverage_95", "mean", ".2f"),
+    }
+    labels = ("head_to_head", f"{OURS} against the GPs", caption)
+    return comparison.grouped_table(labels, both.groupby("cells", sort=False), columns)
 
 
 def _plot_calibration(rows: pd.DataFrame, families: list[str], methods: list[str]) -> Figure:
     """Calibration curves, and RMSE and NLPD over the number of points, family by family."""
     # Ours lies on top of what it often coincides with.
-    styles = {
+    styles: dict[str, dict[str, Any]] = {
         name: {"color": f"C{index}", "marker": ".", "lw": 1.5 + (name == OURS), "zorder": 3 - index}
         for index, name in enumerate(methods)
     }
     width = max(8.0 / len(families), 3.6)
     figure, panels = make_figure(3, len(families), (width, 3.0), share_x=False)
-    for (coverage, rmse, nlpd), family in zip(panels.T, families, strict=True):
-        of_family = rows[rows["family"] == family]
+    # A surrogate may be missing from a family.
+    lines: dict[Any, Any] = {}
+    for (coverage, *others), family in zip(panels.T, families, strict=True):
         coverage.set_title(family)
+        of_family = rows[rows["family"] == family]
         shares = of_family.groupby("method")[[f"coverage_{percent}" for percent in PERCENT]].mean()
         drawn = {method: shares.loc[method].tolist() for method in styles if method in shares.index}
         plot_calibration(drawn, styles=styles, axes=coverage)
-        _draw_by_points(rmse, of_family, "rmse", styles)
-        _draw_by_points(nlpd, of_family, "nlpd", styles)
-    for axes, label in zip(panels[1:, 0], ("RMSE", "NLPD"), strict=True):
+        lines |= {line.get_label(): line for line in coverage.get_lines()}
+        for axes, metric in zip(others, _QUANTITIES, strict=True):
+            means = of_family.groupby(["n", "method"])[metric].mean().unstack("method")
+            for method in means.columns:
+                axes.plot(means.index, means[method], **styles[method])
+            # Densities of surrogates that are far too sure of themselves span orders of magnitude.
+            if means.max(axis=None) > 10.0:
+                axes.set_yscale("symlog", linthresh=1.0)
+            axes.set(xlabel="n", xticks=means.index)
+    for axes, label in zip(panels[1:, 0], _QUANTITIES.values(), strict=True):
         axes.set_ylabel(label)
-    # A surrogate may be missing from a family.
-    lines = {line.get_label(): line for axes in panels[0] for line in axes.get_lines()[1:]}
     figure.legend([lines[name] for name in styles], styles, loc="outside lower center", ncols=3)
     return figure
-
-
-def _draw_by_points(
-    axes: Axes, rows: pd.DataFrame, metric: str, styles: dict[str, dict[str, Any]]
-) -> None:
-    means = rows.groupby(["n", "method"])[metric].mean().unstack("method")
-    for method in means.columns:
-        axes.plot(means.index, means[method], **styles[method])
-    # The densities of surrogates that are far too sure of themselves span orders of magnitude.
-    if means.max(axis=None) > 10.0:
-        axes.set_yscale("symlog", linthresh=1.0)
-    axes.set(xlabel="n", xticks=means.index)

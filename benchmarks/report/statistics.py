@@ -1,9 +1,7 @@
 """The few statistics that reports need: intervals, paired tests, verdicts on claims."""
 
-from __future__ import annotations
-
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -11,57 +9,34 @@ import pandas as pd
 from scipy import stats
 
 Array = npt.NDArray[np.float64]
-Verdict = Literal["confirmed", "refuted", "undecided"]
 
 SIGNIFICANCE = 0.05
 """The probability of a wrong statement that reports allow themselves."""
 
 
-class Interval(NamedTuple):
-    """A mean and its confidence interval; NaN where there are too few values."""
-
-    mean: float
-    low: float
-    high: float
-
-
-def mean_interval(values: npt.ArrayLike, level: float = 0.95) -> Interval:
-    """The mean of independent values with Student's confidence interval, NaN for a single one."""
+def mean_interval(values: npt.ArrayLike) -> tuple[float, float, float]:
+    """The mean of independent values and Student's 95 % interval, NaN where there are too few."""
     x = np.asarray(values, dtype=np.float64)
-    if len(x) < 2:
-        return Interval(float(x.mean()) if len(x) else np.nan, np.nan, np.nan)
-    half = stats.t.ppf(0.5 + level / 2, len(x) - 1) * x.std(ddof=1) / np.sqrt(len(x))
-    return Interval(float(x.mean()), float(x.mean() - half), float(x.mean() + half))
+    mean, half = float(x.mean()) if len(x) else np.nan, np.nan
+    if len(x) > 1:
+        half = float(stats.t.ppf(0.975, len(x) - 1) * x.std(ddof=1) / np.sqrt(len(x)))
+    return mean, mean - half, mean + half
 
 
 class PairedTest(NamedTuple):
-    """The two-sided p-value of a test of paired values, and the sign of their difference.
-
-    The sign is -1 where the first values are the lower ones by their signed ranks, 1 where they are
-    the higher ones, else 0.
-    """
+    """A two-sided p-value, and the sign of a significant difference: -1 if the first are lower."""
 
     p_value: float
     sign: int
 
-    @property
-    def significant_sign(self) -> int:
-        """The sign where the test is significant, else 0."""
-        return self.sign if self.p_value < SIGNIFICANCE else 0
-
 
 def paired_test(first: npt.ArrayLike, second: npt.ArrayLike) -> PairedTest:
-    """Wilcoxon's signed-rank test (Wilcoxon 1945) of paired values.
-
-    Pairs without a difference are left out; if there are no others, the p-value is 1. It is exact
-    for few pairs.
-    """
+    """Wilcoxon's signed-rank test (Wilcoxon 1945) of the pairs that differ, exact for few."""
     difference = np.asarray(first, dtype=np.float64) - np.asarray(second, dtype=np.float64)
     difference = difference[difference != 0.0]
-    if len(difference) == 0:
-        return PairedTest(1.0, 0)
+    p_value = float(stats.wilcoxon(difference).pvalue) if len(difference) else 1.0
     rank_sum = (np.sign(difference) * stats.rankdata(np.abs(difference))).sum()
-    return PairedTest(float(stats.wilcoxon(difference).pvalue), int(np.sign(rank_sum)))
+    return PairedTest(p_value, int(np.sign(rank_sum)) if p_value < SIGNIFICANCE else 0)
 
 
 def holm(p_values: npt.ArrayLike) -> Array:
@@ -74,22 +49,16 @@ def holm(p_values: npt.ArrayLike) -> Array:
     return adjusted
 
 
-def verdicts(samples: Sequence[npt.ArrayLike], level: float = SIGNIFICANCE) -> list[Verdict]:
-    """What samples of independent values say of the claims that their means are positive.
-
-    The p-values of Student's tests are adjusted for being several (`holm`), so that `level` is the
-    probability of any wrong verdict. Fewer than two values leave a claim `"undecided"`.
-    """
-    adjusted = holm([_student_p_value(x) for x in samples])
-    return [
-        "undecided" if not p < level else "confirmed" if np.asarray(x).mean() > 0.0 else "refuted"
-        for x, p in zip(samples, adjusted, strict=True)
-    ]
+def verdicts(samples: Sequence[npt.ArrayLike]) -> list[str]:
+    """Whether the means of samples are positive, by Student's tests adjusted for being several."""
+    values = [np.asarray(x, dtype=np.float64) for x in samples]
+    tests = zip(values, holm([_student_p_value(x) for x in values]), strict=True)
+    signs = [np.sign(x.mean()) if p < SIGNIFICANCE else 0.0 for x, p in tests]
+    return [{1.0: "confirmed", -1.0: "refuted"}.get(sign, "undecided") for sign in signs]
 
 
-def _student_p_value(values: npt.ArrayLike) -> float:
+def _student_p_value(x: Array) -> float:
     """The two-sided p-value of Student's test of mean zero."""
-    x = np.asarray(values, dtype=np.float64)
     if len(x) < 2 or not x.any():
         return 1.0
     error = x.std(ddof=1) / np.sqrt(len(x))
@@ -99,19 +68,12 @@ def _student_p_value(values: npt.ArrayLike) -> float:
 def claim_records(
     gains: Sequence[tuple[Mapping[str, Any], pd.Series]],
     columns: tuple[str, str, str],
-    shown: Callable[[Interval], Iterable[float]] = iter,
+    shown: Callable[[float], float] = float,
 ) -> list[dict[str, Any]]:
-    """A row per claim: what it begins with, the mean gain and its interval, and the verdict.
-
-    There is a gain per seed; positive ones confirm the claim. `columns` names what is `shown` of
-    the interval.
-    """
-    found = verdicts([gain for _, gain in gains])
-    return [
-        {
-            **record,
-            **dict(zip(columns, shown(mean_interval(gain)), strict=True)),
-            "verdict": verdict,
-        }
-        for (record, gain), verdict in zip(gains, found, strict=True)
-    ]
+    """A row per claim: its labels, the mean gain of the seeds and its interval, and the verdict."""
+    records = []
+    for (record, gain), verdict in zip(gains, verdicts([x for _, x in gains]), strict=True):
+        mean, *ends = map(shown, mean_interval(gain))
+        interval = dict(zip(columns, (mean, *sorted(ends)), strict=True))
+        records.append({**record, **interval, "verdict": verdict})
+    return records

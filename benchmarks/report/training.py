@@ -1,19 +1,13 @@
 """The report of the training study: the error curves of the paper's Fig. 8, and its claims."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from benchmarks.report import Report, ReportTable
 from benchmarks.report.plots import BANDS, draw_panels
-from benchmarks.report.statistics import Interval, claim_records
+from benchmarks.report.statistics import claim_records
 from benchmarks.runner.results import Results
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 QUANTITIES = {"train_error": "training error", "test_error": "test error"}
 
@@ -32,21 +26,22 @@ def report_fig8(results: Results, report: Report) -> None:
         BANDS,
     ]
     errors = results.rows.groupby(["correlation", "method", "seed"])[list(QUANTITIES)].mean()
-    report.tables += [claims_table(errors), _errors_table(errors)]
+    means = errors.groupby(level=["correlation", "method"], sort=False).mean()
+    frame = means.rename(columns=QUANTITIES).reset_index()
+    frame = frame.sort_values("correlation", ascending=False, kind="stable")
+    formats = {"correlation": "g", **dict.fromkeys(QUANTITIES.values(), ".4f")}
+    table = ReportTable("errors", "Final errors", "Means over the seeds.", frame, formats)
+    report.tables += [_claims_table(errors), table]
     report.figures["curves"] = _curves(results)
 
 
-def claims_table(errors: pd.DataFrame) -> ReportTable:
-    """Test the paper's claims about which network has the lower error.
-
-    Final errors are given by correlation, method and seed, a column per quantity. A ratio of errors
-    is the geometric mean over the seeds of both networks, its interval Student's on the logarithm.
-    """
+def _claims_table(errors: pd.DataFrame) -> ReportTable:
+    """Test which network has the lower error, by Student's interval of the logarithmic ratio."""
     gains = []
-    for quantity in errors.columns:
+    for quantity, title in QUANTITIES.items():
         table = errors[quantity].unstack("method").sort_index(ascending=False)
         for first, second in (*_CLAIMS, *_BEYOND):
-            if first not in table or second not in table:
+            if not {first, second} <= set(table):
                 continue
             for p, group in table.groupby(level="correlation", sort=False):
                 if (first, second) == _CLAIMS[-1] and p != _WEAK:
@@ -56,14 +51,10 @@ def claims_table(errors: pd.DataFrame) -> ReportTable:
                     "claim": f"{first} below {second}",
                     "in": "paper" if (first, second) in _CLAIMS else "here only",
                     "p": p,
-                    "error": QUANTITIES[quantity],
+                    "error": title,
                     "seeds": len(gain),
                 }
                 gains.append((claim, gain))
-
-    def shown(gain: Interval) -> tuple[float, float, float]:
-        return np.exp(-gain.mean), np.exp(-gain.high), np.exp(-gain.low)
-
     caption = (
         "Ratio of the first network's final error to the second's: geometric mean over seeds with "
         "its 95 % confidence interval, each claim by itself. Confirmed: below 1 by Student's test "
@@ -72,24 +63,14 @@ def claims_table(errors: pd.DataFrame) -> ReportTable:
         "SingleRBF, whereas that of MultiRBF is shared: the comparison with SingleRBF shows the "
         "layer alone."
     )
-    frame = pd.DataFrame(claim_records(gains, ("ratio", "from", "to"), shown))
-    formats = dict.fromkeys(("ratio", "from", "to"), ".3f") | {"p": "g", "seeds": "d"}
+    interval = ("ratio", "from", "to")
+    frame = pd.DataFrame(claim_records(gains, interval, lambda gain: float(np.exp(-gain))))
+    formats = dict.fromkeys(interval, ".3f") | {"p": "g", "seeds": "d"}
     return ReportTable("claims", "The paper's claims", caption, frame, formats)
 
 
-def _errors_table(errors: pd.DataFrame) -> ReportTable:
-    means = errors.groupby(level=["correlation", "method"], sort=False).mean()
-    frame = means.rename(columns=QUANTITIES).reset_index()
-    frame = frame.sort_values("correlation", ascending=False, kind="stable")
-    formats = {"correlation": "g", **dict.fromkeys(QUANTITIES.values(), ".4f")}
-    return ReportTable("errors", "Final errors", "Means over the seeds.", frame, formats)
-
-
 def _curves(results: Results) -> Figure:
-    """Errors over the training steps, geometric means of the seeds with confidence bands.
-
-    A row per quantity, a column per correlation.
-    """
+    """Errors over the training steps: a row per quantity, a column per correlation."""
     index = ["curve", "correlation", "x", "seed", "method"]
     curves = np.log(results.curves.groupby(index)["y"].mean()).unstack("method")
     correlations = sorted(results.curves["correlation"].unique(), reverse=True)
@@ -98,7 +79,5 @@ def _curves(results: Results) -> Figure:
         [(f"{title}, p = {p:g}", curves.loc[(quantity, p), methods]) for p in correlations]
         for quantity, title in QUANTITIES.items()
     ]
-    figure, _ = draw_panels(grid, methods, (3.4, 2.8), log=True, font_size=9)
-    figure.supxlabel("training steps", fontsize=9)
-    figure.supylabel("geometric mean of the runs", fontsize=9)
-    return figure
+    labels = ("training steps", "geometric mean of the runs")
+    return draw_panels(grid, methods, (3.4, 2.8), True, 9, *labels)[0]

@@ -1,16 +1,14 @@
 """A study: a grid of independent runs, each determined by its key and the study's configuration."""
 
-from __future__ import annotations
-
 import itertools
 import math
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 from urllib.parse import quote
 
 import joblib
@@ -18,16 +16,11 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped, unus
 
 import botorch_cll
 
-if TYPE_CHECKING:
-    from benchmarks.report import Report
-    from benchmarks.runner.results import Results
-
 Level = str | int | float
 Config = Mapping[str, Any]
-Key = Mapping[str, Level]
+Key = Mapping[str, Any]
 """One level of every factor of a study."""
 
-_PACKAGES = ("torch", "botorch", "gpytorch")
 _TRACEBACK_LINES = 20
 
 
@@ -53,11 +46,8 @@ class RunOutput(NamedTuple):
     @classmethod
     def of_courses(
         cls, x: Sequence[float], courses: Mapping[str, Sequence[Sequence[float]]], **columns: Level
-    ) -> RunOutput:
-        """The courses of each quantity, task by task (from 1), as curves, and their ends as rows.
-
-        All rows also have the further columns.
-        """
+    ) -> Self:
+        """The courses of each quantity, task by task, as curves, and their ends as rows."""
         rows, curves = [], []
         for task, of_task in enumerate(zip(*courses.values(), strict=True), start=1):
             named = dict(zip(courses, of_task, strict=True))
@@ -67,10 +57,7 @@ class RunOutput(NamedTuple):
 
 
 class Option(NamedTuple):
-    """How the command line sets an entry of a study's configuration: a number, or a text by flag.
-
-    `least` is the lowest number, and `default` what the default of a text is called.
-    """
+    """How the command line sets an entry: a number, from `least` on, or a text by its `flag`."""
 
     help: str
     least: int = 1
@@ -80,23 +67,13 @@ class Option(NamedTuple):
 
 @dataclass(frozen=True)
 class Study:
-    """A grid of independent runs.
+    """A grid of independent runs: the product of the levels of its factors, the first one slowest.
 
-    Attributes:
-        name: The name.
-        help: What it is about, in a line.
-        example: The options of an example.
-        factors: The factors and their levels; the runs are their product. The first factor varies
-            slowest: put `seed` there and an unfinished study is a smaller study.
-        config: Whatever else the result of a run depends on; JSON can hold it.
-        run: A function at the top level of a module. It maps a key and the configuration to the
-            result of that run and is deterministic, apart from columns of seconds.
-        title: The title of its report, a format of the configuration.
-        report: Adds what there is to say about some results, complete or not, to a report.
-        options: The entries of `config` that the command line can set.
-        presets: By flag of the command line its help and another `config`.
-        prepare: What becomes of it before it is run; raises an error where no run could be done.
-        cost_factor: The factor that says most about how long a run takes.
+    `run` is a function at the top level of a module, deterministic but for columns of seconds, and
+    `config` all else that its results depend on; JSON can hold it, the title of the report is a
+    format of it. `report` adds what there is to say about `Results` to a `Report`. The command line
+    sets `options` of `config` or, by flag, one of the `presets`, which have a help. `prepare` gives
+    the study to be run, or an error where no run could be done.
     """
 
     name: str
@@ -106,11 +83,10 @@ class Study:
     config: Config
     run: Callable[[Key, Config], RunOutput]
     title: str
-    report: Callable[[Results, Report], None]
+    report: Callable[..., None]
     options: Mapping[str, Option] = field(default_factory=dict)
     presets: Mapping[str, tuple[str, Config]] = field(default_factory=dict)
-    prepare: Callable[[Study], Study] | None = None
-    cost_factor: str = "method"
+    prepare: Callable[..., "Study"] | None = None
 
     def runs(self) -> Iterator[Key]:
         """The keys of all runs."""
@@ -121,19 +97,20 @@ class Study:
 
     def restrict(self, factor: str, levels: Sequence[Level]) -> Self:
         """The study of some of the levels of one factor; a `StudyError` if it has no such ones."""
-        if factor not in self.factors:
-            raise StudyError(
-                f"Expected a factor of {self.name}, {', '.join(self.factors)}, got {factor}."
-            )
+        _check_known(f"a factor of {self.name},", [factor], self.factors)
         known = self.factors[factor]
-        unknown = [level for level in levels if level not in known]
-        if unknown or not levels:
-            raise StudyError(
-                f"Expected {factor} of {self.name} among {', '.join(map(str, known))}, got "
-                f"{', '.join(map(str, unknown)) or 'none'}."
-            )
+        _check_known(f"{factor} of {self.name} among", levels, known)
         kept = tuple(level for level in known if level in levels)
         return replace(self, factors={**self.factors, factor: kept})
+
+
+def _check_known(expected: str, given: Sequence[Level], known: Collection[Level]) -> None:
+    unknown = [x for x in given if x not in known]
+    if unknown or not given:
+        raise StudyError(
+            f"Expected {expected} {', '.join(map(str, known))}, got "
+            f"{', '.join(map(str, unknown)) or 'none'}."
+        )
 
 
 def product_keys(factors: Mapping[str, Sequence[Level]]) -> Iterator[Key]:
@@ -143,25 +120,18 @@ def product_keys(factors: Mapping[str, Sequence[Level]]) -> Iterator[Key]:
 
 
 def run_name(key: Key) -> str:
-    """The name of a run: its key, in a form that can be a file's name.
-
-    Different keys have different names, and a number has one name however it was stored.
-    """
+    """The name of a run, which can be that of a file: its key, numbers to six digits."""
     return ",".join(f"{quote(factor)}={_level_name(level)}" for factor, level in key.items())
 
 
 def _level_name(level: Level) -> str:
     # Adding zero makes one of both zeros.
-    return quote(level, safe="+") if isinstance(level, str) else f"{float(level) + 0.0:.12g}"
+    return quote(level, safe="+") if isinstance(level, str) else f"{float(level) + 0.0:.6g}"
 
 
 def execute(study: Study, key: Key) -> dict[str, Any]:
-    """Do one run, on one thread.
-
-    The record, which JSON can hold, has the key, the versions of the packages, the seconds, the
-    distinct warnings, and either the result or the error that the run raised.
-    """
-    versions = {package: version(package) for package in _PACKAGES}
+    """Do one run, on one thread; the record, which JSON can hold, has its result or its error."""
+    versions = {package: version(package) for package in ("torch", "botorch", "gpytorch")}
     versions["botorch_cll"] = botorch_cll.__version__
     record: dict[str, Any] = {"study": study.name, "key": dict(key), "versions": versions}
     started, worked = time.perf_counter(), time.process_time()

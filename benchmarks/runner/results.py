@@ -1,17 +1,13 @@
 """The results of a study as tidy tables, from its run files or from the merged CSV files."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from benchmarks.runner import store
-from benchmarks.runner.grid import product_keys, run_name
+from benchmarks.runner.store import Plan, read_plan, read_runs
 from botorch_cll.files import write_atomically
 
 MAX_CURVE_POINTS = 25
@@ -19,32 +15,17 @@ MAX_CURVE_POINTS = 25
 
 
 @dataclass(frozen=True)
-class Results:
+class Results(Plan):
     """The results of a study, complete or not.
 
-    Attributes:
-        study, config, pieces: As in `RunStore`.
-        rows: One row per run and task: the study, the key, the values, the seconds, the versions.
-        curves: One row per run, task, quantity (`curve`) and point (`x`, `y`).
-        failures: One row per run that raised an error.
+    There is a row per run and task, with the study, the key, the values, the seconds and the
+    versions; a line of curves per run, task, quantity (`curve`) and point (`x`, `y`); and a failure
+    per run that raised an error.
     """
 
-    study: str
-    config: Mapping[str, Any]
-    pieces: Sequence[store.Piece]
     rows: pd.DataFrame
     curves: pd.DataFrame
     failures: pd.DataFrame
-
-    @property
-    def levels(self) -> dict[str, list[Any]]:
-        """All levels of every factor, in the order in which they were asked for."""
-        return store.merged_levels(self.pieces)
-
-    @property
-    def factors(self) -> list[str]:
-        """The columns that make up the key of a run."""
-        return list(self.pieces[0])
 
     def found(self, factor: str) -> list[Any]:
         """The levels of a factor that have rows, in the order in which they were asked for."""
@@ -52,19 +33,9 @@ class Results:
         return [level for level in self.levels[factor] if level in there]
 
     @property
-    def num_requested(self) -> int:
-        """The number of runs that were asked for."""
-        return len({run_name(key) for piece in self.pieces for key in product_keys(piece)})
-
-    @property
-    def num_finished(self) -> int:
-        """The number of finished runs."""
-        return 0 if self.rows.empty else len(self.rows[self.factors].drop_duplicates())
-
-    @property
     def state(self) -> str:
         """How complete the results are, in words."""
-        requested, finished = self.num_requested, self.num_finished
+        requested, finished = self.num_requested, len(set(self.names(self.rows)))
         if finished == 0:
             return f"None of {requested} runs is finished."
         if finished == requested:
@@ -76,61 +47,57 @@ class Results:
 
 
 def load_results(folder: Path) -> Results:
-    """Read the results of a study, in the order of their keys and the precision of merged files.
+    """Read the results of a study, in the precision of merged files.
 
-    They come from run files and merged CSV files; of a run that is in both, the run file counts. A
-    folder without a study is a `StudyError`.
+    Of a run that is in both, the run file counts. A folder without a study is a `StudyError`.
     """
-    kept = store.RunStore(folder)
-    factors = list(kept.levels)
+    plan = read_plan(folder)
     rows, curves, failures = [], [], []
-    for record in kept.records():
-        key = {"study": record["study"], **record["key"]}
+    for record in read_runs(folder):
+        key, versions = {"study": record["study"], **record["key"]}, record["versions"]
         if "error" in record:
-            failures.append({**key, **record["error"], **record["versions"]})
+            failures.append(key | record["error"] | versions)
             continue
         seconds = {"total_seconds": record["seconds"], "cpu_seconds": record["cpu_seconds"]}
-        rows += [{**key, **row, **seconds, **record["versions"]} for row in record["rows"]]
+        rows += [key | row | seconds | versions for row in record["rows"]]
         curves += [
-            {**key, "task": curve["task"], "curve": curve["curve"], "x": x, "y": y}
+            key | {"task": curve["task"], "curve": curve["curve"], "x": x, "y": y}
             for curve in record["curves"]
             for x, y in _thin(curve["x"], curve["y"])
         ]
-    tables = [_rounded(pd.DataFrame(rows)), _rounded(pd.DataFrame(curves))]
-    for index, (name, read) in enumerate(((store.RESULTS_CSV, _read), (store.CURVES_CSV, _curves))):
-        if (folder / name).exists():
-            merged = read(folder / name)
-            known = set(_names(tables[index], factors))
-            new = merged[[name not in known for name in _names(merged, factors)]]
-            tables[index] = pd.concat([part for part in (tables[index], new) if len(part)])
-    finished = set(_names(tables[0], factors))
-    failures = [row for row in failures if run_name({f: row[f] for f in factors}) not in finished]
+
+    def table(records: list[dict[str, Any]], merged: pd.DataFrame, *within: str) -> pd.DataFrame:
+        new = pd.DataFrame(records)
+        known = set(plan.names(new))
+        others = merged[[name not in known for name in plan.names(merged)]]
+        parts = [part for part in (new, others) if len(part)]
+        columns = [*plan.factors, *within]
+        return _rounded(pd.concat(parts)).sort_values(columns, ignore_index=True) if parts else new
+
+    finished = table(rows, _read(folder / "results.csv"), "task")
+    failed, names = table(failures, pd.DataFrame()), set(plan.names(finished))
     return Results(
-        study=kept.name,
-        config=kept.config,
-        pieces=kept.pieces,
-        rows=_sorted(tables[0], [*factors, "task"]),
-        curves=_sorted(tables[1], [*factors, "task", "curve", "x"]),
-        failures=_sorted(pd.DataFrame(failures), factors),
+        **asdict(plan),
+        rows=finished,
+        curves=table(curves, _read_curves(folder / "curves.csv"), "task", "curve", "x"),
+        failures=failed[[name not in names for name in plan.names(failed)]],
     )
 
 
 def write_merged(results: Results, folder: Path) -> None:
-    """Write a study's results as a few small CSV files, each of them atomically.
-
-    `curves.csv` has one row per run, task and quantity, and one column per point `x`;
-    `failures.csv` is only there if there are any.
-    """
-    _write(results.rows, folder / store.RESULTS_CSV)
-    if not results.curves.empty:
+    """Write what results there are as CSV files: curves with a column per point `x`."""
+    curves = results.curves
+    if not curves.empty:
         keys = ["study", *results.factors, "task", "curve"]
-        wide = results.curves.pivot_table(index=keys, columns="x", values="y", sort=False)
-        wide = wide[sorted(wide.columns)].rename(columns="{:g}".format)
-        _write(wide.reset_index(), folder / store.CURVES_CSV)
-    if results.failures.empty:
-        (folder / store.FAILURES_CSV).unlink(missing_ok=True)
-    else:
-        _write(results.failures, folder / store.FAILURES_CSV)
+        curves = curves.pivot_table(index=keys, columns="x", values="y", sort=False)
+        curves = curves.sort_index(axis=1).rename(columns="{:g}".format).reset_index()
+    tables = {"results": results.rows, "curves": curves, "failures": results.failures}
+    for name, table in tables.items():
+        path = folder / f"{name}.csv"
+        if table.empty:
+            path.unlink(missing_ok=True)
+        else:
+            write_atomically(path, table.to_csv(index=False, float_format="%.6g"))
 
 
 def _thin(x: list[float], y: list[float]) -> list[tuple[float, float]]:
@@ -142,34 +109,24 @@ def _thin(x: list[float], y: list[float]) -> list[tuple[float, float]]:
 
 def _rounded(frame: pd.DataFrame) -> pd.DataFrame:
     """Six significant digits of everything, hundredths of seconds."""
-    frame = frame.copy()
     for name in frame.select_dtypes("float").columns:
         digits = ".2f" if name.endswith("seconds") else ".6g"
-        frame[name] = frame[name].map(lambda value, digits=digits: float(format(value, digits)))
+        frame[name] = [float(format(value, digits)) for value in frame[name]]
     return frame
 
 
-def _write(frame: pd.DataFrame, path: Path) -> None:
-    write_atomically(path, frame.to_csv(index=False, float_format="%.6g"))
-
-
 def _read(path: Path) -> pd.DataFrame:
+    # Files of no rows were once written, as an empty line.
+    if not path.exists() or path.stat().st_size <= 1:
+        return pd.DataFrame()
     # A level may be called "None".
-    return _rounded(pd.read_csv(path, keep_default_na=False, na_values=[""]))
+    return pd.read_csv(path, keep_default_na=False, na_values=[""])
 
 
-def _curves(path: Path) -> pd.DataFrame:
+def _read_curves(path: Path) -> pd.DataFrame:
     wide = _read(path)
-    keys = list(wide.columns[: list(wide.columns).index("curve") + 1])
+    if wide.empty:
+        return wide
+    keys = list(wide.loc[:, :"curve"])
     long = wide.melt(id_vars=keys, var_name="x", value_name="y").dropna()
-    return long.assign(x=long["x"].astype(float))
-
-
-def _names(frame: pd.DataFrame, factors: list[str]) -> list[str]:
-    if frame.empty:
-        return []
-    return [run_name(dict(zip(factors, key, strict=True))) for key in frame[factors].to_numpy()]
-
-
-def _sorted(frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
-    return frame if frame.empty else frame.sort_values(columns, ignore_index=True)
+    return long.astype({"x": float})

@@ -1,23 +1,19 @@
 """Running a study: in local processes or on a Dask cluster, continued where it was stopped."""
 
-from __future__ import annotations
-
-import time
-from collections import Counter, defaultdict
+import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import joblib
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
-from rich.text import Text
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from benchmarks.runner.grid import Key, Study, StudyError, execute, run_name
-from benchmarks.runner.store import RunStore
+from benchmarks.runner.results import load_results
+from benchmarks.runner.store import extend_plan, write_run
 
 _IDLE_SECONDS = 10
 
@@ -40,10 +36,8 @@ def run_study(
 ) -> StudyState:
     """Do the runs of a study that are not done yet, in local processes or on a Dask cluster.
 
-    Every run is written to the folder as soon as it is finished. Stopped in whatever way and
-    started again, the study goes on with the runs that are missing. It is a `StudyError` if the
-    folder holds something else, the cluster (the address of its scheduler) cannot be used, or a
-    process that was doing a run died.
+    Every run is written at once, so that a study goes on where it was stopped. What cannot go on is
+    a `StudyError`: another study in the folder, no usable cluster, a process that died.
     """
     if jobs < 1:
         raise StudyError(f"Expected at least one job, got {jobs}.")
@@ -51,31 +45,23 @@ def run_study(
         raise StudyError(
             f"Expected the address of a Dask scheduler, like tcp://host:8786, got {scheduler!r}."
         )
-    store = RunStore.create(folder, study)
-    names = {run_name(key): key for key in study.runs()}
-    finished = store.merged_names() & names.keys()
-    failed: set[str] = set()
-    time_left = _TimeLeft(study.cost_factor)
-    for record in store.records():
-        name = run_name(record["key"])
-        time_left.observe(record)
-        if name in names:
-            (failed if "error" in record else finished).add(name)
+    extend_plan(folder, study)
+    results = load_results(folder)
+    keys = {run_name(key): key for key in study.runs()}
+    finished = set(results.names(results.rows)) & keys.keys()
+    failed = set(results.names(results.failures)) & keys.keys()
     skipped = finished if retry_failed else finished | failed
-    pending = [key for name, key in names.items() if name not in skipped]
-    columns = (TextColumn(study.name), BarColumn(), MofNCompleteColumn(), time_left)
-    with Progress(*columns, console=console or Console()) as progress:
-        bar = progress.add_task("", total=len(study), completed=len(study) - len(pending))
-        with _backend(jobs, scheduler) as workers:
-            time_left.start(pending, workers)
-            progress.refresh()
+    pending = [key for name, key in keys.items() if name not in skipped]
+    columns = TextColumn(study.name), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    # Runs may take minutes: the time left is told from all of them.
+    with Progress(*columns, console=console, speed_estimate_period=math.inf) as progress:
+        bar = progress.add_task("", total=len(keys), completed=len(skipped))
+        with _backend(jobs, scheduler):
             for record in _records(study, pending):
-                store.write(record)
-                name = run_name(record["key"])
-                (failed if "error" in record else finished).add(name)
-                time_left.finish(record)
+                write_run(folder, record)
+                (failed if "error" in record else finished).add(run_name(record["key"]))
                 progress.advance(bar)
-    return StudyState(len(study), len(finished), len(failed - finished))
+    return StudyState(len(keys), len(finished), len(failed - finished))
 
 
 def _records(study: Study, keys: Sequence[Key]) -> Iterator[dict[str, Any]]:
@@ -92,13 +78,13 @@ def _records(study: Study, keys: Sequence[Key]) -> Iterator[dict[str, Any]]:
 
 
 @contextmanager
-def _backend(jobs: int, scheduler: str | None) -> Iterator[int]:
-    """Choose what runs joblib's work while inside; yields the number of workers."""
+def _backend(jobs: int, scheduler: str | None) -> Iterator[None]:
+    """Choose what runs joblib's work while inside."""
     if scheduler is None:
         # Processes whose parent was killed end when they have been idle for so long.
         idle = {"inner_max_num_threads": 1, "idle_worker_timeout": _IDLE_SECONDS}
         with joblib.parallel_config(backend="loky", n_jobs=jobs, **idle):
-            yield jobs
+            yield
         return
     try:
         from distributed import Client, KilledWorker
@@ -112,63 +98,16 @@ def _backend(jobs: int, scheduler: str | None) -> Iterator[int]:
         raise StudyError(f"Found no Dask scheduler at {scheduler}: {error}") from error
     with client:
         threads = client.nthreads()
-        if not threads or any(count != 1 for count in threads.values()):
+        if set(threads.values()) != {1}:
             raise StudyError(
                 "Expected Dask workers of one thread each, as runs seed the generators of their "
                 f"process (dask worker --nthreads 1), got {sorted(threads.values()) or 'none'}."
             )
         try:
             with joblib.parallel_config(backend="dask", client=client, n_jobs=-1):
-                yield len(threads)
+                yield
         except KilledWorker as error:
             raise StudyError(
                 "Several workers in a row died on the same run, perhaps for want of memory. "
                 f"Finished runs are kept: start the study again to go on. ({error})"
             ) from error
-
-
-class _TimeLeft(ProgressColumn):
-    """The time left, from the mean seconds of finished runs of the same cost factor.
-
-    Runs of an earlier start count too, so that a continued study knows at once.
-    """
-
-    max_refresh = 0.5
-
-    def __init__(self, factor: str) -> None:
-        super().__init__()
-        self._factor = factor
-        self._seconds: dict[Any, list[float]] = defaultdict(list)
-        self._pending: Counter[Any] = Counter()
-        self._workers = 1
-        self._updated = time.monotonic()
-
-    def start(self, pending: Sequence[Key], workers: int) -> None:
-        self._workers = workers
-        self._updated = time.monotonic()
-        self._pending.update(key.get(self._factor) for key in pending)
-
-    def observe(self, record: dict[str, Any]) -> None:
-        if "error" not in record:
-            self._seconds[record["key"].get(self._factor)].append(record["seconds"])
-
-    def finish(self, record: dict[str, Any]) -> None:
-        self.observe(record)
-        self._pending[record["key"].get(self._factor)] -= 1
-        self._updated = time.monotonic()
-
-    def seconds(self) -> float | None:
-        """The seconds left, or `None` as long as no run is finished."""
-        means = {level: sum(x) / len(x) for level, x in self._seconds.items()}
-        if not means:
-            return None
-        typical = sum(means.values()) / len(means)
-        work = sum(count * means.get(level, typical) for level, count in self._pending.items())
-        return max(0.0, work / self._workers - (time.monotonic() - self._updated))
-
-    def render(self, task: Task) -> Text:
-        if task.finished:
-            return Text("done")
-        seconds = self.seconds()
-        left = "-:--:--" if seconds is None else str(timedelta(seconds=round(seconds)))
-        return Text(f"{left} left", style="progress.remaining")

@@ -8,9 +8,9 @@ import pytest
 
 from benchmarks.report.comparison import (
     cells_table,
-    comparison_notes,
     complete_blocks,
     most_blocks,
+    notes,
     summary_table,
 )
 from benchmarks.runner.results import Results
@@ -84,9 +84,9 @@ def test_methods_are_compared_only_where_all_of_them_have_finished():
     blocks = complete_blocks(given, "value")
     assert len(blocks) == 14
     assert 3 not in blocks.index.get_level_values("seed")
-    notes = " ".join([given.state, *comparison_notes(given, blocks)])
-    assert "46 of 48 runs asked for are finished, 2 are missing" in notes
-    assert "14 of 16 pairs of cell and seed" in notes
+    text = " ".join([given.state, *notes(given, blocks)])
+    assert "46 of 48 runs asked for are finished, 2 are missing" in text
+    assert "14 of 16 pairs of cell and seed" in text
 
 
 def test_cells_are_in_the_order_of_the_study_and_the_lowest_stands_out():

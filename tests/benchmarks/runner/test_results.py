@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.runner.results import MAX_CURVE_POINTS, load_results, write_merged
 from benchmarks.runner.run import run_study
-from benchmarks.runner.store import RunStore
+from benchmarks.runner.store import read_runs, write_run
 
 from support.tiny_study import tiny_study
 
@@ -21,8 +21,8 @@ def folder(tmp_path):
 
 def test_every_run_is_in_the_tables_with_key_seconds_and_versions(folder):
     results = load_results(folder)
-    assert (results.num_requested, results.num_finished, len(results.failures)) == (12, 6, 6)
-    assert len(results.rows) == 6 * 2
+    assert (results.num_requested, len(results.rows), len(results.failures)) == (12, 6 * 2, 6)
+    assert len(set(results.names(results.rows))) == 6
     assert not results.rows.duplicated(["seed", "problem", "method", "task"]).any()
     expected = {"study", "best", "total_seconds", "cpu_seconds", "torch", "botorch_cll"}
     assert expected <= set(results.rows.columns)
@@ -75,7 +75,12 @@ def test_a_study_without_a_finished_run_can_be_read(tmp_path):
     run_study(tiny_study(tmp_path, methods=("broken",)), tmp_path)
     results = load_results(tmp_path)
     assert results.rows.empty
-    assert (results.num_finished, len(results.failures)) == (0, 4)
+    assert len(results.failures) == 4
+    # Also from a folder in which the rows were merged into a file of an empty line.
+    write_merged(results, tmp_path)
+    assert not (tmp_path / "results.csv").exists()
+    (tmp_path / "results.csv").write_text("\n")
+    assert run_study(tiny_study(tmp_path, methods=("broken",)), tmp_path) == (4, 0, 4)
 
 
 def test_a_run_in_both_kinds_of_files_counts_once(folder):
@@ -95,7 +100,7 @@ def test_numbers_are_the_same_levels_in_a_file_that_others_have_saved(tmp_path):
 
 
 def test_failures_end_with_the_run_that_succeeds(folder):
-    failed = [r for r in RunStore(folder).records() if "error" in r]
+    failed = [r for r in read_runs(folder) if "error" in r]
     write_merged(load_results(folder), folder)
     assert len(pd.read_csv(folder / "failures.csv")) == 6
     (folder / "fixed").touch()
@@ -104,7 +109,7 @@ def test_failures_end_with_the_run_that_succeeds(folder):
     write_merged(load_results(folder), folder)
     assert not (folder / "failures.csv").exists()
     # Run files of another machine, say, on which a run failed that is among the merged ones.
-    RunStore(folder).write(failed[0])
+    write_run(folder, failed[0])
     assert load_results(folder).failures.empty
 
 
