@@ -57,9 +57,10 @@ _TIME_LIMIT = "Processor seconds after which a fit of scale is stopped."
 _FROM = "Show the rows of this CSV file instead, repeatable."
 
 
-@app.command(
-    epilog=example("bench fit propose --repeats 3", "bench swarm --seeds 10 --out bench.csv")
-)
+_BENCH = example("bench fit propose --repeats 3", "bench swarm --seeds 10 --out bench.csv")
+
+
+@app.command(epilog=_BENCH)
 def bench(
     ctx: typer.Context,
     part: Names = Argument(None, help=_PARTS, metavar="[PART]..."),
@@ -86,26 +87,15 @@ def bench(
     _check_names("PART", part, PARTS)
     _check_names("--peer", peer, PEERS)
     check_file(out)
-    options = BenchOptions(
-        parts=tuple(part or PARTS),
-        repeats=repeats,
-        seeds=seeds,
-        threads=threads,
-        time_limit=time_limit,
-        peers=tuple(peer or PEERS),
-        fit_sizes=tuple(n or FIT_SIZES),
-    )
-    kept = (
-        "Without --out nothing is kept."
-        if out is None
-        else f"Finished parts are in {out}: run the others into another file."
-    )
+    parts, peers, sizes = tuple(part or PARTS), tuple(peer or PEERS), tuple(n or FIT_SIZES)
+    options = BenchOptions(parts, repeats, seeds, threads, time_limit, peers, sizes)
+    kept = f"Finished parts are in {out}: run the others into another file."
     try:
         if source:
             _refuse_beside_source(ctx)
             report_bench(read_bench(source)).print(Console())
         else:
-            with stops_with(kept):
+            with stops_with(kept if out else "Without --out nothing is kept."):
                 run_bench(options, out)
     except (InputDataError, UnsupportedError) as error:
         raise typer.BadParameter(str(error)) from error

@@ -1,4 +1,4 @@
-"""Timing works side by side: alternating in one process, medians of repeats."""
+"""Timing works side by side: alternating in one process."""
 
 from __future__ import annotations
 
@@ -34,6 +34,13 @@ def clock(threads: int) -> Clock:
     return time.process_time if threads == 1 else time.perf_counter
 
 
+def timed(work: Callable[[], Any], now: Clock) -> tuple[Any, float]:
+    """What a work returns, and the seconds that it took."""
+    started = now()
+    result = work()
+    return result, now() - started
+
+
 def time_side_by_side(
     works: Mapping[str, Callable[[], Any]], repeats: int, now: Clock, limit: float = LIMIT_SECONDS
 ) -> Iterator[Row | None]:
@@ -47,8 +54,6 @@ def time_side_by_side(
             if repeat and used[method] >= limit:
                 yield None
                 continue
-            started = now()
-            work()
-            seconds = now() - started
+            _, seconds = timed(work, now)
             used[method] += seconds
             yield {"method": method, "repeat": repeat, "seconds": seconds}

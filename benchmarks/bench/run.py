@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import distributions, version
 from pathlib import Path
 
 import pandas as pd
@@ -19,6 +19,7 @@ from benchmarks.rows import read_rows
 from botorch_cll.files import write_atomically
 
 PARTS = ("fit", "propose", "swarm", "scale")
+_PACKAGES = ("botorch_cll", "torch", "botorch", "gpytorch", "pymoo", "cma")
 
 
 @dataclass(frozen=True)
@@ -38,26 +39,19 @@ class BenchOptions:
         """The number of steps of each part, and its rows: `None` for a step that is left out."""
         now, kinds = clock(self.threads), tuple(swarms.SURFACES)
         gps = tuple(name for name in self.peers if name in scale.PEERS)
-        sizes = sum(map(len, self.sweeps.values()))
-        works = {
-            "fit": (
-                len(self.fit_sizes) * self.repeats * (1 + len(self.peers)),
-                fitting.bench_fit(self.peers, self.fit_sizes, self.repeats, now),
-            ),
-            "propose": (
-                self.repeats * (1 + len(gps)),
-                fitting.bench_propose(gps, self.repeats, now),
-            ),
-            "swarm": (
-                len(swarms.OPTIMIZERS) * len(kinds) * self.seeds,
-                swarms.bench_swarm(kinds, self.seeds, now),
-            ),
-            "scale": (
-                sizes * (1 + len(gps)),
-                scale.bench_scale(gps, self.sweeps, self.threads, self.time_limit),
-            ),
+        steps = {
+            "fit": len(self.fit_sizes) * self.repeats * (1 + len(self.peers)),
+            "propose": self.repeats * (1 + len(gps)),
+            "swarm": len(swarms.OPTIMIZERS) * len(kinds) * self.seeds,
+            "scale": sum(map(len, self.sweeps.values())) * (1 + len(gps)),
         }
-        return {part: works[part] for part in self.parts}
+        rows = {
+            "fit": fitting.bench_fit(self.peers, self.fit_sizes, self.repeats, now),
+            "propose": fitting.bench_propose(gps, self.repeats, now),
+            "swarm": swarms.bench_swarm(kinds, self.seeds, now),
+            "scale": scale.bench_scale(gps, self.sweeps, self.threads, self.time_limit),
+        }
+        return {part: (steps[part], rows[part]) for part in self.parts}
 
 
 def run_bench(
@@ -66,10 +60,13 @@ def run_bench(
     """Run parts of the benchmark and print their tables; `out` is written after every part."""
     console = console or Console()
     rows: list[Row] = []
-    about = {"threads": options.threads, "versions": _versions()}
-    columns = (*Progress.get_default_columns(), MofNCompleteColumn())
+    installed = {package.name for package in distributions()}
+    known = [f"{name} {version(name)}" for name in _PACKAGES if name in installed]
+    about = {"threads": options.threads, "versions": ", ".join(known)}
     with (
-        Progress(*columns, console=console) as progress,
+        Progress(
+            *Progress.get_default_columns(), MofNCompleteColumn(), console=console
+        ) as progress,
         limited_threads(options.threads),
         warnings.catch_warnings(),
     ):
@@ -94,13 +91,3 @@ def read_bench(paths: Sequence[Path]) -> pd.DataFrame:
     """The rows of CSV files that `run_bench` has written; `InputDataError` for other files."""
     columns = ("part", "method", "repeat", "seconds", "threads", "versions")
     return pd.concat([read_rows(path, columns) for path in paths], ignore_index=True)
-
-
-def _versions() -> str:
-    known = []
-    for package in ("botorch_cll", "torch", "botorch", "gpytorch", "pymoo", "cma"):
-        try:
-            known.append(f"{package} {version(package)}")
-        except PackageNotFoundError:
-            continue
-    return ", ".join(known)

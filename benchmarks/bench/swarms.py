@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
@@ -13,9 +14,10 @@ from botorch.acquisition.analytic import LogExpectedImprovement
 from botorch.acquisition.objective import ScalarizedPosteriorTransform
 from botorch.exceptions.errors import UnsupportedError
 from botorch.optim import optimize_acqf
+from botorch.utils.transforms import unnormalize
 from torch import Tensor
 
-from benchmarks.bench.clock import Clock, Row
+from benchmarks.bench.clock import Clock, Row, timed
 from benchmarks.methods import INDEPENDENT_GPS, OURS, SURROGATES
 from botorch_cll.optim import optimize_acqf_pso
 from botorch_cll.optim.random_state import isolated_random_state
@@ -32,15 +34,12 @@ _CMA_STD = 0.3
 
 
 class CountedLogEI(LogExpectedImprovement):
-    """`LogExpectedImprovement` that counts the points it was asked about.
-
-    A point whose gradient is wanted counts three times, which is about what it costs.
-    """
+    """`LogExpectedImprovement` that counts points; with gradients they cost three times as much."""
 
     num_evaluations: int = 0
 
     def forward(self, X: Tensor) -> Tensor:
-        """Evaluate at a `batch_shape x 1 x d`-dim tensor; see `LogExpectedImprovement`."""
+        """Evaluate at `batch_shape x 1 x d`-dim points."""
         times = _GRADIENT_EVALUATIONS if X.requires_grad else 1
         self.num_evaluations += times * X.shape[:-2].numel()
         return super().forward(X)
@@ -54,18 +53,13 @@ def draw_surface(kind: str, seed: int) -> tuple[CountedLogEI, Tensor]:
     choices = list(itertools.product(PAIRS, _CORRELATIONS, (0, 1)))
     pair, correlation, task = choices[seed % len(choices)]
     problem = CompositeTasks(pair, correlation=correlation, negate=True, seed=seed)
-    low, high = problem.bounds
     generator = torch.Generator().manual_seed(seed)
     unit = torch.rand(NUM_POINTS, problem.dim, generator=generator, dtype=torch.double)
-    Y = problem(low + (high - low) * unit)
-    weights = torch.zeros(problem.num_tasks, dtype=torch.double)
-    weights[task] = 1.0
-    acqf = CountedLogEI(
-        SURROGATES[SURFACES[kind]](unit, Y, seed),
-        best_f=Y[:, task].max(),
-        posterior_transform=ScalarizedPosteriorTransform(weights),
-    )
-    return acqf, torch.stack([torch.zeros_like(low), torch.ones_like(low)])
+    Y = problem(unnormalize(unit, problem.bounds))
+    model = SURROGATES[SURFACES[kind]](unit, Y, seed)
+    transform = ScalarizedPosteriorTransform(torch.eye(problem.num_tasks).to(Y)[task])
+    acqf = CountedLogEI(model, Y[:, task].max(), transform)
+    return acqf, torch.tensor([[0.0], [1.0]]).to(Y).expand(2, problem.dim)
 
 
 def _evaluate(acqf: CountedLogEI, points: np.ndarray) -> np.ndarray:
@@ -107,38 +101,33 @@ def by_pymoo(acqf: CountedLogEI, bounds: Tensor, budget: int, seed: int) -> floa
 def by_cma(acqf: CountedLogEI, bounds: Tensor, budget: int, seed: int) -> float:
     """CMA-ES, restarted with twice the population while evaluations are left.
 
-    Restarts as in Auger and Hansen (2005), "A restart CMA evolution strategy with increasing
-    population size".
+    Source: A. Auger and N. Hansen, A restart CMA evolution strategy with increasing population
+    size, CEC 2005.
     """
     import cma  # type: ignore[import-untyped, unused-ignore]
 
     random = np.random.default_rng(seed)
-    best, used, population = np.inf, 0, None
+    options = {"bounds": [0.0, 1.0], "verbose": -9, "seed": np.nan}
+    options["randn"] = lambda *shape: random.standard_normal(shape)
+    best, used = np.inf, 0
     while used < budget:
-        options = {
-            "bounds": [0.0, 1.0],
-            "maxfevals": budget - used,
-            "verbose": -9,
-            "seed": np.nan,
-            "randn": lambda *shape: random.standard_normal(shape),
-        } | ({} if population is None else {"popsize": population})
+        options["maxfevals"] = budget - used
         strategy = cma.CMAEvolutionStrategy(random.random(bounds.shape[-1]), _CMA_STD, options)
         while not strategy.stop():
             asked = strategy.ask()
             strategy.tell(asked, _evaluate(acqf, np.array(asked)).tolist())
         best = min(best, strategy.result.fbest)
         used += max(1, strategy.countevals)
-        population = 2 * strategy.popsize
+        options["popsize"] = 2 * strategy.popsize
     return -float(best)
 
 
 def evaluations_alone(acqf: CountedLogEI, bounds: Tensor, budget: int, seed: int) -> float:
     """The floor of all of them: so many evaluations in one batch."""
-    low, high = bounds
     generator = torch.Generator().manual_seed(seed)
-    unit = torch.rand(budget, 1, len(low), generator=generator, dtype=low.dtype)
+    unit = torch.rand(budget, 1, bounds.shape[-1], generator=generator, dtype=bounds.dtype)
     with torch.no_grad():
-        acqf(low + (high - low) * unit)
+        acqf(unnormalize(unit, bounds))
     return float("nan")
 
 
@@ -155,8 +144,7 @@ OPTIMIZERS: dict[str, Callable[[CountedLogEI, Tensor, int, int], float]] = {
 def bench_swarm(kinds: tuple[str, ...], seeds: int, now: Clock) -> Iterator[Row]:
     """Let the optimizers maximise log-EI on the same surfaces.
 
-    Ours and BoTorch's have 20 restarts and 512 raw samples each, the others as many evaluations as
-    ours took. `UnsupportedError` if pymoo or cma is not installed.
+    Peers without restarts have as many evaluations as ours took.
     """
     for name in ("cma", "pymoo"):
         if find_spec(name) is None:
@@ -168,9 +156,8 @@ def bench_swarm(kinds: tuple[str, ...], seeds: int, now: Clock) -> Iterator[Row]
         budget = 0
         for method, maximize in OPTIMIZERS.items():
             acqf.num_evaluations = 0
-            started = now()
-            value = maximize(acqf, bounds, budget, seed)
-            row = {"method": method, "repeat": seed, "seconds": now() - started}
-            row |= {"part": "swarm", "kind": kind, "value": value}
-            budget = acqf.num_evaluations if method == SWARM else budget
-            yield row | {"evaluations": acqf.num_evaluations}
+            value, seconds = timed(partial(maximize, acqf, bounds, budget, seed), now)
+            evaluations = acqf.num_evaluations
+            budget = evaluations if method == SWARM else budget
+            row: Row = {"part": "swarm", "kind": kind, "method": method, "repeat": seed}
+            yield row | {"seconds": seconds, "value": value, "evaluations": evaluations}

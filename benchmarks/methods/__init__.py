@@ -40,11 +40,11 @@ MULTI_TASK_GPS = (MULTI_TASK_GP, INDEX_KERNEL_GP, KRONECKER_GP)
 GPS = (INDEPENDENT_GPS, *MULTI_TASK_GPS)
 
 
-def rbf_fit(model_class: type[Any], missing: str = "mask", **options: Any) -> Callable[..., Any]:
+def rbf_fit(model_class: type[Any], **options: Any) -> Callable[..., Any]:
     """A fit of one of our models with given options: of `X` and `Y`, a seed and further options."""
 
     def fit(X: Tensor, Y: Tensor, seed: int = 0, **further: Any) -> Model:
-        given = {"missing": missing, "seed": seed} | options | further
+        given = {"missing": "mask", "seed": seed} | options | further
         return fit_rbf_ensemble(model_class(X, Y, **given))
 
     return fit
