@@ -44,12 +44,12 @@ def conformance(
     from benchmarks.methods import FACTORIES
     from botorch_cll.testing import surrogate_checks
 
-    _check_names("--model", model, FACTORIES)
-    _check_names("--check", check, map(str, surrogate_checks()))
+    models = _chosen("--model", model, FACTORIES)
+    checks = _chosen("--check", check, map(str, surrogate_checks()))
     check_file(out)
     check_file(markdown)
     with stops_with("The checks keep nothing: --model and --check choose fewer of them."):
-        run_conformance(out, markdown, models=model, checks=check)
+        run_conformance(out, markdown, models, checks)
 
 
 _PARTS = "fit, propose, swarm or scale; all if omitted."
@@ -82,13 +82,10 @@ def bench(
 
     from benchmarks.bench.fitting import FIT_SIZES, PEERS
     from benchmarks.bench.report import report_bench
-    from benchmarks.bench.run import PARTS, BenchOptions, read_bench, run_bench
+    from benchmarks.bench.run import PARTS, read_bench, run_bench
 
-    _check_names("PART", part, PARTS)
-    _check_names("--peer", peer, PEERS)
+    names = _chosen("PART", part, PARTS), _chosen("--peer", peer, PEERS)
     check_file(out)
-    parts, peers, sizes = tuple(part or PARTS), tuple(peer or PEERS), tuple(n or FIT_SIZES)
-    options = BenchOptions(parts, repeats, seeds, threads, time_limit, peers, sizes)
     kept = f"Finished parts are in {out}: run the others into another file."
     try:
         if source:
@@ -96,16 +93,18 @@ def bench(
             report_bench(read_bench(source)).print(Console())
         else:
             with stops_with(kept if out else "Without --out nothing is kept."):
-                run_bench(options, out)
+                run_bench(*names, n or FIT_SIZES, repeats, seeds, threads, time_limit, out)
     except (InputDataError, UnsupportedError) as error:
         raise typer.BadParameter(str(error)) from error
 
 
-def _check_names(option: str, given: Names, known: Iterable[str]) -> None:
+def _chosen(option: str, given: Names, known: Iterable[str]) -> list[str]:
+    """The names that were given, each once, or all."""
     known = list(known)
     for name in given or []:
         if name not in known:
             raise typer.BadParameter(f"{option}: expected one of {', '.join(known)}, got {name}")
+    return list(dict.fromkeys(given or known))
 
 
 def _refuse_beside_source(ctx: typer.Context) -> None:

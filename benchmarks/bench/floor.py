@@ -7,9 +7,10 @@ takes far less than either.
 from __future__ import annotations
 
 import cProfile
+import math
 import pstats
 import timeit
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -116,7 +117,7 @@ def predict(model: Model, X: Tensor, observation_noise: bool = False) -> None:
         _ = predicted.mean, predicted.variance
 
 
-def time_parts(fit: Callable[[], object], now: Clock) -> dict[str, float]:
+def profile_parts(fit: Callable[[], object], now: Clock) -> dict[str, float]:
     """The seconds of each of `PARTS` and of the rest of a fit, by the interpreter's profiler.
 
     The profiler itself makes small calls slower: shares are more reliable than seconds.
@@ -129,18 +130,18 @@ def time_parts(fit: Callable[[], object], now: Clock) -> dict[str, float]:
     return parts | {"rest": max(0.0, seconds[_WHOLE] - sum(parts.values()))}
 
 
-def bench_floor(X: Tensor, Y: Tensor, test_X: Tensor, repeats: int, now: Clock) -> Iterator[Row]:
-    """Time the parts of our fit and prediction beside what their operations would take.
+def time_parts(X: Tensor, Y: Tensor, test_X: Tensor, now: Clock) -> list[Row]:
+    """Time the parts of our fit and prediction beside their `floor`, NaN where nothing is counted.
 
-    `floor` has these seconds, NaN for small parts without a count.
+    The floor is what their operations would take.
     """
-    rates = measure_rates(now)
-    (n, d), num_tasks = X.shape, Y.shape[-1]
+    (n, d), num_tasks, rates = X.shape, Y.shape[-1], measure_rates(now)
     needed = fit_parts(n, d, num_tasks) | {"posterior": posterior(len(test_X), d, num_tasks, n)}
-    for repeat in range(repeats):
-        model = MultiRBFCorrelationModel(X, Y)
-        parts = time_parts(partial(fit_rbf_ensemble, model), now)
-        _, parts["posterior"] = timed(partial(predict, model, test_X), now)
-        for name, seconds in parts.items():
-            floor = float((needed[name] / rates).sum()) if name in needed else float("nan")
-            yield {"method": name, "repeat": repeat, "seconds": seconds, "floor": floor}
+    floors = {part: float((count / rates).sum()) for part, count in needed.items()}
+    model = MultiRBFCorrelationModel(X, Y)
+    parts = profile_parts(partial(fit_rbf_ensemble, model), now)
+    _, parts["posterior"] = timed(partial(predict, model, test_X), now)
+    return [
+        {"method": part, "seconds": seconds, "floor": floors.get(part, math.nan)}
+        for part, seconds in parts.items()
+    ]

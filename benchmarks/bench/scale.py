@@ -13,18 +13,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from benchmarks.bench.clock import Row, clock, limited_threads, timed
-from benchmarks.methods import INDEPENDENT_GPS, KRONECKER_GP, MULTI_TASK_GP, OURS, SURROGATES
+from benchmarks.bench.clock import Row, Series, clock, limited_threads, timed
+from benchmarks.methods import OURS, SURROGATES
 from benchmarks.methods.run import without_sparse_warning
 
-PEERS = (MULTI_TASK_GP, KRONECKER_GP, INDEPENDENT_GPS)
 MEMORY_LIMIT_MIB = 16 * 1024
 MODULE = "benchmarks.bench.scale"
 _STATUS = Path("/proc/self/status")
@@ -44,27 +43,22 @@ SWEEPS = {
 }
 """The sizes by the name of the sweep, smallest first."""
 
+Sweeps = Mapping[str, Sequence[Size]]
 
-def bench_scale(
-    peers: tuple[str, ...], sweeps: dict[str, tuple[Size, ...]], threads: int, time_limit: float
-) -> Iterator[Row | None]:
-    """Fit ever larger data: `seconds` and `peak_mib`, or `failure`, a few words.
 
-    A method that fails at one size of a sweep, for want of memory or time, is not tried at the
-    larger ones: `None` in place of a row.
-    """
-    for sweep, sizes in sweeps.items():
-        failed: set[str] = set()
-        for size in sizes:
-            for method in (OURS, *peers):
-                if method in failed:
-                    yield None
-                    continue
-                outcome = fit_in_process(method, size, threads, time_limit)
-                if "failure" in outcome:
-                    failed.add(method)
-                row: Row = {"part": "scale", "kind": sweep, "method": method, "repeat": 0}
-                yield row | size._asdict() | outcome
+def scale_series(
+    peers: Sequence[str], sweeps: Sweeps, threads: int, time_limit: float
+) -> list[Series]:
+    """Fits of ever larger data: `seconds` and `peak_mib`, or `failure`, a few words."""
+
+    def fit(method: str, size: Size) -> list[Row]:
+        outcome = fit_in_process(method, size, threads, time_limit)
+        return [size._asdict() | {"repeat": 0, "seconds": math.nan} | outcome]
+
+    return [
+        Series({"part": "scale", "kind": sweep}, [OURS, *peers], fit, sizes)
+        for sweep, sizes in sweeps.items()
+    ]
 
 
 def fit_in_process(method: str, size: Size, threads: int, time_limit: float) -> Row:
