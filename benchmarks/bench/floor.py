@@ -117,30 +117,21 @@ def predict(model: Model, X: Tensor, observation_noise: bool = False) -> None:
         _ = predicted.mean, predicted.variance
 
 
-def profile_parts(fit: Callable[[], object], now: Clock) -> dict[str, float]:
-    """The seconds of each of `PARTS` and of the rest of a fit, by the interpreter's profiler.
-
-    The profiler itself makes small calls slower: shares are more reliable than seconds.
-    """
-    profile = cProfile.Profile(now)
-    profile.runcall(fit)
-    stats = pstats.Stats(profile).stats  # type: ignore[attr-defined]
-    seconds = {(Path(path).name, name): stat[3] for (path, _, name), stat in stats.items()}
-    parts = {part: seconds.get(function, 0.0) for part, function in PARTS.items()}
-    return parts | {"rest": max(0.0, seconds[_WHOLE] - sum(parts.values()))}
-
-
 def time_parts(X: Tensor, Y: Tensor, test_X: Tensor, now: Clock) -> list[Row]:
     """Time the parts of our fit and prediction beside their `floor`, NaN where nothing is counted.
 
-    The floor is what their operations would take.
+    The interpreter's profiler makes small calls slower: shares are more reliable than seconds.
     """
+    model, profile = MultiRBFCorrelationModel(X, Y), cProfile.Profile(now)
+    profile.runcall(fit_rbf_ensemble, model)
+    stats = pstats.Stats(profile).stats  # type: ignore[attr-defined]
+    spent = {(Path(path).name, name): stat[3] for (path, _, name), stat in stats.items()}
+    parts = {part: spent.get(function, 0.0) for part, function in PARTS.items()}
+    parts["rest"] = max(0.0, spent[_WHOLE] - sum(parts.values()))
+    _, parts["posterior"] = timed(partial(predict, model, test_X), now)
     (n, d), num_tasks, rates = X.shape, Y.shape[-1], measure_rates(now)
     needed = fit_parts(n, d, num_tasks) | {"posterior": posterior(len(test_X), d, num_tasks, n)}
     floors = {part: float((count / rates).sum()) for part, count in needed.items()}
-    model = MultiRBFCorrelationModel(X, Y)
-    parts = profile_parts(partial(fit_rbf_ensemble, model), now)
-    _, parts["posterior"] = timed(partial(predict, model, test_X), now)
     return [
         {"method": part, "seconds": seconds, "floor": floors.get(part, math.nan)}
         for part, seconds in parts.items()

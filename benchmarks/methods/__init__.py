@@ -24,7 +24,7 @@ from botorch_cll.models import (
     RegularizedMultiTaskRBFModel,
     SingleRBFModel,
 )
-from botorch_cll.optim.loop import fit_multi_rbf, propose_by_swarm
+from botorch_cll.optim.loop import fit_multi_rbf
 from botorch_cll.optim.random_state import isolated_random_state
 
 OURS = "MultiRBFCorrelation"
@@ -95,13 +95,11 @@ REFERENCE_METHOD = "Bay_MRBFCor"
 NO_SURROGATE = "Sobol"
 
 METHODS: dict[str, Method] = {
-    REFERENCE_METHOD: Method(fit_multi_rbf, propose_by_swarm),
-    "Bay_MRBFCor (paper)": Method(
-        rbf_fit(MultiRBFCorrelationModel, correlation_layers=(8,)), propose_by_swarm
-    ),
-    NO_LAYER: Method(SURROGATES[NO_LAYER], propose_by_swarm),
-    RMLA: Method(SURROGATES[RMLA], propose_by_swarm),
-    SINGLE_RBF: Method(SURROGATES[SINGLE_RBF], propose_by_swarm, one_task_at_a_time=True),
+    REFERENCE_METHOD: Method(fit_multi_rbf),
+    "Bay_MRBFCor (paper)": Method(rbf_fit(MultiRBFCorrelationModel, correlation_layers=(8,))),
+    NO_LAYER: Method(SURROGATES[NO_LAYER]),
+    RMLA: Method(SURROGATES[RMLA]),
+    SINGLE_RBF: Method(SURROGATES[SINGLE_RBF], one_task_at_a_time=True),
     INDEPENDENT_GPS: Method(SURROGATES[INDEPENDENT_GPS], propose_by_gradient, True),
     MULTI_TASK_GP: Method(SURROGATES[MULTI_TASK_GP], propose_by_gradient),
     NO_SURROGATE: Method(no_model, propose_sobol),

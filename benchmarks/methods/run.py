@@ -17,7 +17,7 @@ from botorch.utils.sampling import draw_sobol_samples
 from torch import Tensor
 
 from botorch_cll.optim import best_by_task, run_bay_mrbfcor
-from botorch_cll.optim.loop import Fit, Propose
+from botorch_cll.optim.loop import Fit, Propose, propose_by_swarm
 from botorch_cll.optim.random_state import isolated_random_state
 
 _SOBOL_POINTS = 256
@@ -31,7 +31,7 @@ class Method:
     """
 
     fit: Fit
-    propose: Propose
+    propose: Propose = propose_by_swarm
     one_task_at_a_time: bool = False
 
 

@@ -25,12 +25,14 @@ from torch import Tensor
 from benchmarks.methods.peers import fit_exactly, multi_task_gp, single_task_gp, vbll
 
 
+def by_task(X: Tensor, Y: Tensor) -> list[tuple[Tensor, Tensor]]:
+    """The points and values (`n_t x 1`) of each task, where it was observed."""
+    return [(X[~y.isnan()], y[~y.isnan()].unsqueeze(-1)) for y in Y.T]
+
+
 def independent_gps(X: Tensor, Y: Tensor) -> ModelListGP:
     """One `SingleTaskGP` per task, fitted to the rows that it was observed in."""
-    columns = Y.split(1, dim=-1)
-    rows = [~column.isnan().squeeze(-1) for column in columns]
-    gps = [single_task_gp(X[seen], y[seen]) for y, seen in zip(columns, rows, strict=True)]
-    model = ModelListGP(*gps)
+    model = ModelListGP(*(single_task_gp(*data) for data in by_task(X, Y)))
     fit_gpytorch_mll(SumMarginalLogLikelihood(model.likelihood, model))
     return model
 
@@ -127,9 +129,9 @@ class WideVBLL(WideModel):
         self.normalize(X)
         self.normalize.eval()
         self.networks = torch.nn.ModuleList(vbll(X.shape[-1], X.device) for _ in Y.T)
-        for network, column in zip(self.networks, self.scaled_Y.split(1, dim=-1), strict=True):
-            seen = ~column.isnan().squeeze(-1)
-            network.fit(self.normalize(X[seen]), column[seen], optimization_settings=settings)
+        all_data = by_task(self.normalize(X), self.scaled_Y)
+        for network, data in zip(self.networks, all_data, strict=True):
+            network.fit(*data, optimization_settings=settings)
 
     def _distribution(self, X: Tensor, observation_noise: bool) -> MultitaskMultivariateNormal:
         self.eval()
