@@ -41,7 +41,7 @@ def _beside(rows: pd.DataFrame, ours: str, keys: list[str]) -> pd.DataFrame:
     return rows.assign(ratio=rows.our_seconds / rows.seconds)
 
 
-def _side_by_side(rows: pd.DataFrame) -> pd.DataFrame:
+def _ratios(rows: pd.DataFrame) -> pd.DataFrame:
     grouped = _beside(rows, OURS, ["n", "repeat"]).groupby(["n", "method"], sort=False)
     frame = grouped.agg({"repeat": "size", "seconds": "median", "ratio": "median"})
     return frame.reset_index().rename(columns={"repeat": "repeats"})
@@ -96,12 +96,8 @@ _SCALE_CAPTION = (
     "process of its own. A method that fails is not tried at larger sizes."
 )
 _TABLES = {
-    "fit": (
-        _side_by_side,
-        "Fit and posterior at 1 000 points, n points per task, two tasks, d = 4",
-        "",
-    ),
-    "propose": (_side_by_side, "One iteration: fit and two candidates, two tasks, d = 4", ""),
+    "fit": (_ratios, "Fit and posterior at 1 000 points, n points per task, two tasks, d = 4", ""),
+    "propose": (_ratios, "One iteration: fit and two candidates, two tasks, d = 4", ""),
     "floor": (_floor, "Where our time goes, and the least it could be", _FLOOR_CAPTION),
     "swarm": (_swarm, "Optimizers of acquisition functions on the same surfaces", _SWARM_CAPTION),
     "scale-rows": (_scale, "Fits of more and more rows", _SCALE_CAPTION),
