@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -34,21 +35,9 @@ def run_demo(
     data_sets: tuple[str, ...] = DATA_SETS,
     console: Console | None = None,
 ) -> dict[str, MethodRun]:
-    """Tune `HistGradientBoostingClassifier` on several data sets, one task each, with every method.
+    """Tune an estimator on several data sets, one task each, with every method.
 
     The methods model the logarithm of the cross-validated log loss: it spans orders of magnitude.
-
-    Args:
-        out: Where to write the picture.
-        budget: The number of evaluations of every task, for each method; for `MultiTaskGP` no more
-            than `PEER_BUDGET`.
-        num_initial: How many of them are the first Sobol design, the same for all methods.
-        seed: The seed of everything random.
-        data_sets: The data sets.
-        console: Where to print.
-
-    Returns:
-        What each method has evaluated.
     """
     console = console or Console()
     problem = SklearnTuningTasks(_ESTIMATOR, data_sets=data_sets, seed=seed)
@@ -67,16 +56,9 @@ def run_demo(
     def run(name: str) -> MethodRun:
         some = min(budget, max(PEER_BUDGET, num_initial)) if name == MULTI_TASK_GP else budget
         bar = progress.add_task(name, total=some * len(tasks))
-        return run_method(
-            METHODS[name],
-            objective,
-            problem.bounds,
-            num_tasks=len(tasks),
-            budget=some,
-            num_initial=num_initial,
-            seed=seed,
-            callback=lambda made: progress.update(bar, completed=made),
-        )
+        advance = lambda made: progress.update(bar, completed=made)  # noqa: E731
+        sizes = (len(tasks), some, num_initial)
+        return run_method(METHODS[name], objective, problem.bounds, *sizes, seed, advance)
 
     with Progress(console=console) as progress:
         results = {name: run(name) for name in DEMO_METHODS}
@@ -88,16 +70,12 @@ def run_demo(
 
 def _evaluated_once(losses: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
     """The same function, which evaluates a first design once for all methods."""
-    known: dict[tuple[float, ...], Tensor] = {}
 
-    def remembered(X: Tensor) -> Tensor:
-        points = [tuple(x.tolist()) for x in X]
-        for point, x in zip(points, X, strict=True):
-            if point not in known:
-                known[point] = losses(x.unsqueeze(0))
-        return torch.cat([known[point] for point in points])
+    @cache
+    def at(point: tuple[float, ...]) -> Tensor:
+        return losses(torch.tensor([point], dtype=torch.double))
 
-    return remembered
+    return lambda X: torch.cat([at(tuple(point)) for point in X.tolist()])
 
 
 def _table(results: dict[str, MethodRun], tasks: tuple[str, ...], budget: int) -> Table:
@@ -107,12 +85,12 @@ def _table(results: dict[str, MethodRun], tasks: tuple[str, ...], budget: int) -
     for column in (*tasks, "fitting\ns", "proposing\ns"):
         table.add_column(column, justify="right")
     best = torch.stack([result.Y.amin(-1) for result in results.values()]).amin(0)
-    for name, result in results.items():
-        found, made = result.Y.amin(-1), result.Y.shape[-1]
+    for name, (_, Y, *seconds) in results.items():
+        found, made = Y.amin(-1), Y.shape[-1]
         marks = ["[bold]{:.4f}[/bold]" if least else "{:.4f}" for least in found == best]
         cells = [mark.format(loss) for mark, loss in zip(marks, found.exp().tolist(), strict=True)]
-        cells += [f"{result.fit_seconds:.1f}", f"{result.propose_seconds:.1f}"]
-        table.add_row(name if made == budget else f"{name}*", *cells)
+        name = name if made == budget else f"{name}*"
+        table.add_row(name, *cells, *(f"{some:.1f}" for some in seconds))
         if made < budget:
             table.caption = (
                 f"* {made} of the {budget} evaluations, as its fits take the longest: "

@@ -44,12 +44,12 @@ def conformance(
     from benchmarks.methods import FACTORIES
     from botorch_cll.testing import surrogate_checks
 
-    _check_names("--model", model, FACTORIES)
-    _check_names("--check", check, map(str, surrogate_checks()))
+    models = _chosen("--model", model, FACTORIES)
+    checks = _chosen("--check", check, map(str, surrogate_checks()))
     check_file(out)
     check_file(markdown)
     with stops_with("The checks keep nothing: --model and --check choose fewer of them."):
-        run_conformance(out, markdown, models=model, checks=check)
+        run_conformance(out, markdown, models, checks)
 
 
 _PARTS = "fit, propose, swarm or scale; all if omitted."
@@ -57,9 +57,10 @@ _TIME_LIMIT = "Processor seconds after which a fit of scale is stopped."
 _FROM = "Show the rows of this CSV file instead, repeatable."
 
 
-@app.command(
-    epilog=example("bench fit propose --repeats 3", "bench swarm --seeds 10 --out bench.csv")
-)
+_BENCH = example("bench fit propose --repeats 3", "bench swarm --seeds 10 --out bench.csv")
+
+
+@app.command(epilog=_BENCH)
 def bench(
     ctx: typer.Context,
     part: Names = Argument(None, help=_PARTS, metavar="[PART]..."),
@@ -81,41 +82,29 @@ def bench(
 
     from benchmarks.bench.fitting import FIT_SIZES, PEERS
     from benchmarks.bench.report import report_bench
-    from benchmarks.bench.run import PARTS, BenchOptions, read_bench, run_bench
+    from benchmarks.bench.run import PARTS, read_bench, run_bench
 
-    _check_names("PART", part, PARTS)
-    _check_names("--peer", peer, PEERS)
+    names = _chosen("PART", part, PARTS), _chosen("--peer", peer, PEERS)
     check_file(out)
-    options = BenchOptions(
-        parts=tuple(part or PARTS),
-        repeats=repeats,
-        seeds=seeds,
-        threads=threads,
-        time_limit=time_limit,
-        peers=tuple(peer or PEERS),
-        fit_sizes=tuple(n or FIT_SIZES),
-    )
-    kept = (
-        "Without --out nothing is kept."
-        if out is None
-        else f"Finished parts are in {out}: run the others into another file."
-    )
+    kept = f"Finished parts are in {out}: run the others into another file."
     try:
         if source:
             _refuse_beside_source(ctx)
             report_bench(read_bench(source)).print(Console())
         else:
-            with stops_with(kept):
-                run_bench(options, out)
+            with stops_with(kept if out else "Without --out nothing is kept."):
+                run_bench(*names, n or FIT_SIZES, repeats, seeds, threads, time_limit, out)
     except (InputDataError, UnsupportedError) as error:
         raise typer.BadParameter(str(error)) from error
 
 
-def _check_names(option: str, given: Names, known: Iterable[str]) -> None:
+def _chosen(option: str, given: Names, known: Iterable[str]) -> list[str]:
+    """The names that were given, each once, or all."""
     known = list(known)
     for name in given or []:
         if name not in known:
             raise typer.BadParameter(f"{option}: expected one of {', '.join(known)}, got {name}")
+    return list(dict.fromkeys(given or known))
 
 
 def _refuse_beside_source(ctx: typer.Context) -> None:

@@ -1,10 +1,13 @@
-"""Timing works side by side: alternating in one process, medians of repeats."""
+"""Timing works side by side: in turn, in one process."""
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,9 +15,6 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped, unus
 
 Row = dict[str, Any]
 Clock = Callable[[], float]
-
-LIMIT_SECONDS = 20.0
-"""A method that has used this much is not repeated again."""
 
 
 @contextmanager
@@ -34,21 +34,43 @@ def clock(threads: int) -> Clock:
     return time.process_time if threads == 1 else time.perf_counter
 
 
-def time_side_by_side(
-    works: Mapping[str, Callable[[], Any]], repeats: int, now: Clock, limit: float = LIMIT_SECONDS
-) -> Iterator[Row | None]:
-    """Time several works in turn, round by round: `method`, `repeat`, `seconds`.
+def timed(work: Callable[[], Any], now: Clock) -> tuple[Any, float]:
+    """What a work returns, and the seconds that it took."""
+    started = now()
+    result = work()
+    return result, now() - started
 
-    A work that has used `limit` seconds sits out the other rounds: `None` in place of a row.
+
+@dataclass(frozen=True)
+class Series:
+    """Work with several methods, timed in turn, round by round, on what is drawn for the round.
+
+    It may return rows, with more than the seconds. A method that has used `limit` seconds or has
+    told of a `failure` sits out the other rounds. All rows have the columns `about`.
     """
-    used = dict.fromkeys(works, 0.0)
-    for repeat in range(repeats):
-        for method, work in works.items():
-            if repeat and used[method] >= limit:
-                yield None
-                continue
-            started = now()
-            work()
-            seconds = now() - started
-            used[method] += seconds
-            yield {"method": method, "repeat": repeat, "seconds": seconds}
+
+    about: Row
+    methods: Collection[str]
+    work: Callable[[str, Any], list[Row] | None]
+    rounds: Sequence[Any]
+    draw: Callable[[Any], Any] = lambda given: given
+    limit: float = math.inf
+
+    def __len__(self) -> int:
+        """The number of steps."""
+        return len(self.methods) * len(self.rounds)
+
+    def steps(self, now: Clock) -> Iterator[list[Row]]:
+        """The rows of each step, none where a method sits out."""
+        used = dict.fromkeys(self.methods, 0.0)
+        for repeat, given in enumerate(self.rounds):
+            data = self.draw(given)
+            for method in self.methods:
+                if used[method] >= self.limit:
+                    yield []
+                    continue
+                found, seconds = timed(partial(self.work, method, data), now)
+                common = {**self.about, "method": method, "repeat": repeat, "seconds": seconds}
+                rows = [common | row for row in found or [{}]]
+                used[method] += math.inf if "failure" in rows[0] else seconds
+                yield rows

@@ -7,17 +7,20 @@ takes far less than either.
 from __future__ import annotations
 
 import cProfile
+import math
 import pstats
-from collections.abc import Callable, Iterator
+import timeit
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from botorch.models.model import Model
 from torch import Tensor
 
-from benchmarks.bench.clock import Clock, Row
+from benchmarks.bench.clock import Clock, Row, timed
 from botorch_cll.fit import TwoStageOptions, fit_rbf_ensemble
 from botorch_cll.models import MultiRBFCorrelationModel
 from botorch_cll.settings import NETWORK
@@ -53,17 +56,12 @@ def measure_rates(now: Clock) -> Pair:
     exponents = -torch.rand(_ELEMENTS, generator=generator, dtype=torch.double)
     result = torch.empty_like(exponents)
 
-    def best(work: Callable[[], object]) -> float:
-        seconds = []
-        for _ in range(_REPEATS):
-            started = now()
-            work()
-            seconds.append(now() - started)
-        return min(seconds)
+    def per_second(count: float, work: Callable[[], Tensor], number: int) -> float:
+        return count * number / min(timeit.repeat(work, timer=now, repeat=_REPEATS, number=number))
 
     return operations(
-        2.0 * _MATRIX**3 / best(lambda: matrix @ matrix),
-        20.0 * _ELEMENTS / best(lambda: [torch.exp(exponents, out=result) for _ in range(20)]),
+        per_second(2.0 * _MATRIX**3, lambda: matrix @ matrix, 1),
+        per_second(_ELEMENTS, lambda: torch.exp(exponents, out=result), 20),
     )
 
 
@@ -85,23 +83,23 @@ def leave_one_out(n: int, columns: int, targets: int) -> Pair:
 
 def fit_parts(n: int, d: int, num_tasks: int) -> dict[str, Pair]:
     """Some of `PARTS` of the default fit of all tasks at `n` common points."""
-    options = TwoStageOptions()
+    options, tail = TwoStageOptions(), 1 + 2 * d
     settings = options.num_initial + options.num_rounds * options.num_candidates
     rows, centers = options.search.score_size(n, NETWORK.num_centers(n))
-    tail = 1 + 2 * d
-    columns = centers + tail
     search = settings * (
         features(rows, centers, d)
-        + normal_equations(rows, columns, num_tasks)
-        + leave_one_out(rows, columns, num_tasks)
+        + normal_equations(rows, centers + tail, num_tasks)
+        + leave_one_out(rows, centers + tail, num_tasks)
     )
-    members = NETWORK.num_restarts * num_tasks
-    seen = round(options.sample_fraction * n)
-    centers = min(NETWORK.num_centers(n), seen)
-    columns, honest = centers + tail, min(n, options.search.max_honest_rows)
-    solve = members * (features(seen, centers, d) + normal_equations(seen, columns, 1))
-    left_out = members * (features(honest, centers, d) + leave_one_out(honest, columns, 1))
-    return {"search": search, "output weights": solve, "left-out predictions": left_out}
+    members, seen = NETWORK.num_restarts * num_tasks, round(options.sample_fraction * n)
+    centers, honest = min(NETWORK.num_centers(n), seen), min(n, options.search.max_honest_rows)
+    solve = features(seen, centers, d) + normal_equations(seen, centers + tail, 1)
+    left_out = features(honest, centers, d) + leave_one_out(honest, centers + tail, 1)
+    return {
+        "search": search,
+        "output weights": members * solve,
+        "left-out predictions": members * left_out,
+    }
 
 
 def posterior(points: int, d: int, num_tasks: int, n: int) -> Pair:
@@ -112,38 +110,29 @@ def posterior(points: int, d: int, num_tasks: int, n: int) -> Pair:
     return NETWORK.num_restarts * num_tasks * (radial + operations(tail + layer + moments))
 
 
-def time_parts(fit: Callable[[], object], now: Clock) -> dict[str, float]:
-    """The seconds of each of `PARTS` and of the rest of a fit, by the interpreter's profiler.
+def predict(model: Model, X: Tensor, observation_noise: bool = False) -> None:
+    """Read mean and variance of a model's predictions."""
+    with torch.no_grad():
+        predicted = model.posterior(X, observation_noise=observation_noise)
+        _ = predicted.mean, predicted.variance
 
-    The profiler itself makes small calls slower: shares are more reliable than seconds.
+
+def time_parts(X: Tensor, Y: Tensor, test_X: Tensor, now: Clock) -> list[Row]:
+    """Time the parts of our fit and prediction beside their `floor`, NaN where nothing is counted.
+
+    The interpreter's profiler makes small calls slower: shares are more reliable than seconds.
     """
-    profile = cProfile.Profile(now)
-    profile.runcall(fit)
+    model, profile = MultiRBFCorrelationModel(X, Y), cProfile.Profile(now)
+    profile.runcall(fit_rbf_ensemble, model)
     stats = pstats.Stats(profile).stats  # type: ignore[attr-defined]
-    cumulative = {
-        (Path(path).name, function): seconds
-        for (path, _, function), (_, _, _, seconds, _) in stats.items()
-    }
-    parts = {part: cumulative.get(function, 0.0) for part, function in PARTS.items()}
-    return parts | {"rest": max(0.0, cumulative[_WHOLE] - sum(parts.values()))}
-
-
-def bench_floor(X: Tensor, Y: Tensor, test_X: Tensor, repeats: int, now: Clock) -> Iterator[Row]:
-    """Time the parts of our fit and prediction beside what their operations would take.
-
-    `floor` has these seconds, NaN for small parts without a count.
-    """
-    rates = measure_rates(now)
-    (n, d), num_tasks = X.shape, Y.shape[-1]
+    spent = {(Path(path).name, name): stat[3] for (path, _, name), stat in stats.items()}
+    parts = {part: spent.get(function, 0.0) for part, function in PARTS.items()}
+    parts["rest"] = max(0.0, spent[_WHOLE] - sum(parts.values()))
+    _, parts["posterior"] = timed(partial(predict, model, test_X), now)
+    (n, d), num_tasks, rates = X.shape, Y.shape[-1], measure_rates(now)
     needed = fit_parts(n, d, num_tasks) | {"posterior": posterior(len(test_X), d, num_tasks, n)}
-    for repeat in range(repeats):
-        model = MultiRBFCorrelationModel(X, Y)
-        parts = time_parts(partial(fit_rbf_ensemble, model), now)
-        started = now()
-        with torch.no_grad():
-            predicted = model.posterior(test_X)
-            _ = predicted.mean, predicted.variance
-        parts["posterior"] = now() - started
-        for name, seconds in parts.items():
-            floor = float((needed[name] / rates).sum()) if name in needed else float("nan")
-            yield {"method": name, "repeat": repeat, "seconds": seconds, "floor": floor}
+    floors = {part: float((count / rates).sum()) for part, count in needed.items()}
+    return [
+        {"method": part, "seconds": seconds, "floor": floors.get(part, math.nan)}
+        for part, seconds in parts.items()
+    ]

@@ -3,86 +3,69 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Callable, Sequence
+from functools import partial
+from importlib.metadata import distributions, version
+from itertools import chain
 from pathlib import Path
 
 import pandas as pd
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress
 
-from benchmarks.bench import fitting, scale, swarms
-from benchmarks.bench.clock import Row, clock, limited_threads
+from benchmarks.bench.clock import Row, Series, clock, limited_threads
+from benchmarks.bench.fitting import fit_series, propose_series
 from benchmarks.bench.report import report_bench
+from benchmarks.bench.scale import SWEEPS, Sweeps, scale_series
+from benchmarks.bench.swarms import swarm_series
+from benchmarks.methods import VBLL
 from benchmarks.rows import read_rows
 from botorch_cll.files import write_atomically
 
 PARTS = ("fit", "propose", "swarm", "scale")
-
-
-@dataclass(frozen=True)
-class BenchOptions:
-    """What to measure, as the options of the command say, and the sizes of the part `scale`."""
-
-    parts: tuple[str, ...] = PARTS
-    repeats: int = 5
-    seeds: int = 100
-    threads: int = 1
-    time_limit: float = 120.0
-    peers: tuple[str, ...] = fitting.PEERS
-    fit_sizes: tuple[int, ...] = fitting.FIT_SIZES
-    sweeps: dict[str, tuple[scale.Size, ...]] = field(default_factory=lambda: scale.SWEEPS)
-
-    def works(self) -> dict[str, tuple[int, Iterator[Row | None]]]:
-        """The number of steps of each part, and its rows: `None` for a step that is left out."""
-        now, kinds = clock(self.threads), tuple(swarms.SURFACES)
-        gps = tuple(name for name in self.peers if name in scale.PEERS)
-        sizes = sum(map(len, self.sweeps.values()))
-        works = {
-            "fit": (
-                len(self.fit_sizes) * self.repeats * (1 + len(self.peers)),
-                fitting.bench_fit(self.peers, self.fit_sizes, self.repeats, now),
-            ),
-            "propose": (
-                self.repeats * (1 + len(gps)),
-                fitting.bench_propose(gps, self.repeats, now),
-            ),
-            "swarm": (
-                len(swarms.OPTIMIZERS) * len(kinds) * self.seeds,
-                swarms.bench_swarm(kinds, self.seeds, now),
-            ),
-            "scale": (
-                sizes * (1 + len(gps)),
-                scale.bench_scale(gps, self.sweeps, self.threads, self.time_limit),
-            ),
-        }
-        return {part: works[part] for part in self.parts}
+_PACKAGES = ("botorch_cll", "torch", "botorch", "gpytorch", "pymoo", "cma")
 
 
 def run_bench(
-    options: BenchOptions, out: Path | None = None, console: Console | None = None
+    parts: Sequence[str],
+    peers: Sequence[str],
+    fit_sizes: Sequence[int],
+    repeats: int,
+    seeds: int,
+    threads: int,
+    time_limit: float,
+    out: Path | None = None,
+    console: Console | None = None,
+    sweeps: Sweeps = SWEEPS,
 ) -> pd.DataFrame:
     """Run parts of the benchmark and print their tables; `out` is written after every part."""
+    now, quick = clock(threads), [peer for peer in peers if peer != VBLL]
+    series_of: dict[str, Callable[[], list[Series]]] = {
+        "fit": partial(fit_series, peers, fit_sizes, repeats, now),
+        "propose": partial(propose_series, quick, repeats),
+        "swarm": partial(swarm_series, seeds),
+        "scale": partial(scale_series, quick, sweeps, threads, time_limit),
+    }
     console = console or Console()
+    installed = {package.name for package in distributions()}
+    known = [f"{name} {version(name)}" for name in _PACKAGES if name in installed]
+    about = {"threads": threads, "versions": ", ".join(known)}
     rows: list[Row] = []
-    about = {"threads": options.threads, "versions": _versions()}
     columns = (*Progress.get_default_columns(), MofNCompleteColumn())
     with (
         Progress(*columns, console=console) as progress,
-        limited_threads(options.threads),
+        limited_threads(threads),
         warnings.catch_warnings(),
     ):
         # What BoTorch and GPyTorch warn of (jitter, retries) would fill the terminal.
         warnings.simplefilter("ignore")
-        for part, (steps, results) in options.works().items():
-            bar = progress.add_task(part, total=steps)
-            for row in results:
-                if row is not None:
-                    rows.append(row | about)
-                # The rows of the floor are no steps.
-                if row is None or row["part"] == part:
-                    progress.advance(bar)
+        for part in parts:
+            bar = progress.add_task(part, total=None)
+            all_series = series_of[part]()
+            progress.update(bar, total=sum(map(len, all_series)))
+            for step in chain.from_iterable(series.steps(now) for series in all_series):
+                rows += [row | about for row in step]
+                progress.advance(bar)
             if out is not None:
                 write_atomically(out, pd.DataFrame(rows).to_csv(index=False, float_format="%.6g"))
     frame = pd.DataFrame(rows)
@@ -94,13 +77,3 @@ def read_bench(paths: Sequence[Path]) -> pd.DataFrame:
     """The rows of CSV files that `run_bench` has written; `InputDataError` for other files."""
     columns = ("part", "method", "repeat", "seconds", "threads", "versions")
     return pd.concat([read_rows(path, columns) for path in paths], ignore_index=True)
-
-
-def _versions() -> str:
-    known = []
-    for package in ("botorch_cll", "torch", "botorch", "gpytorch", "pymoo", "cma"):
-        try:
-            known.append(f"{package} {version(package)}")
-        except PackageNotFoundError:
-            continue
-    return ", ".join(known)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
@@ -13,9 +15,10 @@ from botorch.acquisition.analytic import LogExpectedImprovement
 from botorch.acquisition.objective import ScalarizedPosteriorTransform
 from botorch.exceptions.errors import UnsupportedError
 from botorch.optim import optimize_acqf
+from botorch.utils.transforms import unnormalize
 from torch import Tensor
 
-from benchmarks.bench.clock import Clock, Row
+from benchmarks.bench.clock import Row, Series
 from benchmarks.methods import INDEPENDENT_GPS, OURS, SURROGATES
 from botorch_cll.optim import optimize_acqf_pso
 from botorch_cll.optim.random_state import isolated_random_state
@@ -23,154 +26,144 @@ from botorch_cll.test_functions import CompositeTasks
 from botorch_cll.test_functions.composite import PAIRS
 
 SURFACES = {"ensemble": OURS, "GP": INDEPENDENT_GPS}
-NUM_POINTS = 60
-NUM_RESTARTS, RAW_SAMPLES = 20, 512
 TOLERANCE = 1e-3
+_NUM_POINTS = 60
+_SEARCH = (1, 20, 512)  # candidates, restarts, raw samples
 _GRADIENT_EVALUATIONS = 3
 _CORRELATIONS = (0.9, 0.5)
 _CMA_STD = 0.3
 
 
-class CountedLogEI(LogExpectedImprovement):
-    """`LogExpectedImprovement` that counts the points it was asked about.
-
-    A point whose gradient is wanted counts three times, which is about what it costs.
-    """
+class Surface(LogExpectedImprovement):
+    """Log-EI that counts the points it is asked about; with gradients each counts three times."""
 
     num_evaluations: int = 0
+    budget: int = 0  # how many evaluations a peer has
+    bounds: Tensor
+    seed: int
 
     def forward(self, X: Tensor) -> Tensor:
-        """Evaluate at a `batch_shape x 1 x d`-dim tensor; see `LogExpectedImprovement`."""
+        """Evaluate at `batch_shape x 1 x d`-dim points."""
         times = _GRADIENT_EVALUATIONS if X.requires_grad else 1
         self.num_evaluations += times * X.shape[:-2].numel()
         return super().forward(X)
 
 
-def draw_surface(kind: str, seed: int) -> tuple[CountedLogEI, Tensor]:
-    """Log-EI of one task of a pair for a model of 60 random points, and the bounds of its cube.
+def draw_surface(kind: str, seed: int) -> Surface:
+    """Log-EI on the unit cube of one task of a pair for a model of 60 random points.
 
     The seed decides which of the pairs, correlations, tasks and data sets.
     """
     choices = list(itertools.product(PAIRS, _CORRELATIONS, (0, 1)))
     pair, correlation, task = choices[seed % len(choices)]
     problem = CompositeTasks(pair, correlation=correlation, negate=True, seed=seed)
-    low, high = problem.bounds
     generator = torch.Generator().manual_seed(seed)
-    unit = torch.rand(NUM_POINTS, problem.dim, generator=generator, dtype=torch.double)
-    Y = problem(low + (high - low) * unit)
-    weights = torch.zeros(problem.num_tasks, dtype=torch.double)
-    weights[task] = 1.0
-    acqf = CountedLogEI(
-        SURROGATES[SURFACES[kind]](unit, Y, seed),
-        best_f=Y[:, task].max(),
-        posterior_transform=ScalarizedPosteriorTransform(weights),
-    )
-    return acqf, torch.stack([torch.zeros_like(low), torch.ones_like(low)])
+    unit = torch.rand(_NUM_POINTS, problem.dim, generator=generator, dtype=torch.double)
+    Y = problem(unnormalize(unit, problem.bounds))
+    model = SURROGATES[SURFACES[kind]](unit, Y, seed)
+    transform = ScalarizedPosteriorTransform(torch.eye(problem.num_tasks).to(Y)[task])
+    surface = Surface(model, Y[:, task].max(), transform)
+    surface.bounds = torch.tensor([[0.0], [1.0]]).to(Y).expand(2, problem.dim)
+    surface.seed = seed
+    return surface
 
 
-def _evaluate(acqf: CountedLogEI, points: np.ndarray) -> np.ndarray:
+def _evaluate(surface: Surface, points: np.ndarray) -> np.ndarray:
     """Minus the values at `n x d` points, for optimizers that minimise."""
     with torch.no_grad():
-        return -acqf(torch.from_numpy(np.ascontiguousarray(points)).unsqueeze(1)).numpy()
+        return -surface(torch.from_numpy(np.ascontiguousarray(points)).unsqueeze(1)).numpy()
 
 
-def by_swarm(acqf: CountedLogEI, bounds: Tensor, budget: int, seed: int) -> float:
+def by_swarm(surface: Surface) -> float:
     """Our particle swarm, as long as it takes."""
-    options = {"seed": seed}
-    _, value = optimize_acqf_pso(acqf, bounds, 1, NUM_RESTARTS, RAW_SAMPLES, options=options)
+    options = {"seed": surface.seed}
+    _, value = optimize_acqf_pso(surface, surface.bounds, *_SEARCH, options=options)
     return float(value)  # type: ignore[arg-type]  # one candidate has one
 
 
-def by_gradients(acqf: CountedLogEI, bounds: Tensor, budget: int, seed: int) -> float:
+def by_gradients(surface: Surface) -> float:
     """BoTorch's `optimize_acqf`, as long as it takes."""
-    options = {"seed": seed}
-    with isolated_random_state(seed, bounds.device):
-        _, value = optimize_acqf(acqf, bounds, 1, NUM_RESTARTS, RAW_SAMPLES, options=options)
+    options = {"seed": surface.seed}
+    with isolated_random_state(surface.seed):
+        _, value = optimize_acqf(surface, surface.bounds, *_SEARCH, options=options)
     return value.item()
 
 
-def by_pymoo(acqf: CountedLogEI, bounds: Tensor, budget: int, seed: int) -> float:
+def by_pymoo(surface: Surface) -> float:
     """Pymoo's particle swarm with its own settings."""
     from pymoo.algorithms.soo.nonconvex.pso import PSO  # type: ignore[import-untyped, unused-ignore]
     from pymoo.core.problem import Problem  # type: ignore[import-untyped, unused-ignore]
     from pymoo.optimize import minimize  # type: ignore[import-untyped, unused-ignore]
 
-    class Surface(Problem):
+    class Negative(Problem):
         def _evaluate(self, x: np.ndarray, out: dict[str, Any], *args: Any, **kwargs: Any) -> None:
-            out["F"] = _evaluate(acqf, x)[:, None]
+            out["F"] = _evaluate(surface, x)[:, None]
 
-    low, high = bounds.numpy()
-    surface = Surface(n_var=len(low), n_obj=1, xl=low, xu=high)
-    return -float(minimize(surface, PSO(), ("n_eval", budget), seed=seed).F[0])
+    low, high = surface.bounds.numpy()
+    problem = Negative(n_var=len(low), n_obj=1, xl=low, xu=high)
+    return -float(minimize(problem, PSO(), ("n_eval", surface.budget), seed=surface.seed).F[0])
 
 
-def by_cma(acqf: CountedLogEI, bounds: Tensor, budget: int, seed: int) -> float:
+def by_cma(surface: Surface) -> float:
     """CMA-ES, restarted with twice the population while evaluations are left.
 
-    Restarts as in Auger and Hansen (2005), "A restart CMA evolution strategy with increasing
-    population size".
+    Source: A. Auger and N. Hansen, A restart CMA evolution strategy with increasing population
+    size, CEC 2005.
     """
     import cma  # type: ignore[import-untyped, unused-ignore]
 
-    random = np.random.default_rng(seed)
-    best, used, population = np.inf, 0, None
-    while used < budget:
-        options = {
-            "bounds": [0.0, 1.0],
-            "maxfevals": budget - used,
-            "verbose": -9,
-            "seed": np.nan,
-            "randn": lambda *shape: random.standard_normal(shape),
-        } | ({} if population is None else {"popsize": population})
-        strategy = cma.CMAEvolutionStrategy(random.random(bounds.shape[-1]), _CMA_STD, options)
+    random = np.random.default_rng(surface.seed)
+    options = {"bounds": [0.0, 1.0], "verbose": -9, "seed": np.nan}
+    options["randn"] = lambda *shape: random.standard_normal(shape)
+    best, left = np.inf, surface.budget
+    while left > 0:
+        start = random.random(surface.bounds.shape[-1])
+        strategy = cma.CMAEvolutionStrategy(start, _CMA_STD, options | {"maxfevals": left})
         while not strategy.stop():
             asked = strategy.ask()
-            strategy.tell(asked, _evaluate(acqf, np.array(asked)).tolist())
+            strategy.tell(asked, _evaluate(surface, np.array(asked)).tolist())
         best = min(best, strategy.result.fbest)
-        used += max(1, strategy.countevals)
-        population = 2 * strategy.popsize
+        left -= max(1, strategy.countevals)
+        options["popsize"] = 2 * strategy.popsize
     return -float(best)
 
 
-def evaluations_alone(acqf: CountedLogEI, bounds: Tensor, budget: int, seed: int) -> float:
+def evaluations_alone(surface: Surface) -> float:
     """The floor of all of them: so many evaluations in one batch."""
-    low, high = bounds
-    generator = torch.Generator().manual_seed(seed)
-    unit = torch.rand(budget, 1, len(low), generator=generator, dtype=low.dtype)
+    generator = torch.Generator().manual_seed(surface.seed)
+    shape = (surface.budget, 1, surface.bounds.shape[-1])
     with torch.no_grad():
-        acqf(low + (high - low) * unit)
-    return float("nan")
+        surface(torch.rand(shape, generator=generator, dtype=surface.bounds.dtype))
+    return math.nan
 
 
 SWARM, GRADIENTS = "optimize_acqf_pso", "optimize_acqf"
-OPTIMIZERS: dict[str, Callable[[CountedLogEI, Tensor, int, int], float]] = {
+OPTIMIZERS: dict[str, Callable[[Surface], float]] = {
     SWARM: by_swarm,
     GRADIENTS: by_gradients,
     "pymoo PSO": by_pymoo,
     "CMA-ES": by_cma,
     "the evaluations alone": evaluations_alone,
 }
+"""By name; ours is the first, as those after it get as many evaluations as it took."""
 
 
-def bench_swarm(kinds: tuple[str, ...], seeds: int, now: Clock) -> Iterator[Row]:
-    """Let the optimizers maximise log-EI on the same surfaces.
-
-    Ours and BoTorch's have 20 restarts and 512 raw samples each, the others as many evaluations as
-    ours took. `UnsupportedError` if pymoo or cma is not installed.
-    """
+def swarm_series(seeds: int) -> list[Series]:
+    """The optimizers on the same surfaces; `UnsupportedError` if one is not installed."""
     for name in ("cma", "pymoo"):
         if find_spec(name) is None:
             raise UnsupportedError(
                 f"The part 'swarm' compares with {name}: pip install 'botorch[pymoo]' cma"
             )
-    for kind, seed in itertools.product(kinds, range(seeds)):
-        acqf, bounds = draw_surface(kind, seed)
-        budget = 0
-        for method, maximize in OPTIMIZERS.items():
-            acqf.num_evaluations = 0
-            started = now()
-            value = maximize(acqf, bounds, budget, seed)
-            row = {"method": method, "repeat": seed, "seconds": now() - started}
-            row |= {"part": "swarm", "kind": kind, "value": value}
-            budget = acqf.num_evaluations if method == SWARM else budget
-            yield row | {"evaluations": acqf.num_evaluations}
+
+    def find(method: str, surface: Surface) -> list[Row]:
+        surface.num_evaluations = 0
+        value = OPTIMIZERS[method](surface)
+        surface.budget = surface.budget or surface.num_evaluations
+        return [{"value": value, "evaluations": surface.num_evaluations}]
+
+    draws = {kind: partial(draw_surface, kind) for kind in SURFACES}
+    return [
+        Series({"part": "swarm", "kind": kind}, OPTIMIZERS, find, range(seeds), draw)
+        for kind, draw in draws.items()
+    ]

@@ -24,7 +24,7 @@ from botorch_cll.models import (
     RegularizedMultiTaskRBFModel,
     SingleRBFModel,
 )
-from botorch_cll.optim.loop import fit_multi_rbf, propose_by_swarm
+from botorch_cll.optim.loop import fit_multi_rbf
 from botorch_cll.optim.random_state import isolated_random_state
 
 OURS = "MultiRBFCorrelation"
@@ -40,11 +40,11 @@ MULTI_TASK_GPS = (MULTI_TASK_GP, INDEX_KERNEL_GP, KRONECKER_GP)
 GPS = (INDEPENDENT_GPS, *MULTI_TASK_GPS)
 
 
-def rbf_fit(model_class: type[Any], missing: str = "mask", **options: Any) -> Callable[..., Any]:
+def rbf_fit(model_class: type[Any], **options: Any) -> Callable[..., Any]:
     """A fit of one of our models with given options: of `X` and `Y`, a seed and further options."""
 
     def fit(X: Tensor, Y: Tensor, seed: int = 0, **further: Any) -> Model:
-        given = {"missing": missing, "seed": seed} | options | further
+        given = {"missing": "mask", "seed": seed} | options | further
         return fit_rbf_ensemble(model_class(X, Y, **given))
 
     return fit
@@ -95,13 +95,11 @@ REFERENCE_METHOD = "Bay_MRBFCor"
 NO_SURROGATE = "Sobol"
 
 METHODS: dict[str, Method] = {
-    REFERENCE_METHOD: Method(fit_multi_rbf, propose_by_swarm),
-    "Bay_MRBFCor (paper)": Method(
-        rbf_fit(MultiRBFCorrelationModel, correlation_layers=(8,)), propose_by_swarm
-    ),
-    NO_LAYER: Method(SURROGATES[NO_LAYER], propose_by_swarm),
-    RMLA: Method(SURROGATES[RMLA], propose_by_swarm),
-    SINGLE_RBF: Method(SURROGATES[SINGLE_RBF], propose_by_swarm, one_task_at_a_time=True),
+    REFERENCE_METHOD: Method(fit_multi_rbf),
+    "Bay_MRBFCor (paper)": Method(rbf_fit(MultiRBFCorrelationModel, correlation_layers=(8,))),
+    NO_LAYER: Method(SURROGATES[NO_LAYER]),
+    RMLA: Method(SURROGATES[RMLA]),
+    SINGLE_RBF: Method(SURROGATES[SINGLE_RBF], one_task_at_a_time=True),
     INDEPENDENT_GPS: Method(SURROGATES[INDEPENDENT_GPS], propose_by_gradient, True),
     MULTI_TASK_GP: Method(SURROGATES[MULTI_TASK_GP], propose_by_gradient),
     NO_SURROGATE: Method(no_model, propose_sobol),

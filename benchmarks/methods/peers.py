@@ -1,7 +1,4 @@
-"""BoTorch's own models as its documentation builds and fits them, for one or several tasks.
-
-Each takes the options that its model has and no others.
-"""
+"""BoTorch's own models as its documentation builds and fits them, each with its own options."""
 
 from __future__ import annotations
 
@@ -45,11 +42,9 @@ def multi_task_gp(
     gp_class: type[MultiTaskGP] = MultiTaskGP,
     **options: Any,
 ) -> MultiTaskGP:
-    """`MultiTaskGP`, or a subclass, inputs normalized; with further options of its constructor.
+    """`MultiTaskGP`, or a subclass, inputs normalized, of long data if there is a `task_feature`.
 
-    The data are long if there is a `task_feature`, the task's column of `n x (d + 1)`-dim inputs
-    beside `n x 1`-dim targets. Otherwise they are `n x d`- and `n x T`-dim, with `missing="mask"`
-    NaN where not observed, and become a row per observation.
+    Wide data (`n x d` and `n x T`; NaN where not observed if `missing="mask"`) are made long.
     """
     if task_feature is None:
         task_feature = train_X.shape[-1]
@@ -62,9 +57,8 @@ def multi_task_gp(
             options["train_Yvar"] = options["train_Yvar"][row, task].unsqueeze(-1)
     width = train_X.shape[-1]
     inputs = [i for i in range(width) if i != task_feature % width]
-    options["input_transform"] = beside_the_task(
-        options.get("input_transform", Normalize(len(inputs))), inputs, width
-    )
+    transform = options.get("input_transform", Normalize(len(inputs)))
+    options["input_transform"] = beside_the_task(transform, inputs, width)
     return gp_class(train_X, train_Y, task_feature=task_feature, **options)
 
 
@@ -81,14 +75,10 @@ def beside_the_task(
 
 
 class IndexKernelMultiTaskGP(MultiTaskGP):
-    r"""`MultiTaskGP` whose tasks may be negatively related.
+    r"""`MultiTaskGP` whose tasks may be negatively related, as before BoTorch 0.16.1.
 
-    The covariance of the tasks is GPyTorch's `IndexKernel` of full rank, without a prior,
-
-    .. math:: k(s, t) = (B B^\top + \mathrm{diag}(v))_{st},
-
-    as it was by default before BoTorch 0.16.1 made it a `PositiveIndexKernel`. Everything else is
-    `MultiTaskGP`'s, arguments included.
+    The covariance of the tasks is GPyTorch's `IndexKernel` of full rank, without a prior:
+    :math:`k(s, t) = (B B^\top + \mathrm{diag}(v))_{st}`.
     """
 
     covar_module: Any  # a ProductKernel
@@ -97,9 +87,7 @@ class IndexKernelMultiTaskGP(MultiTaskGP):
         super().__init__(*args, **kwargs)
         # MultiTaskGP takes a kernel for the inputs only, and makes that of the tasks itself.
         over_inputs, _ = self.covar_module.kernels
-        over_tasks = IndexKernel(
-            num_tasks=self.num_tasks, rank=self._rank, active_dims=[self._task_feature]
-        )
+        over_tasks = IndexKernel(self.num_tasks, self._rank, active_dims=[self._task_feature])
         self.covar_module = over_inputs * over_tasks.to(self.train_targets)
 
 
@@ -111,8 +99,7 @@ def vbll(d: int, device: torch.device | None = None) -> Any:
 def fit_vblls(train_X: Tensor, train_Y: Tensor, num_epochs: int = 1500) -> Model:
     """One `VBLLModel` per column of `n x T`-dim targets: its posterior has one output only.
 
-    The tutorial's 10 000 epochs at a learning rate of 0.001 take half a minute for small data;
-    1 500 at 0.01 fit them as well.
+    The tutorial's 10 000 epochs at a rate of 0.001 take half a minute; 1 500 at 0.01 fit as well.
     """
     settings = {"num_epochs": num_epochs, "lr": 1e-2}
     models = []
@@ -125,8 +112,7 @@ def fit_vblls(train_X: Tensor, train_Y: Tensor, num_epochs: int = 1500) -> Model
 class MLPEnsemble(EnsembleModel):
     """A deep ensemble of `n x T`-dim targets as a user of BoTorch's `EnsembleModel` writes it.
 
-    The members, `num_restarts` of them, are networks with two hidden layers, trained from different
-    random weights. Inputs are normalized and targets standardized unless told otherwise.
+    The members, `num_restarts` of them, have two hidden layers and differ in their first weights.
     """
 
     def __init__(

@@ -17,7 +17,7 @@ from botorch.utils.sampling import draw_sobol_samples
 from torch import Tensor
 
 from botorch_cll.optim import best_by_task, run_bay_mrbfcor
-from botorch_cll.optim.loop import Fit, Propose
+from botorch_cll.optim.loop import Fit, Propose, propose_by_swarm
 from botorch_cll.optim.random_state import isolated_random_state
 
 _SOBOL_POINTS = 256
@@ -27,25 +27,19 @@ _SOBOL_POINTS = 256
 class Method:
     """How to fit a surrogate and how to propose candidates with it.
 
-    A surrogate that knows nothing of other tasks optimises the tasks `one_task_at_a_time`, each
-    with all of its evaluations at candidates of its own, where a joint method also evaluates each
-    task at the other tasks' candidates.
+    `one_task_at_a_time`: each with candidates of its own, as the surrogate knows no other tasks.
     """
 
     fit: Fit
-    propose: Propose
+    propose: Propose = propose_by_swarm
     one_task_at_a_time: bool = False
 
 
 class MethodRun(NamedTuple):
-    """What a method has evaluated: `T x n x d`-dim points and `T x n`-dim values, in order.
+    """What a method has evaluated, in order, and the seconds of all tasks together."""
 
-    The seconds are those of all tasks together. A joint method evaluates all tasks at the same
-    points.
-    """
-
-    X: Tensor
-    Y: Tensor
+    X: Tensor  # `T x n x d` points; those of a joint method are the same for all tasks
+    Y: Tensor  # `T x n` values
     fit_seconds: float
     propose_seconds: float
 
@@ -53,21 +47,17 @@ class MethodRun(NamedTuple):
 def propose_by_gradient(
     model: Model | None, bounds: Tensor, X: Tensor, Y: Tensor, seed: int
 ) -> Tensor:
-    """One candidate per task by `LogExpectedImprovement` and `optimize_acqf`, task by task.
+    """One candidate per task by log-EI over its best observation and `optimize_acqf`.
 
-    20 restarts from 512 raw samples and the best observation as incumbent, as in BoTorch's
-    tutorials.
+    20 restarts from 512 raw samples, as in BoTorch's tutorials.
     """
-    assert model is not None
     best_f = best_by_task(X, Y).Y
     candidates, values = [], []
     for weights, incumbent in zip(torch.eye(len(best_f)).to(best_f), best_f, strict=True):
         transform = ScalarizedPosteriorTransform(weights)
         acqf = LogExpectedImprovement(model, incumbent, posterior_transform=transform)
         with isolated_random_state(seed, X.device):
-            candidate, value = optimize_acqf(
-                acqf, bounds, q=1, num_restarts=20, raw_samples=512, options={"seed": seed}
-            )
+            candidate, value = optimize_acqf(acqf, bounds, 1, 20, 512, options={"seed": seed})
         candidates.append(candidate)
         values.append(value)
     return torch.cat(candidates)[torch.stack(values).argsort(descending=True)]
@@ -100,23 +90,11 @@ def run_method(
     seed: int,
     callback: Callable[[int], None] = lambda made: None,
 ) -> MethodRun:
-    """Minimise several tasks with a method.
+    """Minimise several tasks, each evaluated `budget` times, first at a design by the seed alone.
 
-    Every task is evaluated `budget` times, whatever the method: one that proposes `T` candidates
-    for `T` tasks and evaluates all tasks there takes `1 / T` as many iterations as one that
-    optimises the tasks one at a time. The first design depends on the seed only.
-
-    Args:
-        method: The method.
-        objective: Maps a task to the function to evaluate for it, from `n x d` to `n x 1`, and
-            `None` to that for all tasks, from `n x d` to `n x T`. It is called once for each
-            optimisation, so that noise starts anew.
-        bounds: A `2 x d`-dim tensor of lower and upper bounds.
-        num_tasks: The number `T` of tasks.
-        budget: The number of evaluations of each task, the first design included.
-        num_initial: The size of the first design.
-        seed: The seed of the design, the fits and the proposals.
-        callback: Called with the number of evaluations made so far, those of all tasks added up.
+    `objective` makes the function to evaluate for a task (`n x 1` values), or for all (`None`,
+    `n x T`): once for each optimisation, so that noise starts anew. `callback` gets the number of
+    evaluations so far, those of all tasks added up.
     """
     tasks: list[int | None] = [*range(num_tasks)] if method.one_task_at_a_time else [None]
     results = []
@@ -129,8 +107,8 @@ def run_method(
             result = run_bay_mrbfcor(
                 objective(task),
                 bounds,
-                budget=budget,
-                num_initial=num_initial,
+                budget,
+                num_initial,
                 maximize=False,
                 seed=seed,
                 callback=report,
@@ -138,9 +116,8 @@ def run_method(
                 propose=method.propose,
             )
         results.append(result)
-    X = torch.stack([result.X for result in results])
     return MethodRun(
-        X=X.expand(num_tasks, -1, -1),
+        X=torch.stack([result.X for result in results]).expand(num_tasks, -1, -1),
         Y=torch.cat([result.Y for result in results], dim=-1).T,
         fit_seconds=sum(result.fit_seconds for result in results),
         propose_seconds=sum(result.propose_seconds for result in results),

@@ -1,8 +1,6 @@
-"""The peers of the studies, with one column per task.
+"""The peers of the studies, all of `n x d` points `X` and `n x T` values `Y`, NaN where not seen.
 
-BoTorch's multi-task models want their targets standardized task by task, and each takes them in
-another form; these all take `n x d`-dim points `X` and `n x T`-dim values `Y`, NaN where a task was
-not observed. They are fitted when they are made, with the global random state.
+They are fitted when they are made, with the global random state.
 """
 
 from __future__ import annotations
@@ -27,41 +25,33 @@ from torch import Tensor
 from benchmarks.methods.peers import fit_exactly, multi_task_gp, single_task_gp, vbll
 
 
+def by_task(X: Tensor, Y: Tensor) -> list[tuple[Tensor, Tensor]]:
+    """The points and values (`n_t x 1`) of each task, where it was observed."""
+    return [(X[~y.isnan()], y[~y.isnan()].unsqueeze(-1)) for y in Y.T]
+
+
 def independent_gps(X: Tensor, Y: Tensor) -> ModelListGP:
     """One `SingleTaskGP` per task, fitted to the rows that it was observed in."""
-    rows = [~column.isnan() for column in Y.T]
-    model = ModelListGP(
-        *(single_task_gp(X[seen], Y[seen, task : task + 1]) for task, seen in enumerate(rows))
-    )
+    model = ModelListGP(*(single_task_gp(*data) for data in by_task(X, Y)))
     fit_gpytorch_mll(SumMarginalLogLikelihood(model.likelihood, model))
     return model
 
 
 class WideModel(Model, ABC):
-    """Base class: tasks are standardized before, and predictions scaled back after.
+    """Base class: tasks are standardized one by one before, and predictions scaled back after."""
 
-    Raises:
-        InputDataError: If a task was never observed.
-    """
+    batch_shape = torch.Size()
+    num_outputs = 0  # the number of tasks
 
     def __init__(self, X: Tensor, Y: Tensor) -> None:
         super().__init__()
         unseen = Y.isnan().all(0).nonzero().flatten().tolist()
         if unseen:
             raise InputDataError(f"Expected observations of every task, got none of {unseen}.")
-        self.standardize = Standardize(m=Y.shape[-1])
-        self.standardize(Y)
+        self.num_outputs = Y.shape[-1]
+        self.standardize = Standardize(m=self.num_outputs)
+        self.scaled_Y, _ = self.standardize(Y)
         self.standardize.eval()
-
-    @property
-    def num_outputs(self) -> int:
-        """The number of tasks."""
-        return self.standardize.means.shape[-1]
-
-    @property
-    def batch_shape(self) -> torch.Size:
-        """The batch shape: empty."""
-        return torch.Size()
 
     @abstractmethod
     def _distribution(self, X: Tensor, observation_noise: bool) -> MultitaskMultivariateNormal:
@@ -74,12 +64,7 @@ class WideModel(Model, ABC):
         observation_noise: bool | Tensor = False,
         posterior_transform: PosteriorTransform | None = None,
     ) -> Posterior:
-        """The posterior of all tasks at `batch_shape x q x d`-dim points.
-
-        Raises:
-            NotImplementedError: If some outputs only are asked for.
-            UnsupportedError: If noise variances are given.
-        """
+        """The posterior of all tasks at `batch_shape x q x d`-dim points."""
         if output_indices is not None:
             raise NotImplementedError("Expected output_indices=None; use a posterior transform.")
         if not isinstance(observation_noise, bool):
@@ -94,37 +79,28 @@ class WideMultiTaskGP(WideModel):
 
     def __init__(self, X: Tensor, Y: Tensor, gp_class: type[MultiTaskGP] = MultiTaskGP) -> None:
         super().__init__(X, Y)
-        scaled, _ = self.standardize(Y)
-        self.gp = fit_exactly(
-            multi_task_gp(X, scaled, missing="mask", gp_class=gp_class, outcome_transform=None)
-        )
+        gp = multi_task_gp(X, self.scaled_Y, None, "mask", gp_class, outcome_transform=None)
+        self.gp = fit_exactly(gp)
 
     def _distribution(self, X: Tensor, observation_noise: bool) -> MultitaskMultivariateNormal:
         return self.gp.posterior(X, observation_noise=observation_noise).distribution
 
 
 class WideKroneckerGP(WideModel):
-    """`KroneckerMultiTaskGP`.
+    """`KroneckerMultiTaskGP`, predicting by GPyTorch's exact inference.
 
-    Predictions come from GPyTorch's exact inference: the variance that
-    `KroneckerMultiTaskGP.posterior` of BoTorch 0.18 reports assumes one noise level for all tasks,
-    while the model fits one for each.
-
-    Raises:
-        UnsupportedError: If a task was not observed somewhere.
+    The `posterior` of BoTorch 0.18 assumes one noise level for all tasks, where each has its own.
     """
 
     def __init__(self, X: Tensor, Y: Tensor) -> None:
-        missing = int(Y.isnan().sum())
-        if missing:
+        if Y.isnan().any():
             raise UnsupportedError(
                 "KroneckerMultiTaskGP needs every task at every point, got "
-                f"{missing} of {Y.numel()} values missing."
+                f"{Y.isnan().sum()} of {Y.numel()} values missing."
             )
         super().__init__(X, Y)
-        scaled, _ = self.standardize(Y)
         normalize = Normalize(X.shape[-1])
-        self.gp = fit_exactly(KroneckerMultiTaskGP(X, scaled, input_transform=normalize))
+        self.gp = fit_exactly(KroneckerMultiTaskGP(X, self.scaled_Y, input_transform=normalize))
 
     def _distribution(self, X: Tensor, observation_noise: bool) -> MultitaskMultivariateNormal:
         self.eval()
@@ -134,17 +110,15 @@ class WideKroneckerGP(WideModel):
 
 
 class WideVBLL(WideModel):
-    r"""One network with a variational Bayesian last layer per task, trained by `VBLLModel.fit`.
+    r"""A network with a variational Bayesian last layer per task, `VBLLModel` having one output.
 
     .. math::
         y_t(x) = w_t^\top \phi_t(x) + \epsilon_t, \qquad
         w_t \sim N(m_t, S_t), \quad \epsilon_t \sim N(0, \sigma_t^2)
 
-    Source: P. Brunzema et al., Bayesian Optimization via Continual Variational Last Layer
-    Training, ICLR 2025. `VBLLModel` predicts for one output only, which is why each task has its
-    own. Its `posterior` always includes the noise and leaves out the covariance between points;
-    here both are as the formula says.
-    The `settings` are the `optimization_settings` of `VBLLModel.fit` that are not its defaults.
+    Source: P. Brunzema et al., Bayesian Optimization via Continual Variational Last Layer Training,
+    ICLR 2025. `VBLLModel.posterior` always has the noise, and no covariance between points; here
+    both are as the formula says. The `settings` are optimization settings of `VBLLModel.fit`.
     """
 
     networks: Any  # a ModuleList of VBLLModel
@@ -155,10 +129,9 @@ class WideVBLL(WideModel):
         self.normalize(X)
         self.normalize.eval()
         self.networks = torch.nn.ModuleList(vbll(X.shape[-1], X.device) for _ in Y.T)
-        for network, column in zip(self.networks, self.standardize(Y)[0].T, strict=True):
-            seen = ~column.isnan()
-            points, targets = self.normalize(X[seen]), column[seen].unsqueeze(-1)
-            network.fit(points, targets, optimization_settings=settings)
+        all_data = by_task(self.normalize(X), self.scaled_Y)
+        for network, data in zip(self.networks, all_data, strict=True):
+            network.fit(*data, optimization_settings=settings)
 
     def _distribution(self, X: Tensor, observation_noise: bool) -> MultitaskMultivariateNormal:
         self.eval()

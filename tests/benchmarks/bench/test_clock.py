@@ -2,29 +2,38 @@ import time
 
 import torch
 
-from benchmarks.bench.clock import clock, limited_threads, time_side_by_side
+from benchmarks.bench.clock import Series, clock, limited_threads
 
 
-def test_works_alternate_and_slow_ones_sit_out() -> None:
+def test_methods_alternate_and_slow_ones_sit_out() -> None:
     ticks = iter(range(1000))
     calls: list[str] = []
 
-    def slow() -> None:
-        calls.append("slow")
-        for _ in range(29):
+    def work(method: str, data: int) -> None:
+        calls.append(f"{method} {data}")
+        for _ in range(29 if method == "slow" else 0):
             next(ticks)
 
-    works = {"quick": lambda: calls.append("quick"), "slow": slow}
-    rows = list(time_side_by_side(works, 3, lambda: next(ticks), 20))
-    assert calls == ["quick", "slow", "quick", "quick"]
-    assert [row and tuple(row.values()) for row in rows] == [
-        ("quick", 0, 1),
-        ("slow", 0, 30),
-        ("quick", 1, 1),
-        None,
-        ("quick", 2, 1),
-        None,
+    series = Series({"n": 5}, ("quick", "slow"), work, [7, 8, 9], lambda given: 10 * given, 20)
+    steps = list(series.steps(lambda: next(ticks)))
+    assert calls == ["quick 70", "slow 70", "quick 80", "quick 90"]
+    assert len(steps) == len(series) == 6
+    rows = [tuple(row.values()) for step in steps for row in step]
+    assert rows == [(5, "quick", 0, 1), (5, "slow", 0, 30), (5, "quick", 1, 1), (5, "quick", 2, 1)]
+    assert [len(step) for step in steps] == [1, 1, 1, 0, 1, 0]
+
+
+def test_what_failed_sits_out_and_work_may_tell_more_than_seconds() -> None:
+    def work(method: str, data: str) -> list[dict]:
+        failed = {"failure": data} if method == "fails" else {}
+        return [{"value": data} | failed, {"value": "more", "seconds": 3}]
+
+    steps = list(Series({}, ("works", "fails"), work, ["a", "b"]).steps(lambda: 0.0))
+    assert [[row["value"] for row in step] for step in steps] == [["a", "more"]] * 2 + [
+        ["b", "more"],
+        [],
     ]
+    assert [row["seconds"] for row in steps[0]] == [0.0, 3]
 
 
 def test_number_of_threads_is_as_before_afterwards() -> None:

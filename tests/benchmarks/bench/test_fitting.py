@@ -3,18 +3,17 @@ import time
 import pandas as pd
 import torch
 
-from benchmarks.bench.fitting import bench_fit, bench_propose, draw_tasks
+from benchmarks.bench.fitting import draw_tasks, fit_series, propose_series
 from benchmarks.bench.floor import PARTS
 from benchmarks.methods import INDEPENDENT_GPS, OURS
 
 
 def test_fit_and_proposal_are_timed_for_every_method_and_ours_beside_its_floor() -> None:
-    rows = [
-        *bench_fit((INDEPENDENT_GPS,), (40,), 2, time.process_time),
-        *bench_propose((INDEPENDENT_GPS,), 1, time.process_time),
-    ]
-    assert None not in rows
-    rows = pd.DataFrame(rows)
+    all_series = fit_series([INDEPENDENT_GPS], [40], 2, time.process_time)
+    all_series += propose_series([INDEPENDENT_GPS], 1)
+    steps = [step for series in all_series for step in series.steps(time.process_time)]
+    assert [] not in steps
+    rows = pd.DataFrame([row for step in steps for row in step])
     counts = rows.groupby(["part", "n", "method"]).size()
     assert counts.loc["fit", 40].to_dict() == {OURS: 2, INDEPENDENT_GPS: 2}
     assert counts.loc["propose", 100].to_dict() == {OURS: 1, INDEPENDENT_GPS: 1}

@@ -1,10 +1,12 @@
+import math
+import time
 from pathlib import Path
 
 import pytest
 import torch
 
 from benchmarks.bench import scale
-from benchmarks.bench.scale import Size, bench_scale, draw_data, fit_in_process, memory
+from benchmarks.bench.scale import Size, draw_data, fit_in_process, memory, scale_series
 from benchmarks.methods import INDEPENDENT_GPS, OURS
 
 
@@ -60,10 +62,14 @@ def test_what_fails_is_not_tried_at_larger_sizes(monkeypatch: pytest.MonkeyPatch
     outcomes = {OURS: {"seconds": 1.0, "peak_mib": 2.0}, INDEPENDENT_GPS: {"failure": "> 1 s"}}
     monkeypatch.setattr(scale, "fit_in_process", lambda method, *_: outcomes[method])
     sizes = (Size(30, 2, 2), Size(40, 2, 2))
-    rows = list(bench_scale((INDEPENDENT_GPS,), {"rows": sizes}, 1, 120.0))
-    assert [row and (row["method"], row["n"], row.get("failure")) for row in rows] == [
-        (OURS, 30, None),
-        (INDEPENDENT_GPS, 30, "> 1 s"),
-        (OURS, 40, None),
-        None,
+    (series,) = scale_series([INDEPENDENT_GPS], {"rows": sizes}, 1, 120.0)
+    steps = list(series.steps(time.perf_counter))
+    told = ("kind", "method", "n", "failure")
+    assert [tuple(row.get(name) for name in told) for step in steps for row in step] == [
+        ("rows", OURS, 30, None),
+        ("rows", INDEPENDENT_GPS, 30, "> 1 s"),
+        ("rows", OURS, 40, None),
     ]
+    assert len(steps) == 4
+    assert steps[0][0]["seconds"] == 1.0
+    assert math.isnan(steps[1][0]["seconds"])

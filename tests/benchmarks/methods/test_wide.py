@@ -13,10 +13,12 @@ from botorch_cll.optim.random_state import isolated_random_state
 from support.two_tasks import data
 
 
-@pytest.mark.parametrize("gp_class", [MultiTaskGP, IndexKernelMultiTaskGP])
-def test_multi_task_gps_get_standardized_tasks(gp_class: type[MultiTaskGP]) -> None:
-    model = WideMultiTaskGP(*data(), gp_class=gp_class)
-    assert isinstance(model.gp, gp_class)
+@pytest.mark.parametrize(
+    ("name", "gp_class"), [(MULTI_TASK_GP, MultiTaskGP), (INDEX_KERNEL_GP, IndexKernelMultiTaskGP)]
+)
+def test_multi_task_gps_get_standardized_tasks(name: str, gp_class: type[MultiTaskGP]) -> None:
+    model = SURROGATES[name](*data(), 0)
+    assert type(model.gp) is gp_class
     targets = model.gp.train_targets.view(14, 2)
     torch.testing.assert_close(targets.mean(0), torch.zeros(2).double(), atol=1e-9, rtol=0)
     torch.testing.assert_close(targets.std(0), torch.ones(2).double())
