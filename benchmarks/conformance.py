@@ -1,7 +1,5 @@
 """The conformance report: which of BoTorch's demands our models and its own meet."""
 
-from __future__ import annotations
-
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any

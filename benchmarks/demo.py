@@ -1,7 +1,5 @@
 """The demo: five methods tune one scikit-learn estimator on several real data sets at once."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path

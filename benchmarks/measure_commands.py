@@ -1,7 +1,5 @@
 """The commands that measure: `demo`, `conformance` and `bench`."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Timing works side by side: in turn, in one process."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence

@@ -1,7 +1,5 @@
 """The parts `fit` and `propose` of the benchmark: ours against BoTorch's surrogates."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import torch

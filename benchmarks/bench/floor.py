@@ -4,8 +4,6 @@ Operations and rates are pairs: sums and products, and exponentials. Reading the
 takes far less than either.
 """
 
-from __future__ import annotations
-
 import cProfile
 import math
 import pstats

@@ -1,7 +1,5 @@
 """The tables of the benchmark."""
 
-from __future__ import annotations
-
 import pandas as pd
 
 from benchmarks.bench.swarms import GRADIENTS, SWARM, TOLERANCE

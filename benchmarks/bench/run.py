@@ -1,7 +1,5 @@
 """The benchmark: which parts there are, and how they are run."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Callable, Sequence
 from functools import partial

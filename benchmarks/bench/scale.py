@@ -3,8 +3,6 @@
 Every fit has a process of its own, so that its peak of memory can be read: this file as a module.
 """
 
-from __future__ import annotations
-
 import json
 import math
 import re

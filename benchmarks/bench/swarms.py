@@ -1,7 +1,5 @@
 """The part `swarm` of the benchmark: optimizers of acquisition functions on the same surfaces."""
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Surrogates and methods by name, each peer defined once for studies, speed and conformance."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

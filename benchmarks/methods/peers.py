@@ -1,7 +1,5 @@
 """BoTorch's own models as its documentation builds and fits them, each with its own options."""
 
-from __future__ import annotations
-
 from typing import Any, TypeVar
 
 import torch

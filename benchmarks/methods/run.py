@@ -1,7 +1,5 @@
 """How a method minimises several tasks."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

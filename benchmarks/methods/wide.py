@@ -3,8 +3,6 @@
 They are fitted when they are made, with the global random state.
 """
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from typing import Any
 
