@@ -155,6 +155,15 @@ def test_callback_sees_the_model_before_and_after_every_step():
     assert torch.equal(model.fitted.members.network.weight, seen[-1][1])
 
 
+def test_centers_start_from_the_rows_of_their_restart():
+    model = fit(make_model(num_centers=20), 0, sample_fraction=0.5)
+    bags, X = model.fitted.members.bags[:, 0], model.data.X
+    for own, centers in zip(bags, model.fitted.members.network.centers[:, 0], strict=True):
+        # As many as the restart has rows: each of these is one.
+        assert own.sum() == len(centers) == 10
+        assert torch.cdist(X[own], centers).amin(1).max() < 1e-7
+
+
 @pytest.mark.parametrize("count", [20, 5], ids=["complete", "few rows of one task"])
 def test_a_shared_hidden_layer_is_trained_as_one(count):
     # The same network written with one set of centers and widths for both tasks.

@@ -129,6 +129,17 @@ def test_a_small_search_stays_small(num_initial, expected, scored):
     assert sum(len(batch) for batch in scored) == expected
 
 
+def test_which_known_settings_a_small_search_tries_is_drawn(scored):
+    previous = fit_rbf_ensemble(model_of())
+    options = TwoStageOptions(num_initial=4, num_candidates=1, num_rounds=0)
+    tried = set()
+    for seed in range(4):
+        scored.clear()
+        fit_rbf_ensemble(model_of(seed=seed), options=options, warm_start=previous)
+        tried |= {tuple(scale) for scale in scored[0].log_length_scale[:2, 0].tolist()}
+    assert len(tried) > 2
+
+
 @pytest.mark.parametrize(
     ("start", "message"),
     [

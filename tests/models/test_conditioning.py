@@ -157,9 +157,11 @@ def test_a_task_with_few_rows_behind_its_layer_learns_from_one_more(layers):
 def test_two_steps_are_one(make):
     model = fit(make, rand(16, 2), tasks(rand(16, 2)))
     X, at = rand(4, 2, seed=5), rand(7, 2, seed=6)
-    Y = tasks(X)
-    together = model.condition_on_observations(X, Y)
-    stepwise = model.condition_on_observations(X[:1], Y[:1]).condition_on_observations(X[1:], Y[1:])
+    # The first row is all but certain, the others are not.
+    Y, noise = tasks(X), torch.tensor([[0.0], [1.0], [2.0], [5.0]], dtype=torch.double)
+    together = model.condition_on_observations(X, Y, noise)
+    stepwise = model.condition_on_observations(X[:1], Y[:1], noise[:1])
+    stepwise = stepwise.condition_on_observations(X[1:], Y[1:], noise[1:])
     torch.testing.assert_close(moments(together, at), moments(stepwise, at))
 
 
