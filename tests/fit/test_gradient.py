@@ -224,8 +224,17 @@ def test_intervals_and_noise_are_those_of_rows_not_seen():
 
 def test_without_rows_not_seen_there_is_a_warning_and_the_usual_noise():
     model = noisy_model()
-    with pytest.warns(InputDataWarning, match=r"got none of tasks \[0, 1\]"):
+    with pytest.warns(InputDataWarning, match=r"got none of tasks \[0, 1\]") as warned:
         fit(model, 100, sample_fraction=1.0)
+    assert warned[0].filename == __file__
     torch.testing.assert_close(model.noise, torch.ones(2).double())
     torch.testing.assert_close(model.fitted.inflation, torch.ones(2).double())
     assert model.loo().mean.isnan().all()
+
+
+def test_tasks_without_rows_not_seen_have_the_names_that_users_gave_them():
+    X = rand(12, 2)
+    long_X = torch.cat([X, torch.tensor([[3.0], [7.0]]).double().repeat(6, 1)], dim=-1)
+    model = SingleRBFModel(long_X, X[:, :1], task_feature=2, num_restarts=3, num_centers=4)
+    with pytest.warns(InputDataWarning, match=r"got none of tasks \[3, 7\]"):
+        fit(model, 1)
