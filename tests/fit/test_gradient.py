@@ -222,6 +222,12 @@ def test_intervals_and_noise_are_those_of_rows_not_seen():
     assert (error.nanmean(0) > 0.7).all()
 
 
+def test_one_restart_alone_goes_by_the_rows_that_it_has_not_seen():
+    model = fit(noisy_model(num_restarts=1), 10, sample_fraction=0.8)
+    seen = model.fitted.members.bags[0].T
+    assert torch.equal(model.loo().mean.isnan(), seen[model._row.view(60, 2)[:, 0]])
+
+
 def test_without_rows_not_seen_there_is_a_warning_and_the_usual_noise():
     model = noisy_model()
     with pytest.warns(InputDataWarning, match=r"got none of tasks \[0, 1\]") as warned:
