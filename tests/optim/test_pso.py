@@ -218,6 +218,16 @@ def test_gen_candidates_stays_near_its_initial_conditions():
     assert candidates.flatten().tolist() == pytest.approx([1 / 3, 2 / 3], abs=1e-3)
 
 
+def test_the_seed_decides_where_swarms_go_from_given_conditions():
+    X, options = torch.full((1, 1, 2), 0.5, dtype=torch.double), {"maxiter": 2, "polish": False}
+    first, same, other = (
+        gen_candidates_pso(X, Surface(waves), 0.0, 1.0, options={**options, "seed": seed})[0]
+        for seed in (1, 1, 2)
+    )
+    assert torch.equal(first, same)
+    assert not torch.allclose(first, other)
+
+
 def run(seed=None, **kwargs):
     options = {**({} if seed is None else {"seed": seed}), "polish": False, "maxiter": 5}
     X, _ = optimize_acqf_pso(Surface(waves), box(3), 2, 3, 32, options=options, **kwargs)
