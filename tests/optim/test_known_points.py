@@ -120,6 +120,14 @@ def test_another_hill_is_taken_rather_than_the_foot_of_the_known_one() -> None:
     assert (first - other).abs() > 0.3
 
 
+@pytest.mark.parametrize(("options", "calls"), [({}, 5 + 13), ({"maxiter": 2}, 3 + 3)], ids=str)
+def test_the_search_away_from_known_points_takes_longer_unless_told(options, calls) -> None:
+    best, surface = torch.tensor([[0.3, 0.3]], dtype=torch.double), Surface(hill(0.3))
+    options = {"num_particles": 7, **options}
+    optimize_acqf_pso(surface, box(2), 1, 4, 64, X_avoid=best, options=options)
+    assert surface.shapes.count((4 * 7, 1, 2)) == calls
+
+
 @pytest.mark.parametrize("polish", [None, False], ids=["polished", "swarm only"])
 def test_the_best_point_that_differs_keeps_to_the_constraints(polish: bool | None) -> None:
     # Without it the best point would be (0.9, 0.9), far from what is known.
