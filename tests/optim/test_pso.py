@@ -319,6 +319,16 @@ def test_timeout_returns_the_best_so_far():
     assert candidate.shape == (1, 2)
 
 
+def test_no_climb_begins_once_time_is_up(clock):
+    def slow(X):
+        clock.seconds += 1.0
+        return hill(0.3)(X)
+
+    optimize_acqf_pso(Surface(slow), box(2), 1, 2, 32, timeout_sec=0.5)
+    # What is always evaluated: raw samples, particles, and whether there is a gradient.
+    assert clock.seconds <= 3.0
+
+
 def test_single_precision():
     acqf = Surface(hill(0.3))
     bounds = box(2, dtype=torch.float)
