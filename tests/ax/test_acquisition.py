@@ -15,6 +15,7 @@ from botorch.optim import optimize_acqf
 from botorch_cll.ax import SwarmAcquisition
 
 from support.ax_loops import make_client, only, run
+from support.surfaces import Surface
 
 
 def acquisition(client) -> SwarmAcquisition:
@@ -79,13 +80,45 @@ def test_without_a_feasible_point_one_is_looked_for():
     assert type(acquisition(client).acqf) is qLogProbabilityOfFeasibility
 
 
+def test_every_trial_has_a_seed_of_its_own():
+    client = make_client("-a")
+    seeds = set()
+    for count in (5, 6, 7):
+        run(client, only("a"), count)
+        seeds.add(acquisition(client)._seed)
+    assert len(seeds) == 3
+
+
+def test_several_candidates_at_once_need_the_monte_carlo_form():
+    client = make_client("-a")
+    run(client, only("a", "b"), 6)
+    strategy = client._generation_strategy
+    ((generated,),) = strategy.gen(experiment=client._experiment, num_trials=1, n=2)
+    assert len(generated.arms) == 2
+    assert type(strategy.adapter.generator._acquisition.acqf) is qLogExpectedImprovement
+
+
+def test_the_incumbent_of_a_sum_has_all_of_its_terms():
+    client = make_client("-a - b")
+    for index, (x, y) in enumerate([(2.0, -1.0), (4.0, 2.0), (5.0, 3.0), (0.0, 0.0), (8.0, -3.0)]):
+        at = {"x0": x, "x1": y}
+        trial = client.attach_trial(at)
+        client.attach_data(trial, raw_data=only("a")(at) if index == 0 else only("a", "b")(at))
+        client._experiment.trials[trial].mark_completed()
+    assert acquisition(client).acqf.best_f.isfinite()
+
+
 @pytest.mark.parametrize(
-    ("threshold", "expected"),
-    [(6, qLogNoisyExpectedHypervolumeImprovement), (4, qLogProbabilityOfFeasibility)],
-    ids=["reached", "not reached"],
+    ("thresholds", "expected"),
+    [
+        (["a <= 6", "b <= 9"], qLogNoisyExpectedHypervolumeImprovement),
+        (["a <= 6"], qLogNoisyExpectedHypervolumeImprovement),
+        (["a <= 4", "b <= 9"], qLogProbabilityOfFeasibility),
+    ],
+    ids=["reached", "reached, of one", "not reached"],
 )
-def test_thresholds_are_reached_first(threshold, expected):
-    client = make_client("-a, -b", constraints=[f"a <= {threshold}", "b <= 9"])
+def test_thresholds_are_reached_first(thresholds, expected):
+    client = make_client("-a, -b", constraints=thresholds)
     # The values of a and b there: 0 and 25, 5 and 8, 10.25 and 3.25, 25 and 0.
     for x, y in [(2.0, -1.0), (3.0, 1.0), (4.0, 1.5), (5.0, 3.0)]:
         at = {"x0": x, "x1": y}
@@ -121,6 +154,9 @@ def test_the_swarm_finds_what_gradients_find():
         torch.manual_seed(0)
         _, theirs = optimize_acqf(found.acqf, bounds, q=1, num_restarts=20, raw_samples=512)
     assert float(found.evaluate(ours)) > float(theirs) - 1e-3
+    # On a grid that is coarser than what is lost of observations when they are stored.
+    steps = (ours - bounds[0]) / (1e-8 * (bounds[1] - bounds[0]))
+    assert (steps - steps.round()).abs().max() < 1e-3
 
 
 def test_global_state_is_left_alone():
@@ -135,12 +171,25 @@ def test_global_state_is_left_alone():
     assert (torch.get_num_threads(), torch.get_default_dtype()) == (threads, dtype)
 
 
+REAL_AND_INTEGER = [
+    RangeParameterConfig(name="x0", parameter_type="float", bounds=(-5.0, 10.0)),
+    RangeParameterConfig(name="x1", parameter_type="int", bounds=(-5, 10)),
+]
+
+
+def test_climbs_from_rounded_points_do_not_end_at_known_ones():
+    client = make_client("-a", parameters=REAL_AND_INTEGER, optimizer_options={})
+    run(client, only("a"), 5)
+    found = acquisition(client)
+    known = found.surrogate.observations[0][0]
+    found.acqf = Surface(lambda X: -(X - known).square().sum(dim=(-2, -1)))
+    candidate, _, _ = found.optimize(n=1, search_space_digest=found.search_space_digest)
+    assert 1e-3 <= ((candidate - known).abs() / 15.0).max() < 0.02
+
+
 def test_real_parameters_next_to_rounded_ones_are_climbed():
-    parameters = [
-        RangeParameterConfig(name="x0", parameter_type="float", bounds=(-5.0, 10.0)),
-        RangeParameterConfig(name="x1", parameter_type="int", bounds=(-5, 10)),
-    ]
-    client = make_client("-a", parameters=parameters, optimizer_options={}, model_options={})
+    options = {"optimizer_options": {}, "model_options": {}}
+    client = make_client("-a", parameters=REAL_AND_INTEGER, **options)
     run(client, only("a", "b"), 9)
     found = acquisition(client)
     candidate, _, _ = found.optimize(n=1, search_space_digest=found.search_space_digest)

@@ -5,6 +5,7 @@ import math
 import pytest
 from ax.api.client import Client
 from ax.api.configs import ChoiceParameterConfig, RangeParameterConfig
+from ax.core.arm import Arm
 
 from botorch_cll.ax.surrogate_node import tried_without_value
 
@@ -259,6 +260,15 @@ def test_what_came_to_nothing_is_not_proposed_again(end, per_task):
     for i, point in enumerate(points):
         nearest = [math.dist(point.values(), other.values()) for other in points[:i]]
         assert min(nearest, default=1.0) > 0.01
+
+
+def test_what_nobody_has_run_may_be_proposed_again():
+    client = make_client("-a")
+    trial = client._experiment.new_trial()
+    trial.add_arm(Arm(parameters={"x0": 1.0, "x1": 1.0}))
+    assert len(tried_without_value(client._experiment)["a"]) == 1
+    trial.mark_stale()
+    assert tried_without_value(client._experiment) == {"a": []}
 
 
 def test_what_failed_counts_once_it_was_repeated():

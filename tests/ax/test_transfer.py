@@ -7,6 +7,7 @@ from ax.core.auxiliary_source import AuxiliarySource
 from ax.core.experiment import Experiment
 from ax.core.metric import Metric
 from ax.core.objective import Objective
+from ax.core.observation import ObservationFeatures
 from ax.core.optimization_config import OptimizationConfig
 from ax.core.parameter import ChoiceParameter, ParameterType, RangeParameter
 from ax.core.search_space import SearchSpace
@@ -78,6 +79,15 @@ def test_candidates_are_for_the_target(kind, surrogate, tmp_path):
     model = client._generation_strategy.adapter.botorch_model
     assert isinstance(model, RBFEnsembleModel)
     assert (model.num_tasks, model.output_tasks) == (3, [1])
+
+
+def test_another_task_is_the_target_if_asked_for():
+    client = long_client(num_source=6)
+    run(client, lambda parameters: loss(parameters, 0.0), 16)
+    fixed = ObservationFeatures(parameters={"task": "iris"})
+    strategy = client._generation_strategy
+    ((generated,),) = strategy.gen(experiment=client._experiment, fixed_features=fixed)
+    assert generated.arms[0].parameters["task"] == "iris"
 
 
 @pytest.mark.parametrize("surrogate", ["single_rbf", "multi_task_gp"])

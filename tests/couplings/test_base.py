@@ -63,6 +63,12 @@ def test_evidence_does_not_depend_on_the_unit_and_survives_perfect_fits(pooling_
     assert torch.equal(log_evidence(perfect, COUNT, pooling_rows, 0.5), perfect)
 
 
+def test_errors_that_are_rounding_are_all_alike():
+    errors = torch.tensor([[1e-14], [1e-12], [1e-3]], dtype=torch.double)
+    found = log_evidence(errors, COUNT[:1], 0.0, 0.0)
+    assert found[0] == found[1] > found[2]
+
+
 @pytest.mark.parametrize("pooling_rows", [0.0, 5.0, math.inf])
 def test_evidence_of_a_task_without_rows_is_finite(pooling_rows):
     errors, count = ERRORS.clone(), COUNT.clone()

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from botorch_cll.couplings import Coupling, IndependentTasks
-from botorch_cll.fit import GradientOptions, fit_rbf_ensemble
+from botorch_cll.fit import GradientOptions, TwoStageOptions, fit_rbf_ensemble
 from botorch_cll.models.ensemble import RBFEnsembleModel
 
 from support.ensembles import assert_sound, moments, rand
@@ -95,13 +95,13 @@ def test_the_search_asks_it_for_evidence(monkeypatch):
     asked = []
     evidence = LeaningTasks.log_evidence
 
-    def log_evidence(self, errors, *arguments):
-        asked.append(errors.shape[-1])
-        return evidence(self, errors, *arguments)
+    def log_evidence(self, errors, count, half_rows, settings):
+        asked.append((errors.shape[-1], half_rows))
+        return evidence(self, errors, count, half_rows, settings)
 
     monkeypatch.setattr(LeaningTasks, "log_evidence", log_evidence)
-    fit_rbf_ensemble(fit())
-    assert asked == [3] * 7
+    fit_rbf_ensemble(fit(), options=TwoStageOptions(half_rows=7.0))
+    assert asked == [(3, 7.0)] * 7
 
 
 def test_a_coupling_says_how_output_weights_are_solved():

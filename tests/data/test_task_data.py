@@ -165,7 +165,7 @@ def test_variance_is_that_of_the_observed_targets():
     both = TaskData(rand(3, 1), torch.cat([Y[:, :1], 2 * Y[:, :1], Y[:, 1:2]], dim=-1), None)
     torch.testing.assert_close(both.variance, tensor(7.0, 28.0, 17.5))
     # Seven times 0.1 have a mean that is not quite 0.1.
-    constant = TaskData(rand(7, 1), torch.full((7, 2), 0.1).double(), None)
+    constant = TaskData(rand(7, 1), torch.full((7, 2), 0.1, dtype=torch.double), None)
     torch.testing.assert_close(constant.variance, tensor(1.0, 1.0))
 
 

@@ -28,3 +28,8 @@ def test_variance_is_the_calibrated_spread_of_the_members_trusted():
             )
             torch.testing.assert_close(mean[task, row], values.mean())
             torch.testing.assert_close(variance[task, row], expected)
+    trusted[1:, 0, 0] = False
+    moments = calibration.left_out_moments(outputs, remote, trusted)
+    # One member alone says nothing of a variance.
+    assert moments[:, 0, 0].isnan().all()
+    assert torch.equal(moments[:, :, 1:], torch.stack([mean, variance])[:, :, 1:])

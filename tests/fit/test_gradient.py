@@ -155,6 +155,15 @@ def test_callback_sees_the_model_before_and_after_every_step():
     assert torch.equal(model.fitted.members.network.weight, seen[-1][1])
 
 
+def test_centers_start_from_the_rows_of_their_restart():
+    model = fit(make_model(num_centers=20), 0, sample_fraction=0.5)
+    bags, X = model.fitted.members.bags[:, 0], model.data.X
+    for own, centers in zip(bags, model.fitted.members.network.centers[:, 0], strict=True):
+        # As many as the restart has rows: each of these is one.
+        assert own.sum() == len(centers) == 10
+        assert torch.cdist(X[own], centers).amin(1).max() < 1e-7
+
+
 @pytest.mark.parametrize("count", [20, 5], ids=["complete", "few rows of one task"])
 def test_a_shared_hidden_layer_is_trained_as_one(count):
     # The same network written with one set of centers and widths for both tasks.
@@ -213,10 +222,25 @@ def test_intervals_and_noise_are_those_of_rows_not_seen():
     assert (error.nanmean(0) > 0.7).all()
 
 
+def test_one_restart_alone_goes_by_the_rows_that_it_has_not_seen():
+    model = fit(noisy_model(num_restarts=1), 10, sample_fraction=0.8)
+    seen = model.fitted.members.bags[0].T
+    assert torch.equal(model.loo().mean.isnan(), seen[model._row.view(60, 2)[:, 0]])
+
+
 def test_without_rows_not_seen_there_is_a_warning_and_the_usual_noise():
     model = noisy_model()
-    with pytest.warns(InputDataWarning, match=r"got none of tasks \[0, 1\]"):
+    with pytest.warns(InputDataWarning, match=r"got none of tasks \[0, 1\]") as warned:
         fit(model, 100, sample_fraction=1.0)
+    assert warned[0].filename == __file__
     torch.testing.assert_close(model.noise, torch.ones(2).double())
     torch.testing.assert_close(model.fitted.inflation, torch.ones(2).double())
     assert model.loo().mean.isnan().all()
+
+
+def test_tasks_without_rows_not_seen_have_the_names_that_users_gave_them():
+    X = rand(12, 2)
+    long_X = torch.cat([X, torch.tensor([[3.0], [7.0]]).double().repeat(6, 1)], dim=-1)
+    model = SingleRBFModel(long_X, X[:, :1], task_feature=2, num_restarts=3, num_centers=4)
+    with pytest.warns(InputDataWarning, match=r"got none of tasks \[3, 7\]"):
+        fit(model, 1)

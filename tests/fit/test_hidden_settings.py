@@ -97,3 +97,15 @@ def test_moved_settings_are_near():
     assert ridge.min() > 0.999e-4
     assert 1.0 < ridge.max() < 10.01
     assert_same(moved, move_settings(settings, SearchSettings(), generator(1)))
+
+
+def test_the_numbers_of_the_search_are_those_given():
+    like = torch.zeros(1, 3, dtype=torch.double)
+    ranges = {"log_scale_range": (0.5, 0.5), "ridge_range": (0.1, 0.2)}
+    search = SearchSettings(**ranges, log_scale_std=0.0, additive_share=1.0)
+    drawn = draw_settings(100, 1, search, generator(), like)
+    assert drawn.additive.all()
+    typical = torch.full_like(drawn.log_length_scale, 0.5 * math.log(1 / 6))
+    torch.testing.assert_close(drawn.log_length_scale, typical + 0.5)
+    assert ((drawn.log_ridge.exp() > 0.0999) & (drawn.log_ridge.exp() < 0.2001)).all()
+    assert_same(move_settings(drawn, SearchSettings(move=0.0, ridge_move=0.0), generator()), drawn)

@@ -141,6 +141,20 @@ def test_new_settings_descend_from_the_best_of_each_task(searched):
     assert new == [0, 2]
 
 
+def test_a_task_that_every_setting_suits_leaves_its_share_to_all_of_them(searched):
+    def errors(settings, x):
+        # The first task wants no tail, the second one does not care.
+        first = torch.where(settings.tail == 0, 1.0, 10.0).to(x)
+        return torch.stack([first, torch.ones_like(first)], dim=1)
+
+    batches = searched(errors)
+    search = SearchSettings(pooling_rows=0.0)
+    options = TwoStageOptions(num_initial=30, num_candidates=4000, num_rounds=1, search=search)
+    fit_rbf_ensemble(make_model(150), options=options)
+    drawn, new = ((batch.tail == 0).double().mean().item() for batch in batches)
+    assert new == pytest.approx(0.5 + 0.5 * drawn, abs=0.03)
+
+
 def test_centers_lie_in_the_box_of_the_data():
     centers = fit_rbf_ensemble(make_model(40)).fitted.members.network.centers
     assert centers.shape == (4, 2, 8, 3)
@@ -290,6 +304,28 @@ def test_settings_are_scored_on_more_rows_and_centers_where_there_are_more(
     num_rows: int, num_centers: int, expected: tuple[int, int]
 ) -> None:
     assert SearchSettings().score_size(num_rows, num_centers) == expected
+
+
+def test_the_search_goes_by_as_many_rows_and_centers_as_it_is_told(monkeypatch):
+    scored, score = [], fit_search.score_settings
+
+    def score_settings(coupling, X, blocks, settings, centers):
+        scored.append((blocks.index.shape[-1], centers))
+        return score(coupling, X, blocks, settings, centers)
+
+    monkeypatch.setattr(fit_search, "score_settings", score_settings)
+    rows = {"min_rows": 30, "max_rows": 35, "max_center_rows": 20, "max_honest_rows": 25}
+    search = SearchSettings(**rows, min_centers=5, rows_per_center=5)
+    options = TwoStageOptions(sample_fraction=1.0, num_rounds=1, search=search)
+    fitted = fit_rbf_ensemble(make_model(100, num_centers=40), options=options).fitted
+    assert len(scored) == 2
+    for num_rows, centers in scored:
+        assert num_rows == 35
+        assert centers.shape[-2] == 7
+        assert len(centers.flatten(0, 1).unique(dim=0)) <= 20
+    # All rows that centers are chosen among, the same for all members.
+    assert len(fitted.members.network.centers.flatten(0, 2).unique(dim=0)) == 20
+    assert len(fitted.left_out_rows) == 25
 
 
 def test_many_rows_are_made_use_of() -> None:

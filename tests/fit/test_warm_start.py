@@ -58,21 +58,24 @@ def test_known_settings_are_tried_and_fewer_new_ones(make, given, scored):
         assert (tried - log_scale).abs().sum(-1).min() < 1e-12
 
 
-def test_additive_settings_stay_additive():
+def test_known_settings_are_those_of_the_members_once_each():
     X = rand(40, 2)
     Y = torch.stack([(6 * X[:, 0]).sin() + (5 * X[:, 1]).cos(), (6 * X[:, 0]).sin()], dim=-1)
     previous = fit(MultiRBFCorrelationModel, X, Y, num_restarts=16)
     network = previous.fitted.members.network
     assert network.additive.any()
     known = settings_of(previous, MultiRBFCorrelationModel(X, Y))
-    of = {
-        tuple(scale.tolist()): additive.item()
-        for scale, additive in zip(
-            network.log_length_scale.flatten(0, 1), network.additive.flatten(), strict=True
-        )
-    }
-    for scale, additive in zip(known.log_length_scale[:, 0], known.additive[:, 0], strict=True):
-        assert of[tuple(scale.tolist())] == additive.item()
+    members = previous.fitted.members
+
+    def rows(log_scale, *rest) -> list[tuple[float, ...]]:
+        columns = [log_scale, *(values.unsqueeze(-1).to(log_scale) for values in rest)]
+        return [tuple(row) for row in torch.cat(columns, dim=-1).flatten(0, 1).tolist()]
+
+    log_ridge = members.log_ridge.squeeze(-1)
+    of = rows(network.log_length_scale, log_ridge, members.tail_degree, network.additive)
+    found = rows(known.log_length_scale, known.log_ridge.squeeze(-1), known.tail, known.additive)
+    assert sorted(found) == sorted(set(of))
+    assert len(found) < len(of)
 
 
 def test_settings_keep_their_meaning_in_another_box():
@@ -129,11 +132,28 @@ def test_a_small_search_stays_small(num_initial, expected, scored):
     assert sum(len(batch) for batch in scored) == expected
 
 
+def test_which_known_settings_a_small_search_tries_is_drawn(scored):
+    previous = fit_rbf_ensemble(model_of())
+    options = TwoStageOptions(num_initial=4, num_candidates=1, num_rounds=0)
+    tried = set()
+    for seed in range(4):
+        scored.clear()
+        fit_rbf_ensemble(model_of(seed=seed), options=options, warm_start=previous)
+        tried |= {tuple(scale) for scale in scored[0].log_length_scale[:2, 0].tolist()}
+    assert len(tried) > 2
+
+
+def without(state, name):
+    return {key: value for key, value in state.items() if not key.endswith(name)}
+
+
 @pytest.mark.parametrize(
     ("start", "message"),
     [
         (lambda: model_of(), "is not fitted"),
         (lambda: {"network.centers": rand(2)}, "without .*log_length_scale"),
+        (lambda: {"input_scale": rand(2)}, "without .*log_length_scale"),
+        (lambda: without(fitted("single").state_dict(), "log_ridge"), r"without \[.*log_ridge'\]"),
         (
             lambda: fit(MultiRBFCorrelationModel, rand(9, 3), rand(9, 2)),
             r"= \(2, 1\), got \(3, 1\)",
@@ -145,7 +165,16 @@ def test_a_small_search_stays_small(num_initial, expected, scored):
             "warm_start=the model before it was conditioned",
         ),
     ],
-    ids=["not fitted", "no state", "dimension", "ridges", "another model", "conditioned"],
+    ids=[
+        "not fitted",
+        "no state",
+        "another state",
+        "part of a state",
+        "dimension",
+        "ridges",
+        "another model",
+        "conditioned",
+    ],
 )
 def test_what_is_no_start_is_refused(start, message):
     with pytest.raises(UnsupportedError, match=message):

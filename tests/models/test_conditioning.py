@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import functools
+import itertools
 
 import pytest
 import torch
@@ -157,9 +158,11 @@ def test_a_task_with_few_rows_behind_its_layer_learns_from_one_more(layers):
 def test_two_steps_are_one(make):
     model = fit(make, rand(16, 2), tasks(rand(16, 2)))
     X, at = rand(4, 2, seed=5), rand(7, 2, seed=6)
-    Y = tasks(X)
-    together = model.condition_on_observations(X, Y)
-    stepwise = model.condition_on_observations(X[:1], Y[:1]).condition_on_observations(X[1:], Y[1:])
+    # The first row is all but certain, the others are not.
+    Y, noise = tasks(X), torch.tensor([[0.0], [1.0], [2.0], [5.0]], dtype=torch.double)
+    together = model.condition_on_observations(X, Y, noise)
+    stepwise = model.condition_on_observations(X[:1], Y[:1], noise[:1])
+    stepwise = stepwise.condition_on_observations(X[1:], Y[1:], noise[1:])
     torch.testing.assert_close(moments(together, at), moments(stepwise, at))
 
 
@@ -178,14 +181,15 @@ def test_a_batch_of_fantasies_is_each_of_them_alone(make):
             torch.testing.assert_close(everywhere[:, f, b], moments(alone, at[b]))
 
 
-def test_a_mask_that_differs_between_fantasies():
+@pytest.mark.parametrize("outer", [(), (2,)], ids=["fantasies", "fantasies of fantasies"])
+def test_a_mask_that_differs_between_fantasies(outer):
     model = fitted("linear_layer")
-    X, Y, at = rand(2, 2, seed=5), rand(3, 2, 2, seed=6), rand(5, 2, seed=7)
-    Y[0, 0, 0] = Y[2, 1, 1] = NAN
+    X, Y, at = rand(2, 2, seed=5), rand(*outer, 3, 2, 2, seed=6), rand(5, 2, seed=7)
+    Y[..., 0, 0, 0] = Y[..., 2, 1, 1] = NAN
     batch = model.condition_on_observations(X, Y)
-    for f in range(3):
+    for f in itertools.product(*map(range, Y.shape[:-2])):
         alone = model.condition_on_observations(X, Y[f])
-        torch.testing.assert_close(moments(batch, at)[:, f], moments(alone, at))
+        torch.testing.assert_close(moments(batch, at)[:, *f], moments(alone, at))
 
 
 def test_a_batch_of_inputs_under_one_target():
@@ -222,6 +226,16 @@ def test_an_observation_pulls_and_reassures(make):
     assert (conditioned.posterior(at).variance < model.posterior(at).variance).all()
     pulled = model.condition_on_observations(at, surprise).posterior(at).mean
     assert ((pulled - model.posterior(at).mean) / (surprise - model.posterior(at).mean) > 0.1).all()
+
+
+@pytest.mark.parametrize("name", ["linear_layer", "two_layers"])
+def test_one_member_behind_a_layer_is_pulled_too(name):
+    X, at = rand(20, 2), rand(1, 2, seed=5)
+    model = fit(MODELS[name], X, tasks(X), num_restarts=1)
+    mean = model.posterior(at).mean
+    surprise = mean + tasks(X).std(0)
+    pulled = (model.condition_on_observations(at, surprise).posterior(at).mean - mean).squeeze()
+    assert (pulled / tasks(X).std(0) > 0.01).all()
 
 
 def test_noisy_observations_pull_less():
@@ -352,15 +366,20 @@ def test_outputs_in_another_order_are_those_of_their_tasks():
     model, X, at = fitted("linear_layer", 3), rand(2, 2, seed=5), rand(5, 2, seed=6)
     Y = tasks(X, 3) + 0.1
     Y[:, 1] = NAN
-    whole = moments(model.condition_on_observations(X, Y), at)[..., [2, 0]]
-    subset = model.subset_output([2, 0]).condition_on_observations(X, Y[:, [2, 0]])
-    torch.testing.assert_close(moments(subset, at), whole)
+    for noise in (torch.zeros(2, 3), torch.tensor([[0.0, 0.0, 5.0], [3.0, 0.0, 0.0]])):
+        noise = noise.double()
+        whole = moments(model.condition_on_observations(X, Y, noise), at)[..., [2, 0]]
+        subset = model.subset_output([2, 0])
+        subset = subset.condition_on_observations(X, Y[:, [2, 0]], noise[:, [2, 0]])
+        torch.testing.assert_close(moments(subset, at), whole)
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_a_row_supports_its_surroundings_as_a_center_does(name):
     model, X, at = fitted(name), rand(1, 2, seed=5), rand(8, 2, seed=6)
-    conditioned = model.condition_on_observations(X, tasks(X))
+    # However little the row weighs.
+    noise = torch.full((1, 2), 3.0, dtype=torch.double)
+    conditioned = model.condition_on_observations(X, tasks(X), noise)
     center, in_cube = ((x - model.input_offset) / model.input_scale for x in (X, at))
     length_scale = model.fitted.members.network.log_length_scale.exp().unsqueeze(-2)
     radial = (-0.5 * ((in_cube - center) / length_scale).square().sum(-1)).exp().movedim(1, -1)
@@ -459,6 +478,8 @@ def test_conditioned_models_move_copy_and_refuse_to_have_a_state():
     assert torch.equal(moments(copy.deepcopy(model), at), expected)
     single = copy.deepcopy(model).float()
     torch.testing.assert_close(moments(single, at.float()), expected.float(), rtol=1e-2, atol=1e-2)
+    further = single.condition_on_observations(at[:1].float(), expected[0, :1].float())
+    assert moments(further, at.float()).dtype == torch.float
     with pytest.raises(UnsupportedError, match="conditioned on further observations"):
         model.state_dict()
     with pytest.raises(UnsupportedError, match="conditioned"):

@@ -104,13 +104,16 @@ def test_next_to_nothing_is_known_of_a_task_with_next_to_no_data(count):
 
 
 @pytest.mark.parametrize("unit", [0.01, 100.0])
-def test_a_task_without_data_is_on_the_scale_of_the_others_on_either_side_of_zero(unit):
+@pytest.mark.parametrize("standardized", [False, True], ids=["no transform", "standardized"])
+def test_a_task_without_data_is_on_the_scale_of_the_others_on_either_side(standardized, unit):
     X, Y = rand(18, 2), unit * tasks(rand(18, 2))
     Y[:, 1] = NAN
-    options = {"missing": "mask", "outcome_transform": None, "num_restarts": 32}
-    posterior = fit(MultiRBFCorrelationModel, X, Y, **options).posterior(rand(9, 2, seed=3))
+    options = {} if standardized else {"outcome_transform": None}
+    model = fit(MultiRBFCorrelationModel, X, Y, missing="mask", num_restarts=32, **options)
+    posterior = model.posterior(rand(9, 2, seed=3))
     mean, std = (v[:, 1] / Y[:, 0].std() for v in (posterior.mean, posterior.variance.sqrt()))
-    torch.testing.assert_close(mean, torch.zeros_like(mean))
+    middle = Y[:, 0].mean() / Y[:, 0].std() if standardized else 0.0
+    torch.testing.assert_close(mean, torch.zeros_like(mean) + middle)
     assert ((std > 0.5) & (std < 2.0)).all()
 
 

@@ -57,6 +57,14 @@ def test_state_dict_restores_a_fitted_model(name):
     assert torch.equal(moments(fresh, at), moments(model, at))
 
 
+def test_a_state_that_does_not_fit_leaves_the_model_as_it_was():
+    model, at = copy.deepcopy(fitted("linear_layer")), rand(5, 2, seed=3)
+    expected = moments(model, at)
+    with pytest.raises(RuntimeError, match="layer.weights"):
+        model.load_state_dict(fitted("two_layers").state_dict())
+    assert torch.equal(moments(model, at), expected)
+
+
 def test_model_changes_its_dtype():
     model, at = copy.deepcopy(fitted("linear_layer")), rand(5, 2, seed=3)
     expected = moments(model, at, observation_noise=True)

@@ -1,5 +1,6 @@
 """Leave-one-out predictions that cost no further fit."""
 
+import copy
 import math
 from dataclasses import replace
 
@@ -86,14 +87,20 @@ def test_long_data_get_one_column():
     torch.testing.assert_close(some.mean, wide.mean[:, [1]])
 
 
-def test_rows_beyond_those_calibrated_on_are_predicted_too():
-    X = rand(80, 2)
-    model = MODELS["no_layer"](X, tasks(X), num_restarts=20, num_centers=10)
+@pytest.mark.parametrize("name", ["no_layer", "linear_layer"])
+def test_rows_beyond_those_calibrated_on_are_predicted_too(name):
+    X, Y = rand(80, 2), tasks(rand(80, 2))
+    if name == "linear_layer":
+        # What members believe of a task without data reaches the other one.
+        Y[:, 1] = NAN
+    model = MODELS[name](X, Y, missing="mask", num_restarts=20, num_centers=10)
     fit_rbf_ensemble(model, options=TwoStageOptions(search=SearchSettings(max_honest_rows=30)))
+    if name == "linear_layer":
+        model.fitted.layer.weights[0].data[:, 0, 1] = 1.0
     assert model.fitted.left_out.shape[-1] == 30
     left_out = model.loo()
-    assert left_out.mean.isfinite().all()
-    order = model._row.view(-1, 2)[:, 0]
+    assert left_out.mean[:, 0].isfinite().all()
+    order = model._row.view(80, -1)[:, 0]
     row = (~torch.isin(order, model.fitted.left_out_rows)).nonzero()[0].item()
     unseen = ~model.fitted.members.bags[:, 0, order[row]]
     scale, offset = model.outcome_transform.stdvs[0, 0], model.outcome_transform.means[0, 0]
@@ -172,3 +179,14 @@ def test_a_state_from_other_data_has_none():
             other.loo()
         with pytest.raises(ModelFittingError, match="other data"):
             other.condition_on_observations(rand(1, 2), rand(1, 2))
+    # Back to its own state, it knows its own rows.
+    fit_rbf_ensemble(other)
+    own, expected = copy.deepcopy(other.state_dict()), other.loo().mean
+    other.load_state_dict(model.state_dict())
+    other.load_state_dict(own)
+    assert torch.equal(other.loo().mean, expected)
+    # A state that does not say which rows it was fitted to may be of any.
+    del own["rows_fingerprint"]
+    other.load_state_dict(own)
+    with pytest.raises(ModelFittingError, match="other data"):
+        other.loo()

@@ -47,6 +47,17 @@ def test_points_that_pass_are_feasible_on_the_very_boundary():
     assert evaluate_feasibility(X, [INTRA]).all()
 
 
+def test_what_counts_as_no_violation_is_feasible_whatever_the_rounding():
+    slack = torch.linspace(-2e-8, 2e-8, 4001, dtype=torch.double)
+    X = tensor(0.4, 0.0, 0.2).expand(4001, 1, 3).clone()
+    X[:, 0, 0] += slack / 3
+    at_rest = ConstraintViolation(BOUNDS, 1, [INTRA])(X) == 0
+    assert 0 < at_rest.sum() < 4001
+    assert evaluate_feasibility(X, [INTRA])[at_rest].all()
+    # Also where what BoTorch computes is off by a third of what it tolerates.
+    assert evaluate_feasibility(X - 5e-10, [INTRA])[at_rest].all()
+
+
 def python_branch(x):
     return x[0] - 0.5 if x[1].item() > 0.5 else torch.tensor(1.0)
 

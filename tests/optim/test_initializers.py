@@ -56,6 +56,24 @@ def test_positions_satisfy_linear_constraints(share, monkeypatch):
     assert bool(sampled) == (share < 0.1)
 
 
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [({}, (10_000, 32)), ({"n_burnin": 70, "n_thinning": 3}, (70, 3))],
+    ids=["BoTorch's", "as asked"],
+)
+def test_the_polytope_is_sampled_with_as_many_steps(options, expected, monkeypatch):
+    steps = []
+
+    def sample(n, q, bounds, n_burnin, n_thinning, **_):
+        steps.append((n_burnin, n_thinning))
+        return bounds[:1].expand(n, q, -1)
+
+    monkeypatch.setattr(initializers, "sample_q_batches_from_polytope", sample)
+    given = {"inequality_constraints": half_plane(0.001), "raw_samples": 64}
+    gen_swarm_positions(search_of(hill(0.5), BOX, options, **given), 2, num_particles=10)
+    assert steps == [expected]
+
+
 def test_infeasible_raw_samples_come_last():
     # Only 1 / 100 of the box is feasible, and least likely by its values.
     constraint = [(lambda x: 0.01 - x[0], True)]

@@ -17,12 +17,13 @@ from botorch_cll.optim import (
     optimize_acqf_any_task,
     optimize_acqf_per_task,
     optimize_acqf_pso,
+    proposal,
     run_bay_mrbfcor,
 )
 from botorch_cll.optim.known_points import KnownPoints
 from botorch_cll.optim.settings import PROPOSAL
 
-from support.surfaces import DISC, Surface, box, hill, waves
+from support.surfaces import DISC, Surface, box, hill, search_of, waves
 
 BOUNDS = torch.tensor([[0.0, -2.0], [1.0, 2.0]], dtype=torch.double)
 CORNER = torch.tensor([[1.0, 2.0]], dtype=torch.double)
@@ -120,6 +121,14 @@ def test_another_hill_is_taken_rather_than_the_foot_of_the_known_one() -> None:
     assert (first - other).abs() > 0.3
 
 
+@pytest.mark.parametrize(("options", "calls"), [({}, 5 + 13), ({"maxiter": 2}, 3 + 3)], ids=str)
+def test_the_search_away_from_known_points_takes_longer_unless_told(options, calls) -> None:
+    best, surface = torch.tensor([[0.3, 0.3]], dtype=torch.double), Surface(hill(0.3))
+    options = {"num_particles": 7, **options}
+    optimize_acqf_pso(surface, box(2), 1, 4, 64, X_avoid=best, options=options)
+    assert surface.shapes.count((4 * 7, 1, 2)) == calls
+
+
 @pytest.mark.parametrize("polish", [None, False], ids=["polished", "swarm only"])
 def test_the_best_point_that_differs_keeps_to_the_constraints(polish: bool | None) -> None:
     # Without it the best point would be (0.9, 0.9), far from what is known.
@@ -135,6 +144,15 @@ def test_all_points_of_a_candidate_differ() -> None:
     candidates, _ = optimize_acqf_pso(Surface(hill(0.3)), box(2), 2, 4, 64, X_avoid=best)
     apart = (candidates - best).abs().amax(-1)
     assert ((apart >= SAME_POINT) & (apart < 0.02)).all()
+
+
+def test_fantasies_may_be_at_known_points() -> None:
+    best, options = torch.tensor([[0.3]], dtype=torch.double), {"polish": False}
+    search = search_of(hill(0.3), box(1), options, X_avoid=best, num_fantasies=1, num_restarts=4)
+    X, _ = proposal.propose(search)
+    candidate, fantasy = X[0, :, 0].tolist()
+    assert SAME_POINT <= abs(candidate - 0.3) < 0.02
+    assert abs(fantasy - 0.3) < SAME_POINT
 
 
 def test_swarms_that_end_at_a_known_point_adopt_the_best_of_the_others() -> None:

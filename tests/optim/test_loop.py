@@ -44,13 +44,18 @@ def test_maximizing_the_negation_is_minimizing() -> None:
 
 def test_every_iteration_has_a_seed_of_its_own_and_every_run_other_ones() -> None:
     def seeds(seed: int) -> list[int]:
-        given = []
+        given, proposed = [], []
 
         def fit(X: torch.Tensor, Y: torch.Tensor, seed: int) -> None:
             given.append(seed)
 
-        options = {"budget": 8, "num_initial": 4, "seed": seed, "fit": fit}
-        run_bay_mrbfcor(two_bowls, BOUNDS, propose=lambda *_: BOUNDS, **options)
+        def propose(model, bounds, X: torch.Tensor, Y: torch.Tensor, seed: int) -> torch.Tensor:
+            proposed.append(seed)
+            return bounds
+
+        options = {"budget": 8, "num_initial": 4, "seed": seed, "fit": fit, "propose": propose}
+        run_bay_mrbfcor(two_bowls, BOUNDS, **options)
+        assert proposed == given
         return given
 
     first, other = seeds(0), seeds(100)
@@ -86,6 +91,11 @@ def test_coinciding_candidates_are_evaluated_once() -> None:
     )
     distance = torch.cdist(result.X, result.X).fill_diagonal_(1.0)
     assert distance.min() > 1e-7
+    # Points that are only near each other do not coincide.
+    near = torch.tensor([[0.5, 0.5], [0.5, 0.5 + 1e-8], [0.5, 0.5 + 1e-4]], dtype=torch.double)
+    options = {"fit": lambda *_: None, "propose": lambda *_: near}
+    result = run_bay_mrbfcor(two_bowls, BOUNDS, budget=6, num_initial=4, **options)
+    assert torch.equal(result.X[4:], near[[0, 2]])
 
 
 def test_failed_evaluations_are_nan_and_cost_nothing_but_themselves() -> None:

@@ -1,5 +1,7 @@
 """Candidates are admissible, and start where they are told to."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from botorch.acquisition import qLogExpectedImprovement
@@ -9,9 +11,10 @@ from botorch.optim.initializers import gen_batch_initial_conditions
 from botorch.optim.parameter_constraints import evaluate_feasibility
 from botorch.sampling import SobolQMCNormalSampler
 
-from botorch_cll.optim import optimize_acqf_pso
+from botorch_cll.optim import optimize_acqf_pso, proposal
+from botorch_cll.optim.swarm import SwarmResult
 
-from support.surfaces import DISC, LINEAR, Surface, box, hill, maximize, waves
+from support.surfaces import DISC, LINEAR, Surface, box, hill, maximize, search_of, waves
 
 # Nearly equal points in one candidate, and nothing the user could do about it.
 pytestmark = pytest.mark.filterwarnings("ignore:A not p.d., added jitter")
@@ -189,3 +192,15 @@ def test_ic_generator_is_called_as_by_optimize_acqf():
     assert (kwargs["num_restarts"], kwargs["raw_samples"], kwargs["q"]) == (3, 32, 1)
     assert kwargs["options"] == {"eta": 2.0, "seed": 0}
     assert kwargs["extra"] == "mine"
+
+
+def test_each_task_has_the_best_of_its_own_swarms_whatever_the_others_found():
+    known = torch.tensor([[0.5]], dtype=torch.double)
+    search = replace(search_of(hill(0.5), box(1), X_avoid=known), num_tasks=3)
+    X = torch.tensor([0.1, 0.2, 0.5, 0.5, 0.5, 0.3], dtype=torch.double).view(6, 1, 1)
+    # The second task knows of known points only, the third one has no incumbent.
+    values = torch.tensor([1.0, 2.0, 1.0, 2.0, -torch.inf, -torch.inf], dtype=torch.double)
+    result = SwarmResult(X, values, torch.zeros_like(values), 0)
+    candidates, found = proposal._choose(search, result)
+    assert candidates.flatten().tolist() == [0.2, 0.5, 0.3]
+    assert found.tolist() == [2.0, 2.0, -torch.inf]

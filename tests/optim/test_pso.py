@@ -218,6 +218,16 @@ def test_gen_candidates_stays_near_its_initial_conditions():
     assert candidates.flatten().tolist() == pytest.approx([1 / 3, 2 / 3], abs=1e-3)
 
 
+def test_the_seed_decides_where_swarms_go_from_given_conditions():
+    X, options = torch.full((1, 1, 2), 0.5, dtype=torch.double), {"maxiter": 2, "polish": False}
+    first, same, other = (
+        gen_candidates_pso(X, Surface(waves), 0.0, 1.0, options={**options, "seed": seed})[0]
+        for seed in (1, 1, 2)
+    )
+    assert torch.equal(first, same)
+    assert not torch.allclose(first, other)
+
+
 def run(seed=None, **kwargs):
     options = {**({} if seed is None else {"seed": seed}), "polish": False, "maxiter": 5}
     X, _ = optimize_acqf_pso(Surface(waves), box(3), 2, 3, 32, options=options, **kwargs)
@@ -307,6 +317,16 @@ def test_timeout_returns_the_best_so_far():
     assert value.item() >= max(waves(X).max().item() for X in acqf.X[2:3])
     candidate, _ = optimize_acqf_pso(acqf, box(2), 1, 2, 32, timeout_sec=0.0)
     assert candidate.shape == (1, 2)
+
+
+def test_no_climb_begins_once_time_is_up(clock):
+    def slow(X):
+        clock.seconds += 1.0
+        return hill(0.3)(X)
+
+    optimize_acqf_pso(Surface(slow), box(2), 1, 2, 32, timeout_sec=0.5)
+    # What is always evaluated: raw samples, particles, and whether there is a gradient.
+    assert clock.seconds <= 3.0
 
 
 def test_single_precision():

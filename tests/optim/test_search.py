@@ -2,9 +2,10 @@
 
 import pytest
 import torch
+from botorch.acquisition.acquisition import OneShotAcquisitionFunction
 from botorch.exceptions.errors import BotorchTensorDimensionError, UnsupportedError
 
-from support.surfaces import box, hill, search_of
+from support.surfaces import Surface, box, hill, search_of
 
 top = hill(0.9)
 
@@ -22,6 +23,11 @@ top = hill(0.9)
 def test_gradients_are_used_where_they_exist_are_finite_and_not_zero(function, expected):
     assert search_of(function, box(2)).can_polish is expected
     assert search_of(function, box(2), {"polish": False}).can_polish is False
+
+
+def test_a_plateau_on_half_of_the_box_does_not_hide_the_gradients_of_the_other_half():
+    for seed in range(6):
+        assert search_of(lambda X: top(X.clamp(min=0.5)), box(1), {"seed": seed}).can_polish
 
 
 def test_gradients_that_differ_between_the_points_of_a_candidate_are_not_to_be_had():
@@ -62,3 +68,26 @@ def test_fantasies_need_not_differ_from_known_points():
     search = search_of(top, box(2), X_avoid=torch.full((1, 2), 0.5), q=1, num_fantasies=1)
     X = torch.tensor([[[0.6, 0.5], [0.5, 0.5]], [[0.5, 0.5], [0.6, 0.5]]], dtype=torch.double)
     assert search.is_new(X).tolist() == [True, False]
+
+
+@pytest.mark.parametrize(("q", "expected"), [(1, 12), (2, 12), (5, 20)])
+def test_as_many_swarms_are_finished_as_the_points_of_a_candidate_ask_for(q, expected):
+    assert search_of(top, box(2), q=q).num_finished(100) == expected
+    assert search_of(top, box(2), q=q).num_finished(3) == 3
+    assert search_of(top, box(2), {"num_polish": 2}, q=q).num_finished(100) == 2
+    assert search_of(top, box(2), {"polish": False}, q=q).num_finished(100) == 100
+
+
+class OneShot(Surface, OneShotAcquisitionFunction):
+    def get_augmented_q_batch_size(self, q):
+        return q + 3
+
+    def extract_candidates(self, X_full):
+        return X_full[..., :-3, :]
+
+
+def test_joint_searches_take_more_iterations_unless_they_are_one_shot():
+    assert search_of(top, box(2)).default_maxiter() == 4
+    assert search_of(top, box(2), q=2).default_maxiter() == 20
+    assert search_of(OneShot(top), box(2), q=1, num_fantasies=3).default_maxiter() == 4
+    assert search_of(top, box(2), {"polish": False}).default_maxiter() is None

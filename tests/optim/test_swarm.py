@@ -159,12 +159,16 @@ def test_does_not_stop_while_one_swarm_has_not_contracted():
 
 
 @pytest.mark.parametrize(
-    ("value", "num_iterations"), [(0.0, 50), (1e6, 10)], ids=["up to one", "above one"]
+    ("value", "rise", "num_iterations"),
+    [(0.0, 1e-2, 50), (0.0, 1e-8, 10), (1e6, 1e-2, 10)],
+    ids=["up to one", "next to nothing", "above one"],
 )
-def test_a_small_rise_is_compared_with_the_value_only_if_that_is_above_one(value, num_iterations):
+def test_a_small_rise_is_compared_with_the_value_only_if_that_is_above_one(
+    value, rise, num_iterations
+):
     rising = itertools.count()
     result = maximize(
-        lambda X: torch.full(X.shape[:-2], value + 0.01 * next(rising), dtype=torch.double),
+        lambda X: torch.full(X.shape[:-2], value + rise * next(rising), dtype=torch.double),
         start(2, 16, 1, 2),
         options=SwarmOptions(maxiter=50, diameter_tolerance=1.0),
     )
