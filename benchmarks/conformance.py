@@ -29,10 +29,7 @@ def run_conformance(
     checks: list[str] | None = None,
     console: Console | None = None,
 ) -> None:
-    """Run checks on models and print which passes what; all of them unless some are named.
-
-    `out` is a CSV file for one row per check and model, `markdown` a file for the tables.
-    """
+    """Run checks on models and print who passes what; all unless some are named."""
     console = console or Console()
     with Progress(console=console) as progress:
         rows = [row for model in models or FACTORIES for row in _check(model, checks, progress)]
@@ -72,6 +69,5 @@ def render_markdown(results: pd.DataFrame) -> str:
     demands = {check.name: check.demand for check in surrogate_checks()} | {"passed": ""}
     tables = tables_of(results)
     frame = tables[0].frame
-    frame["what it demands"] = [demands[check] for check in frame.check]
-    pages = [INTRODUCTION, *(f"{table.to_markdown().rstrip()}\n" for table in tables)]
-    return "\n".join(pages)
+    frame["what it demands"] = frame.check.map(demands)
+    return "\n".join([INTRODUCTION, *(f"{x.to_markdown().rstrip()}\n" for x in tables)])

@@ -143,14 +143,7 @@ _STUDIES = (
         factors=_grid(
             20,
             problem=problem_labels(("pairs", "cec17"), (0.9, 0.5, 0.0, -0.9)),
-            method=[
-                methods.OURS,
-                methods.NO_LAYER,
-                methods.SINGLE_RBF,
-                methods.INDEPENDENT_GPS,
-                methods.MULTI_TASK_GP,
-                methods.INDEX_KERNEL_GP,
-            ],
+            method=(methods.OURS, methods.NO_LAYER, methods.SINGLE_RBF, *methods.MASKING_GPS),
         ),
         config={"num_poor": 15, "num_rich": 200, "num_test": 800},
         run=prediction.run_prediction,

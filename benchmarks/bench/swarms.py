@@ -48,10 +48,7 @@ class Surface(LogExpectedImprovement):
 
 
 def draw_surface(kind: str, seed: int) -> Surface:
-    """Log-EI on the unit cube of one task of a pair for a model of 60 random points.
-
-    The seed decides which of the pairs, correlations, tasks and data sets.
-    """
+    """Log-EI on the unit cube of a task of a pair, chosen by the seed, after 60 random points."""
     choices = list(itertools.product(PAIRS, _CORRELATIONS, (0, 1)))
     pair, correlation, task = choices[seed % len(choices)]
     problem = CompositeTasks(pair, correlation=correlation, negate=True, seed=seed)
@@ -103,11 +100,7 @@ def by_pymoo(surface: Surface) -> float:
 
 
 def by_cma(surface: Surface) -> float:
-    """CMA-ES, restarted with twice the population while evaluations are left.
-
-    Source: A. Auger and N. Hansen, A restart CMA evolution strategy with increasing population
-    size, CEC 2005.
-    """
+    """CMA-ES, restarted with twice the population (A. Auger and N. Hansen, CEC 2005, IPOP)."""
     import cma  # type: ignore[import-untyped, unused-ignore]
 
     random = np.random.default_rng(surface.seed)
@@ -148,11 +141,10 @@ OPTIMIZERS: dict[str, Callable[[Surface], float]] = {
 
 def swarm_series(seeds: int) -> list[Series]:
     """The optimizers on the same surfaces; `UnsupportedError` if one is not installed."""
-    for name in ("cma", "pymoo"):
-        if find_spec(name) is None:
-            raise UnsupportedError(
-                f"The part 'swarm' compares with {name}: pip install 'botorch[pymoo]' cma"
-            )
+    absent = [name for name in ("cma", "pymoo") if find_spec(name) is None]
+    if absent:
+        hint = "pip install 'botorch[pymoo]' cma"
+        raise UnsupportedError(f"The part 'swarm' compares with {absent[0]}: {hint}")
 
     def find(method: str, surface: Surface) -> list[Row]:
         surface.num_evaluations = 0

@@ -14,14 +14,12 @@ from benchmarks.report.plots import BANDS, Panel, bars, draw_panels
 from benchmarks.report.statistics import paired_test
 from benchmarks.runner.results import Results
 
+# Normalized regrets below count as this: neither optima nor kept values are more accurate.
 _LEAST = 1e-4
-"""Normalized regrets below count as this: neither optima nor kept values are more accurate."""
-
 PAPER_NAMES = {"SingleRBF": "Single-RBF", "RMLA": "RMLA", "Bay_MRBFCor": "Bay_MRBFCor (paper)"}
 """The methods of the paper's table by their names there, and which of ours stand for them."""
 
 _DEFAULTS = "our defaults"
-
 _CLAIMS = (
     ("Bay_MRBFCor", "SingleRBF"),
     ("Bay_MRBFCor", "RMLA"),
@@ -55,9 +53,8 @@ def report_optimization(results: Results, report: Report) -> None:
     blocks = comparison.complete_blocks(results, _REGRET[0])
     report.notes += [
         *comparison.notes(results, blocks),
-        "Normalized regret: 0 is the optimum (the best value of any method where the optimum is "
-        "not known), 1 the median of random points. "
-        f"What is below {_LEAST:g} counts as {_LEAST:g}.",
+        "Normalized regret: 0 is the optimum (the best value of any method where the optimum is not"
+        f" known), 1 the median of random points. What is below {_LEAST:g} counts as {_LEAST:g}.",
         BANDS,
     ]
     parts = {"fitting": "fit", "proposing": "propose", "in total": "total", "CPU": "cpu"}
@@ -66,11 +63,8 @@ def report_optimization(results: Results, report: Report) -> None:
     labels = ("time", "Cost", "Median seconds of a run (all tasks of a problem), one thread.")
     runs = results.rows.drop_duplicates(results.factors).groupby("method")
     cost = comparison.grouped_table(labels, runs, columns, results)
-    report.tables += [
-        *comparison.summary_tables(results, *_REGRET, "summary"),
-        cost,
-        *comparison.layer_tables(results, *_REGRET),
-    ]
+    report.tables += [*comparison.summary_tables(results, *_REGRET, "summary"), cost]
+    report.tables += comparison.layer_tables(results, *_REGRET)
     seconds = cost.frame.set_index("method")[["fitting", "proposing"]]
     report.figures["time"] = bars(seconds, "Time of a run", "seconds, one thread")
     if blocks.empty:
@@ -93,10 +87,7 @@ def report_tuning(results: Results, report: Report) -> None:
 
 
 def iteration_tables(courses: pd.DataFrame, results: Results, quantity: str) -> list[ReportTable]:
-    """Compare joint methods with those of one task at a time, at equal candidates per task.
-
-    `courses` has values so far: a row per cell, seed and number of evaluations `x`.
-    """
+    """Compare joint methods with those of one task at a time, at equal candidates per task."""
     num_tasks = results.rows["task"].nunique()
     alone = [name for name in courses if name in METHODS and METHODS[name].one_task_at_a_time]
     if courses.empty or num_tasks == 1 or not 0 < len(alone) < courses.shape[1]:

@@ -18,8 +18,7 @@ import botorch_cll
 
 Level = str | int | float
 Config = Mapping[str, Any]
-Key = Mapping[str, Any]
-"""One level of every factor of a study."""
+Key = Mapping[str, Any]  # one level of every factor of a study
 
 _TRACEBACK_LINES = 20
 
@@ -107,16 +106,13 @@ class Study:
 def _check_known(expected: str, given: Sequence[Level], known: Collection[Level]) -> None:
     unknown = [x for x in given if x not in known]
     if unknown or not given:
-        raise StudyError(
-            f"Expected {expected} {', '.join(map(str, known))}, got "
-            f"{', '.join(map(str, unknown)) or 'none'}."
-        )
+        wanted, got = (", ".join(map(str, levels)) for levels in (known, unknown))
+        raise StudyError(f"Expected {expected} {wanted}, got {got or 'none'}.")
 
 
 def product_keys(factors: Mapping[str, Sequence[Level]]) -> Iterator[Key]:
     """The keys of the product of factors, the first of which varies slowest."""
-    for levels in itertools.product(*factors.values()):
-        yield dict(zip(factors, levels, strict=True))
+    return (dict(zip(factors, x, strict=True)) for x in itertools.product(*factors.values()))
 
 
 def run_name(key: Key) -> str:
