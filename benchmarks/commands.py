@@ -8,14 +8,7 @@ import typer
 from typer import Argument, Option
 from typer.core import TyperGroup
 
-from benchmarks.command_line import (
-    STATUS,
-    check_file,
-    check_picture,
-    example,
-    refuses,
-    stops_with,
-)
+from benchmarks.command_line import example, refuses, stops_with
 from botorch_cll import __version__
 
 app = typer.Typer(
@@ -95,7 +88,7 @@ def demo(
 
     if num_initial > budget:
         raise typer.BadParameter(f"--num-initial is {num_initial}, --budget only {budget}")
-    check_picture(out)
+    _check_picture(out)
     with stops_with("The demo keeps nothing: start it again, perhaps with a smaller --budget."):
         run_demo(out, budget=budget, num_initial=num_initial, seed=seed)
 
@@ -114,8 +107,8 @@ def conformance(
 
     models = _chosen("--model", model, FACTORIES)
     checks = _chosen("--check", check, map(str, surrogate_checks()))
-    check_file(out)
-    check_file(markdown)
+    _check_file(out)
+    _check_file(markdown)
     with stops_with("The checks keep nothing: --model and --check choose fewer of them."):
         run_conformance(out, markdown, models, checks)
 
@@ -151,7 +144,7 @@ def bench(
     from benchmarks.bench.run import PARTS, read_bench, run_bench
 
     names = _chosen("PART", part, PARTS), _chosen("--peer", peer, PEERS)
-    check_file(out)
+    _check_file(out)
     kept = f"Finished parts are in {out}: run the others into another file."
     with refuses(InputDataError, UnsupportedError):
         if source:
@@ -160,6 +153,25 @@ def bench(
             return
         with stops_with(kept if out else "Without --out nothing is kept."):
             run_bench(*names, n or FIT_SIZES, repeats, seeds, threads, time_limit, out)
+
+
+def _check_file(path: Path | None) -> None:
+    """Refuse a file that could not be written, if one was asked for, before anything is run."""
+    if path is not None and not path.parent.is_dir():
+        raise typer.BadParameter(f"expected an existing folder for {path}")
+    if path is not None and path.is_dir():
+        raise typer.BadParameter(f"expected the name of a file, got the folder {path}")
+
+
+def _check_picture(path: Path) -> None:
+    """Refuse a picture that could not be written, or whose ending matplotlib does not know."""
+    from matplotlib.backend_bases import FigureCanvasBase
+
+    _check_file(path)
+    known = FigureCanvasBase.get_supported_filetypes()
+    if path.suffix.removeprefix(".").lower() not in known:
+        endings = ", ".join(f".{ending}" for ending in known)
+        raise typer.BadParameter(f"expected a picture that ends in one of {endings}, got {path}")
 
 
 def _chosen(option: str, given: Names, known: Iterable[str]) -> list[str]:
@@ -178,13 +190,16 @@ def _refuse_beside_source(ctx: typer.Context) -> None:
             raise typer.BadParameter(f"--from shows what was run; --{name} has no effect beside it")
 
 
+_STATUS = "Exit status: 0 done, 1 something failed, 2 wrong usage, 130 stopped by Ctrl-C."
+
+
 def _print_version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"botorch_cll {__version__}")
         raise typer.Exit
 
 
-@app.callback(epilog=STATUS)
+@app.callback(epilog=_STATUS)
 def _app(
     version: bool = Option(
         False, "--version", callback=_print_version, is_eager=True, help="Print the version."

@@ -44,8 +44,7 @@ def run_conformance(
 
 def _check(model: str, checks: list[str] | None, progress: Progress) -> list[dict[str, Any]]:
     bar = progress.add_task(model, total=len(checks or surrogate_checks()))
-    advance = lambda result: progress.advance(bar)  # noqa: E731
-    results = run_checks(FACTORIES[model], names=checks, callback=advance)
+    results = run_checks(FACTORIES[model], names=checks, callback=lambda _: progress.advance(bar))
     return [{"model": model} | asdict(result) for result in results]
 
 
@@ -69,5 +68,5 @@ def render_markdown(results: pd.DataFrame) -> str:
     demands = {check.name: check.demand for check in surrogate_checks()} | {"passed": ""}
     tables = tables_of(results)
     frame = tables[0].frame
-    frame["what it demands"] = frame.check.map(demands)
+    frame["what it demands"] = [demands[check] for check in frame.check]
     return "\n".join([INTRODUCTION, *(f"{x.to_markdown().rstrip()}\n" for x in tables)])

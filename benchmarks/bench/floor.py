@@ -1,4 +1,4 @@
-"""Where the time of our fit and prediction goes, and the least it could be by our count."""
+"""Where the time of our fit and prediction goes, and the least it could be: counts over rates."""
 
 import cProfile
 import math

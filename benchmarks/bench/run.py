@@ -73,17 +73,17 @@ def run_bench(
 
 def read_bench(paths: Sequence[Path]) -> pd.DataFrame:
     """The rows of CSV files that `run_bench` has written; `InputDataError` for other files."""
-    return pd.concat([_read_rows(path) for path in paths], ignore_index=True)
-
-
-def _read_rows(path: Path) -> pd.DataFrame:
-    try:
-        rows = pd.read_csv(path)
-    # What pandas raises for other files: ParserError, EmptyDataError or UnicodeDecodeError.
-    except ValueError as error:
-        raise InputDataError(f"Expected a CSV file, got {path}: {str(error).strip()}.") from error
     columns = ("part", "method", "repeat", "seconds", "threads", "versions")
-    absent = [column for column in columns if column not in rows]
-    if absent:
-        raise InputDataError(f"Expected the columns of this command in {path}, got no {absent}.")
-    return rows
+    found = []
+    for path in paths:
+        try:
+            found.append(pd.read_csv(path))
+        # What pandas raises for other files: ParserError, EmptyDataError or UnicodeDecodeError.
+        except ValueError as error:
+            got = f"{path}: {str(error).strip()}."
+            raise InputDataError(f"Expected a CSV file, got {got}") from error
+        absent = [column for column in columns if column not in found[-1]]
+        if absent:
+            wanted = f"the columns of this command in {path}"
+            raise InputDataError(f"Expected {wanted}, got no {absent}.")
+    return pd.concat(found, ignore_index=True)

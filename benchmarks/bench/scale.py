@@ -58,8 +58,7 @@ def fit_in_process(method: str, size: Size, threads: int, time_limit: float) -> 
     command = [sys.executable, "-m", MODULE, job]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode == 0:
-        result: Row = json.loads(done.stdout.splitlines()[-1])
-        return result
+        return dict(json.loads(done.stdout.splitlines()[-1]))
     last = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
     if done.returncode == -signal.SIGXCPU:
         last = f"> {time_limit:g} s"

@@ -78,9 +78,8 @@ def by_swarm(surface: Surface) -> float:
 
 def by_gradients(surface: Surface) -> float:
     """BoTorch's `optimize_acqf`, as long as it takes."""
-    options = {"seed": surface.seed}
     with isolated_random_state(surface.seed):
-        _, value = optimize_acqf(surface, surface.bounds, *_SEARCH, options=options)
+        _, value = optimize_acqf(surface, surface.bounds, *_SEARCH, options={"seed": surface.seed})
     return value.item()
 
 
@@ -100,7 +99,7 @@ def by_pymoo(surface: Surface) -> float:
 
 
 def by_cma(surface: Surface) -> float:
-    """CMA-ES, restarted with twice the population (A. Auger and N. Hansen, CEC 2005, IPOP)."""
+    """CMA-ES, restarted with twice the population (IPOP: A. Auger and N. Hansen, CEC 2005)."""
     import cma  # type: ignore[import-untyped, unused-ignore]
 
     random = np.random.default_rng(surface.seed)
@@ -129,14 +128,13 @@ def evaluations_alone(surface: Surface) -> float:
 
 
 SWARM, GRADIENTS = "optimize_acqf_pso", "optimize_acqf"
-OPTIMIZERS: dict[str, Callable[[Surface], float]] = {
+OPTIMIZERS: dict[str, Callable[[Surface], float]] = {  # all with as many evaluations as ours
     SWARM: by_swarm,
     GRADIENTS: by_gradients,
     "pymoo PSO": by_pymoo,
     "CMA-ES": by_cma,
     "the evaluations alone": evaluations_alone,
 }
-"""By name; ours is the first, as those after it get as many evaluations as it took."""
 
 
 def swarm_series(seeds: int) -> list[Series]:

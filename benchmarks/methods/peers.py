@@ -1,8 +1,4 @@
-"""BoTorch's own models, as its documentation builds and fits them.
-
-First each with its own options; then wide ones for the studies, fitted when they are made, with the
-global random state, to `n x d` points `X` and `n x T` values `Y`, NaN where not seen.
-"""
+"""BoTorch's own models, as its documentation fits them, and wide ones for the studies."""
 
 from abc import ABC, abstractmethod
 from typing import Any, TypeVar
@@ -51,10 +47,7 @@ def multi_task_gp(
     gp_class: type[MultiTaskGP] = MultiTaskGP,
     **options: Any,
 ) -> MultiTaskGP:
-    """`MultiTaskGP`, or a subclass, inputs normalized, of long data if there is a `task_feature`.
-
-    Wide data (`n x d` and `n x T`; NaN where not observed if `missing="mask"`) are made long.
-    """
+    """`MultiTaskGP`, or a subclass, of data with a `task_feature`, or of wide ones, made long."""
     if task_feature is None:
         task_feature = train_X.shape[-1]
         options["all_tasks"] = list(range(train_Y.shape[-1]))
@@ -163,7 +156,10 @@ def independent_gps(X: Tensor, Y: Tensor) -> ModelListGP:
 
 
 class WideModel(Model, ABC):
-    """Base class: tasks are standardized one by one before, and predictions scaled back after."""
+    """A fit of `n x d` points and `n x T` values, NaN where not seen, by the global random state.
+
+    Tasks are standardized one by one before, and predictions scaled back after.
+    """
 
     batch_shape = torch.Size()
     num_outputs = 0  # the number of tasks
@@ -237,8 +233,7 @@ class WideVBLL(WideModel):
         w_t \sim N(m_t, S_t), \quad \epsilon_t \sim N(0, \sigma_t^2)
 
     Source: P. Brunzema et al., Bayesian Optimization via Continual Variational Last Layer Training,
-    ICLR 2025. `VBLLModel.posterior` always has the noise, and no covariance between points; here
-    both are as the formula says. The `settings` are optimization settings of `VBLLModel.fit`.
+    ICLR 2025. `VBLLModel.posterior` always has the noise, and no covariance between points.
     """
 
     networks: Any  # a ModuleList of VBLLModel

@@ -55,10 +55,6 @@ def propose_by_gradient(
     return torch.cat(candidates)[torch.stack(values).argsort(descending=True)]
 
 
-def no_model(X: Tensor, Y: Tensor, seed: int) -> None:
-    """The fit of a method without a surrogate."""
-
-
 def propose_sobol(model: Model | None, bounds: Tensor, X: Tensor, Y: Tensor, seed: int) -> Tensor:
     """Many points of one sequence, of which the loop takes as many as its budget allows."""
     return draw_sobol_samples(bounds, n=_SOBOL_POINTS, q=1, seed=seed).squeeze(-2)
@@ -85,8 +81,7 @@ def run_method(
     """Minimise several tasks, each evaluated `budget` times, first at a design by the seed alone.
 
     `objective` makes the function to evaluate for a task (`n x 1` values), or for all (`None`,
-    `n x T`): once for each optimisation, so that noise starts anew. `callback` gets the number of
-    evaluations so far, those of all tasks added up.
+    `n x T`), once for each optimisation. `callback` gets the number of all evaluations so far.
     """
     tasks: list[int | None] = [*range(num_tasks)] if method.one_task_at_a_time else [None]
     results = []

@@ -56,8 +56,7 @@ def score(model: Model, X: Tensor, Y: Tensor) -> dict[str, Tensor]:
         "sharpness": (variance.sqrt() / scale).mean(0),
     }
     coverage = interval_coverage(mean, variance, Y)
-    names = [f"coverage_{percent}" for percent in PERCENT]
-    return scores | dict(zip(names, coverage, strict=True))
+    return scores | {f"coverage_{p}": x for p, x in zip(PERCENT, coverage, strict=True)}
 
 
 def run_prediction(key: Key, config: Config) -> RunOutput:

@@ -17,15 +17,12 @@ from benchmarks.runner.results import Results
 from botorch_cll.datasets import MultiImages, load_sources, make_multi_images
 from botorch_cll.plots import make_figure
 
-CLAIMS = (
+CLAIMS = (  # which network the paper claims to be more accurate than which
     *((model, "SingleLeNet") for model in NETWORKS if model != "SingleLeNet"),
     ("MultiLeNet+", "MultiLeNet"),
     ("MultiLeNetCS+", "MultiLeNetCS"),
 )
-"""Which network the paper claims to be more accurate than which."""
-
 QUANTITIES = {"train_loss": "training loss", "test_accuracy": "test accuracy"}
-
 _NUM_PICTURES = 6  # drawn of each data set
 
 

@@ -29,6 +29,7 @@ _CLAIMS = (
 )
 """Methods of which the first is said to have the lower values than the others."""
 
+PAPER_TABLE = REFERENCE / "table2.csv"  # mean and standard deviation of each method's best values
 _EVALUATIONS = "evaluations of each task"
 _REGRET = ("normalized_regret", "normalized regret")
 
@@ -155,11 +156,6 @@ def report_table2(results: Results, report: Report) -> None:
     report.tables += compare_with_paper(results)
 
 
-def paper_table() -> pd.DataFrame:
-    """The paper's Table 2: 30 rows, mean and standard deviation of each method's best values."""
-    return pd.read_csv(REFERENCE / "table2.csv")
-
-
 def compare_with_paper(results: Results) -> list[ReportTable]:
     """The paper's table beside ours, and its claims, as far as cells have all of its methods."""
     names = {method: name for name, method in PAPER_NAMES.items()} | {REFERENCE_METHOD: _DEFAULTS}
@@ -173,7 +169,7 @@ def compare_with_paper(results: Results) -> list[ReportTable]:
     regret = comparison.in_order(regret.rename(columns=names).dropna(subset=ours), results)
     if regret.empty:
         return []
-    paper = paper_table().rename(columns={"p": "correlation"}).set_index(cells)
+    paper = pd.read_csv(PAPER_TABLE).rename(columns={"p": "correlation"}).set_index(cells)
     their_means = paper[[f"{name}_mean" for name in ours]].set_axis(ours, axis=1)
     means = regret.groupby(level=cells, sort=False).agg(lambda x: x.mean(skipna=False))
     theirs, frame = paper.loc[means.index], pd.DataFrame(index=means.index)

@@ -1,8 +1,4 @@
-"""The folder of a study: what was asked for, its runs, and their results as tidy tables.
-
-`study.json` is the plan, `runs/` has a file per run, written at once and atomically; CSV files hold
-what was merged. Several processes may work on pieces of the plan without common runs.
-"""
+"""The folder of a study: `study.json`, the plan, `runs/` with a file per run, and merged tables."""
 
 import json
 from collections.abc import Iterator

@@ -86,9 +86,8 @@ def _backend(jobs: int, scheduler: str | None) -> Iterator[None]:
     try:
         from distributed import Client, KilledWorker
     except ModuleNotFoundError as error:
-        raise StudyError(
-            "A Dask cluster needs the extra 'distributed': pip install -e '.[distributed]'"
-        ) from error
+        hint = "pip install -e '.[distributed]'"
+        raise StudyError(f"A Dask cluster needs the extra 'distributed': {hint}") from error
     try:
         client = Client(scheduler, set_as_default=False)
     except OSError as error:
