@@ -43,7 +43,7 @@ def multi_task_gp(
     train_X: Tensor,
     train_Y: Tensor,
     task_feature: int | None = None,
-    missing: str = "raise",
+    missing: str = "raise",  # or "mask": NaN where not observed
     gp_class: type[MultiTaskGP] = MultiTaskGP,
     **options: Any,
 ) -> MultiTaskGP:

@@ -62,9 +62,9 @@ def report_table1(results: Results, report: Report) -> None:
     except InputDataError as error:
         report.notes.append(f"Sample pictures are missing: {error}")
         return
-    sizes = (size := config["train_size"]), 1, config["data_seed"]
+    sizes = config["train_size"], 1, config["data_seed"]
     pictures = {names[x]: make_multi_images(x, sources, *sizes)[0] for x in names}
-    report.figures["pictures"] = plot_pictures(pictures, min(_NUM_PICTURES, size))
+    report.figures["pictures"] = plot_pictures(pictures, min(_NUM_PICTURES, sizes[0]))
 
 
 def accuracy_table(results: Results, data: str) -> ReportTable:

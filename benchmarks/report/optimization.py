@@ -88,7 +88,10 @@ def report_tuning(results: Results, report: Report) -> None:
 
 
 def iteration_tables(courses: pd.DataFrame, results: Results, quantity: str) -> list[ReportTable]:
-    """Compare joint methods with those of one task at a time, at equal candidates per task."""
+    """Compare joint methods with those of one task at a time, at equal candidates per task.
+
+    `courses` has values so far: a row per cell, seed and number of evaluations `x`.
+    """
     num_tasks = results.rows["task"].nunique()
     alone = [name for name in courses if name in METHODS and METHODS[name].one_task_at_a_time]
     if courses.empty or num_tasks == 1 or not 0 < len(alone) < courses.shape[1]:
