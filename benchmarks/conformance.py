@@ -29,10 +29,7 @@ def run_conformance(
     checks: list[str] | None = None,
     console: Console | None = None,
 ) -> None:
-    """Run checks on models and print which passes what; all of them unless some are named.
-
-    `out` is a CSV file for one row per check and model, `markdown` a file for the tables.
-    """
+    """Run checks on models and print who passes what; all unless some are named."""
     console = console or Console()
     with Progress(console=console) as progress:
         rows = [row for model in models or FACTORIES for row in _check(model, checks, progress)]
@@ -47,8 +44,7 @@ def run_conformance(
 
 def _check(model: str, checks: list[str] | None, progress: Progress) -> list[dict[str, Any]]:
     bar = progress.add_task(model, total=len(checks or surrogate_checks()))
-    advance = lambda result: progress.advance(bar)  # noqa: E731
-    results = run_checks(FACTORIES[model], names=checks, callback=advance)
+    results = run_checks(FACTORIES[model], names=checks, callback=lambda _: progress.advance(bar))
     return [{"model": model} | asdict(result) for result in results]
 
 
@@ -73,5 +69,4 @@ def render_markdown(results: pd.DataFrame) -> str:
     tables = tables_of(results)
     frame = tables[0].frame
     frame["what it demands"] = [demands[check] for check in frame.check]
-    pages = [INTRODUCTION, *(f"{table.to_markdown().rstrip()}\n" for table in tables)]
-    return "\n".join(pages)
+    return "\n".join([INTRODUCTION, *(f"{x.to_markdown().rstrip()}\n" for x in tables)])

@@ -19,9 +19,7 @@ from botorch_cll.plots import make_figure, plot_best_so_far
 from botorch_cll.test_functions import SklearnTuningTasks
 
 DEMO_METHODS = ("Bay_MRBFCor", "RMLA", "Single-RBF", MULTI_TASK_GP, "Sobol")
-PEER_BUDGET = 24
-"""The evaluations of `MultiTaskGP`: its fits take longer than all else that the methods compute."""
-
+PEER_BUDGET = 24  # evaluations of `MultiTaskGP`, whose fits take longer than all else
 _ESTIMATOR: Final = "hist_gradient_boosting"
 
 
@@ -33,10 +31,7 @@ def run_demo(
     data_sets: tuple[str, ...] = DATA_SETS,
     console: Console | None = None,
 ) -> dict[str, MethodRun]:
-    """Tune an estimator on several data sets, one task each, with every method.
-
-    The methods model the logarithm of the cross-validated log loss: it spans orders of magnitude.
-    """
+    """Tune an estimator on several data sets, one task each, by logarithms of its log losses."""
     console = console or Console()
     problem = SklearnTuningTasks(_ESTIMATOR, data_sets=data_sets, seed=seed)
     tasks = range(len(data_sets))
@@ -68,11 +63,7 @@ def run_demo(
 
 def _evaluated_once(losses: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
     """The same function, which evaluates a first design once for all methods."""
-
-    @cache
-    def at(point: tuple[float, ...]) -> Tensor:
-        return losses(torch.tensor([point], dtype=torch.double))
-
+    at = cache(lambda point: losses(torch.tensor([point], dtype=torch.double)))
     return lambda X: torch.cat([at(tuple(point)) for point in X.tolist()])
 
 
@@ -90,19 +81,15 @@ def _table(results: dict[str, MethodRun], tasks: tuple[str, ...], budget: int) -
         name = name if made == budget else f"{name}*"
         table.add_row(name, *cells, *(f"{some:.1f}" for some in seconds))
         if made < budget:
-            table.caption = (
-                f"* {made} of the {budget} evaluations, as its fits take the longest: "
-                "`python -m benchmarks study tuning` gives it all of them."
-            )
+            why = f"* {made} of the {budget} evaluations, as its fits take the longest"
+            table.caption = f"{why}: `python -m benchmarks study tuning` gives it all of them."
     return table
 
 
-def _plot(
-    results: dict[str, MethodRun], tasks: tuple[str, ...], num_initial: int, out: Path
-) -> None:
+def _plot(runs: dict[str, MethodRun], tasks: tuple[str, ...], num_initial: int, out: Path) -> None:
     figure, panels = make_figure(1, len(tasks), (3.2, 3.6))
     for axes, (task, name) in zip(panels[0], enumerate(tasks), strict=True):
-        for method, result in results.items():
+        for method, result in runs.items():
             losses = result.Y[task].exp().unsqueeze(-1)
             plot_best_so_far(losses, maximize=False, labels=[method], axes=axes)
         axes.axvline(num_initial, color="0.8", zorder=0)

@@ -19,9 +19,7 @@ from botorch_cll.test_functions.composite import PAIRS
 from botorch_cll.test_functions.shifted import SHIFTED_FUNCTIONS
 
 CEC17_PAIRS = ("CI+HS", "CI+MS", "CI+LS", "PI+HS", "PI+MS", "PI+LS", "NI+HS", "NI+MS", "NI+LS")
-FAMILIES = ("pairs", "cec17", "shifted")
-"""The paper's pairs, the CEC 2017 pairs, and functions beside a shifted copy."""
-
+FAMILIES = ("pairs", "cec17", "shifted")  # the paper's, CEC 2017's, functions and shifted copies
 DATA_SETS = ("breast_cancer", "digits", "iris", "wine")
 
 TRANSFER_PROBLEMS = {

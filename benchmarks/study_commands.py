@@ -20,7 +20,7 @@ from benchmarks.studies import STUDIES
 
 app = typer.Typer(rich_markup_mode=None)
 
-_FACTORS = {
+_FACTORS = {  # the options that restrict factors, and what these are called
     "problem": ("--problems", "Problems"),
     "correlation": ("--correlations", "Correlations"),
     "n": ("--n", "Numbers of points"),
@@ -28,8 +28,7 @@ _FACTORS = {
     "data": ("--data", "Data sets"),
     "model": ("--models", "Networks"),
 }
-"""The options that restrict factors, and what these are called."""
-
+_REPEATS = "Number of seeds."
 _SCHEDULER = "Address of a Dask scheduler, like tcp://host:8786."
 
 Backend = StrEnum("Backend", ["LOCAL", "DASK"])
@@ -37,9 +36,7 @@ Backend = StrEnum("Backend", ["LOCAL", "DASK"])
 
 def _command(study: Study) -> Callable[..., None]:
     def command(
-        repeats: int | None = Option(
-            None, min=1, help="Number of seeds.", show_default="the study's"
-        ),
+        repeats: int | None = Option(None, min=1, help=_REPEATS, show_default="the study's"),
         jobs: int = Option(1, min=1, help="Number of local processes."),
         backend: Backend = Option(Backend.LOCAL, help="What does the runs."),
         scheduler: str | None = Option(None, help=_SCHEDULER),
@@ -80,9 +77,8 @@ def _options(study: Study) -> Iterator[Parameter]:
         default = Option(*default_and_flags, **words)
         return Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=kind)
 
-    for factor in study.factors:
-        if factor in _FACTORS:
-            factor_flag, names = _FACTORS[factor]
+    for factor, (factor_flag, names) in _FACTORS.items():
+        if factor in study.factors:
             help = f"{names}, separated by commas."
             yield option(factor, str | None, None, factor_flag, help=help, show_default="all")
     for name, (help, least, flag, default) in study.options.items():

@@ -41,18 +41,14 @@ def timed(work: Callable[[], Any], now: Clock) -> tuple[Any, float]:
 
 @dataclass(frozen=True)
 class Series:
-    """Work with several methods, timed in turn, round by round, on what is drawn for the round.
+    """Work with several methods, timed in turn, round by round, on what is drawn for the round."""
 
-    It may return rows, with more than the seconds. A method that has used `limit` seconds or has
-    told of a `failure` sits out the other rounds. All rows have the columns `about`.
-    """
-
-    about: Row
+    about: Row  # columns of all rows
     methods: Collection[str]
-    work: Callable[[str, Any], list[Row] | None]
+    work: Callable[[str, Any], list[Row] | None]  # which may return rows, with more than seconds
     rounds: Sequence[Any]
     draw: Callable[[Any], Any] = lambda given: given
-    limit: float = math.inf
+    limit: float = math.inf  # seconds, after which a method sits out, as after a `failure`
 
     def __len__(self) -> int:
         """The number of steps."""

@@ -17,12 +17,11 @@ PEERS = (MULTI_TASK_GP, KRONECKER_GP, INDEPENDENT_GPS, VBLL)
 FIT_SIZES = (100, 400)
 PROPOSE_SIZE = 100
 NUM_TEST_POINTS = 1_000
-LIMIT_SECONDS = 20.0
-"""A method that has used this much is not repeated again."""
-
+LIMIT_SECONDS = 20.0  # a method that has used this much is not repeated again
 _WARM_UP_ROWS = 12
 
 Data = tuple[Tensor, Tensor, Tensor]
+Work = Callable[[str, Data], None]
 
 
 def draw_tasks(n: int, seed: int = 0) -> Data:
@@ -65,11 +64,7 @@ def propose_series(peers: Sequence[str], repeats: int) -> list[Series]:
 
 
 def _series(
-    part: str,
-    peers: Sequence[str],
-    work: Callable[[str, Data], None],
-    sizes: Sequence[int],
-    repeats: int,
+    part: str, peers: Sequence[str], work: Work, sizes: Sequence[int], repeats: int
 ) -> list[Series]:
     """Work with ours and its peers, which have done it once with few data."""
     methods = [OURS, *peers]

@@ -1,8 +1,4 @@
-"""Where the time of our fit and prediction goes, and the least it could be: operations over rates.
-
-Operations and rates are pairs: sums and products, and exponentials. Reading the data from memory
-takes far less than either.
-"""
+"""Where the time of our fit and prediction goes, and the least it could be: counts over rates."""
 
 import cProfile
 import math
@@ -36,7 +32,7 @@ PARTS = {
 _WHOLE = ("two_stage.py", "fit_two_stage")
 _MATRIX, _ELEMENTS, _REPEATS = 512, 1 << 16, 7
 
-Pair = npt.NDArray[np.float64]
+Pair = npt.NDArray[np.float64]  # sums and products, and exponentials; memory takes far less
 
 
 def operations(flops: float, exponentials: float = 0.0) -> Pair:
@@ -45,10 +41,7 @@ def operations(flops: float, exponentials: float = 0.0) -> Pair:
 
 
 def measure_rates(now: Clock) -> Pair:
-    """What this machine does per second in double precision: the best of some repeats.
-
-    The product of large matrices, and exponentials of an array that stays in the cache.
-    """
+    """What this machine does per second: a product of large matrices, exponentials in the cache."""
     generator = torch.Generator().manual_seed(0)
     matrix = torch.rand(_MATRIX, _MATRIX, generator=generator, dtype=torch.double)
     exponents = -torch.rand(_ELEMENTS, generator=generator, dtype=torch.double)
@@ -57,10 +50,8 @@ def measure_rates(now: Clock) -> Pair:
     def per_second(count: float, work: Callable[[], Tensor], number: int) -> float:
         return count * number / min(timeit.repeat(work, timer=now, repeat=_REPEATS, number=number))
 
-    return operations(
-        per_second(2.0 * _MATRIX**3, lambda: matrix @ matrix, 1),
-        per_second(_ELEMENTS, lambda: torch.exp(exponents, out=result), 20),
-    )
+    flops = per_second(2.0 * _MATRIX**3, lambda: matrix @ matrix, 1)
+    return operations(flops, per_second(_ELEMENTS, lambda: torch.exp(exponents, out=result), 20))
 
 
 def features(n: int, centers: int, d: int) -> Pair:
@@ -84,17 +75,14 @@ def fit_parts(n: int, d: int, num_tasks: int) -> dict[str, Pair]:
     options, tail = TwoStageOptions(), 1 + 2 * d
     settings = options.num_initial + options.num_rounds * options.num_candidates
     rows, centers = options.search.score_size(n, NETWORK.num_centers(n))
-    search = settings * (
-        features(rows, centers, d)
-        + normal_equations(rows, centers + tail, num_tasks)
-        + leave_one_out(rows, centers + tail, num_tasks)
-    )
+    size = rows, centers + tail, num_tasks
+    search = features(rows, centers, d) + normal_equations(*size) + leave_one_out(*size)
     members, seen = NETWORK.num_restarts * num_tasks, round(options.sample_fraction * n)
     centers, honest = min(NETWORK.num_centers(n), seen), min(n, options.search.max_honest_rows)
     solve = features(seen, centers, d) + normal_equations(seen, centers + tail, 1)
     left_out = features(honest, centers, d) + leave_one_out(honest, centers + tail, 1)
     return {
-        "search": search,
+        "search": settings * search,
         "output weights": members * solve,
         "left-out predictions": members * left_out,
     }
@@ -116,10 +104,7 @@ def predict(model: Model, X: Tensor, observation_noise: bool = False) -> None:
 
 
 def time_parts(X: Tensor, Y: Tensor, test_X: Tensor, now: Clock) -> list[Row]:
-    """Time the parts of our fit and prediction beside their `floor`, NaN where nothing is counted.
-
-    The interpreter's profiler makes small calls slower: shares are more reliable than seconds.
-    """
+    """Time the parts of our fit and prediction beside their `floor`, NaN where uncounted."""
     model, profile = MultiRBFCorrelationModel(X, Y), cProfile.Profile(now)
     profile.runcall(fit_rbf_ensemble, model)
     stats = pstats.Stats(profile).stats  # type: ignore[attr-defined]
@@ -130,7 +115,5 @@ def time_parts(X: Tensor, Y: Tensor, test_X: Tensor, now: Clock) -> list[Row]:
     (n, d), num_tasks, rates = X.shape, Y.shape[-1], measure_rates(now)
     needed = fit_parts(n, d, num_tasks) | {"posterior": posterior(len(test_X), d, num_tasks, n)}
     floors = {part: float((count / rates).sum()) for part, count in needed.items()}
-    return [
-        {"method": part, "seconds": seconds, "floor": floors.get(part, math.nan)}
-        for part, seconds in parts.items()
-    ]
+    floors = dict.fromkeys(parts, math.nan) | floors
+    return [{"method": x, "seconds": parts[x], "floor": floors[x]} for x in parts]

@@ -8,6 +8,7 @@ from itertools import chain
 from pathlib import Path
 
 import pandas as pd
+from botorch.exceptions.errors import InputDataError
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress
 
@@ -17,7 +18,6 @@ from benchmarks.bench.report import report_bench
 from benchmarks.bench.scale import SWEEPS, Sweeps, scale_series
 from benchmarks.bench.swarms import swarm_series
 from benchmarks.methods import VBLL
-from benchmarks.rows import read_rows
 from botorch_cll.files import write_atomically
 
 PARTS = ("fit", "propose", "swarm", "scale")
@@ -74,4 +74,16 @@ def run_bench(
 def read_bench(paths: Sequence[Path]) -> pd.DataFrame:
     """The rows of CSV files that `run_bench` has written; `InputDataError` for other files."""
     columns = ("part", "method", "repeat", "seconds", "threads", "versions")
-    return pd.concat([read_rows(path, columns) for path in paths], ignore_index=True)
+    found = []
+    for path in paths:
+        try:
+            found.append(pd.read_csv(path))
+        # What pandas raises for other files: ParserError, EmptyDataError or UnicodeDecodeError.
+        except ValueError as error:
+            got = f"{path}: {str(error).strip()}."
+            raise InputDataError(f"Expected a CSV file, got {got}") from error
+        absent = [column for column in columns if column not in found[-1]]
+        if absent:
+            wanted = f"the columns of this command in {path}"
+            raise InputDataError(f"Expected {wanted}, got no {absent}.")
+    return pd.concat(found, ignore_index=True)

@@ -1,7 +1,4 @@
-"""The part `scale` of the benchmark: ever larger data, ours and the GPs' up to where they fail.
-
-Every fit has a process of its own, so that its peak of memory can be read: this file as a module.
-"""
+"""The part `scale` of the benchmark: ever larger data, ours and the GPs' up to where they fail."""
 
 import json
 import math
@@ -39,8 +36,6 @@ SWEEPS = {
     "rows": (*(Size(10**k, 4, 10) for k in (2, 3, 4, 5)), Size(1_000_000, 2, 10)),
     "tasks": tuple(Size(200, tasks, 4) for tasks in (2, 4, 16, 64)),
 }
-"""The sizes by the name of the sweep, smallest first."""
-
 Sweeps = Mapping[str, Sequence[Size]]
 
 
@@ -53,20 +48,17 @@ def scale_series(
         outcome = fit_in_process(method, size, threads, time_limit)
         return [size._asdict() | {"repeat": 0, "seconds": math.nan} | outcome]
 
-    return [
-        Series({"part": "scale", "kind": sweep}, [OURS, *peers], fit, sizes)
-        for sweep, sizes in sweeps.items()
-    ]
+    methods = [OURS, *peers]
+    return [Series({"part": "scale", "kind": x}, methods, fit, sweeps[x]) for x in sweeps]
 
 
 def fit_in_process(method: str, size: Size, threads: int, time_limit: float) -> Row:
-    """Fit once in a new process, in so many seconds of processor time per thread."""
+    """Fit once in a new process, whose peak of memory can be read: this file as a module."""
     job = json.dumps([method, size, threads, time_limit * threads, MEMORY_LIMIT_MIB])
     command = [sys.executable, "-m", MODULE, job]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode == 0:
-        result: Row = json.loads(done.stdout.splitlines()[-1])
-        return result
+        return dict(json.loads(done.stdout.splitlines()[-1]))
     last = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
     if done.returncode == -signal.SIGXCPU:
         last = f"> {time_limit:g} s"
@@ -101,17 +93,15 @@ def run_job(
     """Fit once, in this process; the peak is that above what it held with its data."""
     n, tasks, d = size
     X, Y = draw_data(n, d, tasks)
-    limits = {
-        resource.RLIMIT_AS: memory_limit << 20,
-        resource.RLIMIT_CPU: math.ceil(time.process_time() + time_limit),
-    }
-    for kind, limit in limits.items():
+    seconds = math.ceil(time.process_time() + time_limit)
+    limits = ((resource.RLIMIT_AS, memory_limit << 20), (resource.RLIMIT_CPU, seconds))
+    for kind, limit in limits:
         # The soft limit of time sends a signal that says so, the hard one kills.
         resource.setrlimit(kind, (limit, resource.getrlimit(kind)[1]))
     before = memory("VmRSS")
     with limited_threads(threads), without_sparse_warning():
-        _, seconds = timed(lambda: SURROGATES[method](X, Y, 0), clock(threads))
-    return {"seconds": seconds, "peak_mib": memory("VmHWM") - before}
+        _, spent = timed(lambda: SURROGATES[method](X, Y, 0), clock(threads))
+    return {"seconds": spent, "peak_mib": memory("VmHWM") - before}
 
 
 if __name__ == "__main__":

@@ -48,10 +48,7 @@ class Surface(LogExpectedImprovement):
 
 
 def draw_surface(kind: str, seed: int) -> Surface:
-    """Log-EI on the unit cube of one task of a pair for a model of 60 random points.
-
-    The seed decides which of the pairs, correlations, tasks and data sets.
-    """
+    """Log-EI on the unit cube of a task of a pair, chosen by the seed, after 60 random points."""
     choices = list(itertools.product(PAIRS, _CORRELATIONS, (0, 1)))
     pair, correlation, task = choices[seed % len(choices)]
     problem = CompositeTasks(pair, correlation=correlation, negate=True, seed=seed)
@@ -81,9 +78,8 @@ def by_swarm(surface: Surface) -> float:
 
 def by_gradients(surface: Surface) -> float:
     """BoTorch's `optimize_acqf`, as long as it takes."""
-    options = {"seed": surface.seed}
     with isolated_random_state(surface.seed):
-        _, value = optimize_acqf(surface, surface.bounds, *_SEARCH, options=options)
+        _, value = optimize_acqf(surface, surface.bounds, *_SEARCH, options={"seed": surface.seed})
     return value.item()
 
 
@@ -103,11 +99,7 @@ def by_pymoo(surface: Surface) -> float:
 
 
 def by_cma(surface: Surface) -> float:
-    """CMA-ES, restarted with twice the population while evaluations are left.
-
-    Source: A. Auger and N. Hansen, A restart CMA evolution strategy with increasing population
-    size, CEC 2005.
-    """
+    """CMA-ES, restarted with twice the population (IPOP: A. Auger and N. Hansen, CEC 2005)."""
     import cma  # type: ignore[import-untyped, unused-ignore]
 
     random = np.random.default_rng(surface.seed)
@@ -136,23 +128,21 @@ def evaluations_alone(surface: Surface) -> float:
 
 
 SWARM, GRADIENTS = "optimize_acqf_pso", "optimize_acqf"
-OPTIMIZERS: dict[str, Callable[[Surface], float]] = {
+OPTIMIZERS: dict[str, Callable[[Surface], float]] = {  # all with as many evaluations as ours
     SWARM: by_swarm,
     GRADIENTS: by_gradients,
     "pymoo PSO": by_pymoo,
     "CMA-ES": by_cma,
     "the evaluations alone": evaluations_alone,
 }
-"""By name; ours is the first, as those after it get as many evaluations as it took."""
 
 
 def swarm_series(seeds: int) -> list[Series]:
     """The optimizers on the same surfaces; `UnsupportedError` if one is not installed."""
-    for name in ("cma", "pymoo"):
-        if find_spec(name) is None:
-            raise UnsupportedError(
-                f"The part 'swarm' compares with {name}: pip install 'botorch[pymoo]' cma"
-            )
+    absent = [name for name in ("cma", "pymoo") if find_spec(name) is None]
+    if absent:
+        hint = "pip install 'botorch[pymoo]' cma"
+        raise UnsupportedError(f"The part 'swarm' compares with {absent[0]}: {hint}")
 
     def find(method: str, surface: Surface) -> list[Row]:
         surface.num_evaluations = 0

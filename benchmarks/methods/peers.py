@@ -1,20 +1,27 @@
-"""BoTorch's own models as its documentation builds and fits them, each with its own options."""
+"""BoTorch's own models, as its documentation fits them, and wide ones for the studies."""
 
+from abc import ABC, abstractmethod
 from typing import Any, TypeVar
 
 import torch
+from botorch.acquisition.objective import PosteriorTransform
+from botorch.exceptions.errors import InputDataError, UnsupportedError
 from botorch.fit import fit_gpytorch_mll
-from botorch.models import ModelList, MultiTaskGP, SingleTaskGP
+from botorch.models import KroneckerMultiTaskGP, ModelList, ModelListGP, MultiTaskGP, SingleTaskGP
 from botorch.models.ensemble import EnsembleModel
 from botorch.models.gpytorch import GPyTorchModel
 from botorch.models.model import Model
 from botorch.models.transforms import Normalize, Standardize
 from botorch.models.transforms.input import InputPerturbation, InputTransform
 from botorch.models.transforms.outcome import OutcomeTransform
+from botorch.models.utils import gpt_posterior_settings
+from botorch.posteriors import GPyTorchPosterior
+from botorch.posteriors.posterior import Posterior
 from botorch.utils.types import DEFAULT, _DefaultType
 from botorch_community.models.vblls import VBLLModel  # type: ignore[import-untyped, unused-ignore]
+from gpytorch.distributions import MultitaskMultivariateNormal, MultivariateNormal
 from gpytorch.kernels import IndexKernel
-from gpytorch.mlls import ExactMarginalLogLikelihood
+from gpytorch.mlls import ExactMarginalLogLikelihood, SumMarginalLogLikelihood
 from torch import Tensor, nn
 
 GP = TypeVar("GP", bound=GPyTorchModel)
@@ -36,14 +43,11 @@ def multi_task_gp(
     train_X: Tensor,
     train_Y: Tensor,
     task_feature: int | None = None,
-    missing: str = "raise",
+    missing: str = "raise",  # or "mask": NaN where not observed
     gp_class: type[MultiTaskGP] = MultiTaskGP,
     **options: Any,
 ) -> MultiTaskGP:
-    """`MultiTaskGP`, or a subclass, inputs normalized, of long data if there is a `task_feature`.
-
-    Wide data (`n x d` and `n x T`; NaN where not observed if `missing="mask"`) are made long.
-    """
+    """`MultiTaskGP`, or a subclass, of data with a `task_feature`, or of wide ones, made long."""
     if task_feature is None:
         task_feature = train_X.shape[-1]
         options["all_tasks"] = list(range(train_Y.shape[-1]))
@@ -73,17 +77,13 @@ def beside_the_task(
 
 
 class IndexKernelMultiTaskGP(MultiTaskGP):
-    r"""`MultiTaskGP` whose tasks may be negatively related, as before BoTorch 0.16.1.
-
-    The covariance of the tasks is GPyTorch's `IndexKernel` of full rank, without a prior:
-    :math:`k(s, t) = (B B^\top + \mathrm{diag}(v))_{st}`.
-    """
+    """`MultiTaskGP` whose tasks may be negatively related, as before BoTorch 0.16.1."""
 
     covar_module: Any  # a ProductKernel
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # MultiTaskGP takes a kernel for the inputs only, and makes that of the tasks itself.
+        # MultiTaskGP makes the kernel of the tasks itself; here it is B Bᵀ + diag(v), no prior.
         over_inputs, _ = self.covar_module.kernels
         over_tasks = IndexKernel(self.num_tasks, self._rank, active_dims=[self._task_feature])
         self.covar_module = over_inputs * over_tasks.to(self.train_targets)
@@ -95,10 +95,8 @@ def vbll(d: int, device: torch.device | None = None) -> Any:
 
 
 def fit_vblls(train_X: Tensor, train_Y: Tensor, num_epochs: int = 1500) -> Model:
-    """One `VBLLModel` per column of `n x T`-dim targets: its posterior has one output only.
-
-    The tutorial's 10 000 epochs at a rate of 0.001 take half a minute; 1 500 at 0.01 fit as well.
-    """
+    """One `VBLLModel` per column of `n x T`-dim targets: its posterior has one output only."""
+    # The tutorial's 10 000 epochs at a rate of 0.001 take half a minute; these fit as well.
     settings = {"num_epochs": num_epochs, "lr": 1e-2}
     models = []
     for column in train_Y.T:
@@ -108,10 +106,7 @@ def fit_vblls(train_X: Tensor, train_Y: Tensor, num_epochs: int = 1500) -> Model
 
 
 class MLPEnsemble(EnsembleModel):
-    """A deep ensemble of `n x T`-dim targets as a user of BoTorch's `EnsembleModel` writes it.
-
-    The members, `num_restarts` of them, have two hidden layers and differ in their first weights.
-    """
+    """A deep ensemble of `n x T`-dim targets as a user of BoTorch's `EnsembleModel` writes it."""
 
     def __init__(
         self,
@@ -123,15 +118,12 @@ class MLPEnsemble(EnsembleModel):
     ) -> None:
         super().__init__()
         d, T = train_X.shape[-1], train_Y.shape[-1]
-        self._num_outputs = T
+        self._num_outputs, self.members = T, nn.ModuleList()
         if input_transform is not None:
             self.input_transform = Normalize(d) if input_transform is DEFAULT else input_transform
-        self.members = nn.ModuleList(
-            nn.Sequential(
-                nn.Linear(d, 32), nn.Tanh(), nn.Linear(32, 32), nn.Tanh(), nn.Linear(32, T)
-            )
-            for _ in range(num_restarts)
-        )
+        for _ in range(num_restarts):
+            hidden = nn.Linear(d, 32), nn.Tanh(), nn.Linear(32, 32), nn.Tanh()
+            self.members.append(nn.Sequential(*hidden, nn.Linear(32, T)))
         self.to(train_X)
         with torch.no_grad():
             X, Y = self.transform_inputs(train_X), train_Y
@@ -149,3 +141,121 @@ class MLPEnsemble(EnsembleModel):
     def forward(self, X: Tensor) -> Tensor:
         """The members' values, `batch_shape x S x q x T`, at `batch_shape x q x d`-dim points."""
         return torch.stack([member(X) for member in self.members], dim=-3)
+
+
+def by_task(X: Tensor, Y: Tensor) -> list[tuple[Tensor, Tensor]]:
+    """The points and values (`n_t x 1`) of each task, where it was observed."""
+    return [(X[~y.isnan()], y[~y.isnan()].unsqueeze(-1)) for y in Y.T]
+
+
+def independent_gps(X: Tensor, Y: Tensor) -> ModelListGP:
+    """One `SingleTaskGP` per task, fitted to the rows that it was observed in."""
+    model = ModelListGP(*(single_task_gp(*data) for data in by_task(X, Y)))
+    fit_gpytorch_mll(SumMarginalLogLikelihood(model.likelihood, model))
+    return model
+
+
+class WideModel(Model, ABC):
+    """A fit of `n x d` points and `n x T` values, NaN where not seen, by the global random state.
+
+    Tasks are standardized one by one before, and predictions scaled back after.
+    """
+
+    batch_shape = torch.Size()
+    num_outputs = 0  # the number of tasks
+
+    def __init__(self, X: Tensor, Y: Tensor) -> None:
+        super().__init__()
+        unseen = Y.isnan().all(0).nonzero().flatten().tolist()
+        if unseen:
+            raise InputDataError(f"Expected observations of every task, got none of {unseen}.")
+        self.num_outputs = Y.shape[-1]
+        self.standardize = Standardize(m=self.num_outputs)
+        self.scaled_Y, _ = self.standardize(Y)
+        self.standardize.eval()
+
+    @abstractmethod
+    def _distribution(self, X: Tensor, observation_noise: bool) -> MultitaskMultivariateNormal:
+        """The distribution of the standardized tasks at `batch_shape x q x d`-dim points."""
+
+    def posterior(
+        self,
+        X: Tensor,
+        output_indices: list[int] | None = None,
+        observation_noise: bool | Tensor = False,
+        posterior_transform: PosteriorTransform | None = None,
+    ) -> Posterior:
+        """The posterior of all tasks at `batch_shape x q x d`-dim points."""
+        if output_indices is not None:
+            raise NotImplementedError("Expected output_indices=None; use a posterior transform.")
+        if not isinstance(observation_noise, bool):
+            raise UnsupportedError("Expected observation_noise to be True or False, got a tensor.")
+        posterior = GPyTorchPosterior(self._distribution(X, observation_noise))
+        posterior = self.standardize.untransform_posterior(posterior, X=X)
+        return posterior if posterior_transform is None else posterior_transform(posterior, X)
+
+
+class WideMultiTaskGP(WideModel):
+    """`MultiTaskGP`, or a subclass `gp_class`."""
+
+    def __init__(self, X: Tensor, Y: Tensor, gp_class: type[MultiTaskGP] = MultiTaskGP) -> None:
+        super().__init__(X, Y)
+        gp = multi_task_gp(X, self.scaled_Y, None, "mask", gp_class, outcome_transform=None)
+        self.gp = fit_exactly(gp)
+
+    def _distribution(self, X: Tensor, observation_noise: bool) -> MultitaskMultivariateNormal:
+        return self.gp.posterior(X, observation_noise=observation_noise).distribution
+
+
+class WideKroneckerGP(WideModel):
+    """`KroneckerMultiTaskGP`, predicting by GPyTorch: BoTorch 0.18 takes all noises for equal."""
+
+    def __init__(self, X: Tensor, Y: Tensor) -> None:
+        if Y.isnan().any():
+            got = f"got {Y.isnan().sum()} of {Y.numel()} values missing."
+            raise UnsupportedError(f"KroneckerMultiTaskGP needs every task at every point, {got}")
+        super().__init__(X, Y)
+        normalize = Normalize(X.shape[-1])
+        self.gp = fit_exactly(KroneckerMultiTaskGP(X, self.scaled_Y, input_transform=normalize))
+
+    def _distribution(self, X: Tensor, observation_noise: bool) -> MultitaskMultivariateNormal:
+        self.eval()
+        with gpt_posterior_settings():
+            distribution = self.gp(self.gp.transform_inputs(X))
+            return self.gp.likelihood(distribution) if observation_noise else distribution
+
+
+class WideVBLL(WideModel):
+    r"""A network with a variational Bayesian last layer per task, `VBLLModel` having one output.
+
+    .. math::
+        y_t(x) = w_t^\top \phi_t(x) + \epsilon_t, \qquad
+        w_t \sim N(m_t, S_t), \quad \epsilon_t \sim N(0, \sigma_t^2)
+
+    Source: P. Brunzema et al., Bayesian Optimization via Continual Variational Last Layer Training,
+    ICLR 2025. `VBLLModel.posterior` always has the noise, and no covariance between points.
+    """
+
+    networks: Any  # a ModuleList of VBLLModel
+
+    def __init__(self, X: Tensor, Y: Tensor, **settings: Any) -> None:
+        super().__init__(X, Y)
+        self.normalize = Normalize(X.shape[-1])
+        self.normalize(X)
+        self.normalize.eval()
+        self.networks = nn.ModuleList(vbll(X.shape[-1], X.device) for _ in Y.T)
+        all_data = by_task(self.normalize(X), self.scaled_Y)
+        for network, data in zip(self.networks, all_data, strict=True):
+            network.fit(*data, optimization_settings=settings)
+
+    def _distribution(self, X: Tensor, observation_noise: bool) -> MultitaskMultivariateNormal:
+        self.eval()
+        tasks = []
+        for network in self.networks:
+            features = network.backbone(self.normalize(X))
+            weights, noise = network.head.W(), network.head.noise()
+            spread = features @ weights.scale_tril.squeeze(0)
+            variance = noise.scale.square() if observation_noise else torch.zeros_like(noise.scale)
+            covariance = spread @ spread.mT + variance * torch.eye(X.shape[-2]).to(X)
+            tasks.append(MultivariateNormal(features @ weights.mean.squeeze(0), covariance))
+        return MultitaskMultivariateNormal.from_independent_mvns(tasks)

@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from botorch.acquisition.analytic import LogExpectedImprovement
@@ -23,14 +23,11 @@ _SOBOL_POINTS = 256
 
 @dataclass(frozen=True)
 class Method:
-    """How to fit a surrogate and how to propose candidates with it.
-
-    `one_task_at_a_time`: each with candidates of its own, as the surrogate knows no other tasks.
-    """
+    """How to fit a surrogate and how to propose candidates with it."""
 
     fit: Fit
     propose: Propose = propose_by_swarm
-    one_task_at_a_time: bool = False
+    one_task_at_a_time: bool = False  # with candidates of its own, as a fit knows no other tasks
 
 
 class MethodRun(NamedTuple):
@@ -45,10 +42,7 @@ class MethodRun(NamedTuple):
 def propose_by_gradient(
     model: Model | None, bounds: Tensor, X: Tensor, Y: Tensor, seed: int
 ) -> Tensor:
-    """One candidate per task by log-EI over its best observation and `optimize_acqf`.
-
-    20 restarts from 512 raw samples, as in BoTorch's tutorials.
-    """
+    """A candidate per task by log-EI and `optimize_acqf` with the sizes of BoTorch's tutorials."""
     best_f = best_by_task(X, Y).Y
     candidates, values = [], []
     for weights, incumbent in zip(torch.eye(len(best_f)).to(best_f), best_f, strict=True):
@@ -59,10 +53,6 @@ def propose_by_gradient(
         candidates.append(candidate)
         values.append(value)
     return torch.cat(candidates)[torch.stack(values).argsort(descending=True)]
-
-
-def no_model(X: Tensor, Y: Tensor, seed: int) -> None:
-    """The fit of a method without a surrogate."""
 
 
 def propose_sobol(model: Model | None, bounds: Tensor, X: Tensor, Y: Tensor, seed: int) -> Tensor:
@@ -91,8 +81,7 @@ def run_method(
     """Minimise several tasks, each evaluated `budget` times, first at a design by the seed alone.
 
     `objective` makes the function to evaluate for a task (`n x 1` values), or for all (`None`,
-    `n x T`): once for each optimisation, so that noise starts anew. `callback` gets the number of
-    evaluations so far, those of all tasks added up.
+    `n x T`), once for each optimisation. `callback` gets the number of all evaluations so far.
     """
     tasks: list[int | None] = [*range(num_tasks)] if method.one_task_at_a_time else [None]
     results = []
@@ -101,18 +90,10 @@ def run_method(
         def report(X: Tensor, Y: Tensor, made: int = number * budget) -> None:
             callback(made + Y.numel())
 
+        options: dict[str, Any] = {"fit": method.fit, "propose": method.propose, "seed": seed}
+        problem = objective(task), bounds, budget, num_initial
         with without_sparse_warning():
-            result = run_bay_mrbfcor(
-                objective(task),
-                bounds,
-                budget,
-                num_initial,
-                maximize=False,
-                seed=seed,
-                callback=report,
-                fit=method.fit,
-                propose=method.propose,
-            )
+            result = run_bay_mrbfcor(*problem, maximize=False, callback=report, **options)
         results.append(result)
     return MethodRun(
         X=torch.stack([result.X for result in results]).expand(num_tasks, -1, -1),

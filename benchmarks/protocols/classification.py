@@ -46,11 +46,7 @@ def with_sources(study: Study) -> Study:
 
 
 def run_table1(key: Key, config: Config) -> RunOutput:
-    """Train one network on one data set, on the GPU if there is one.
-
-    The seed decides on first weights and the order of the pictures, which are always the same. Rows
-    are of the last epoch, not of a chosen one.
-    """
+    """Train a network on the same pictures for all seeds, on a GPU if there is one, to the end."""
     sources = datasets.load_sources([key["data"]], config)
     sizes = config["train_size"], config["test_size"], config["data_seed"]
     train, test = datasets.make_multi_images(key["data"], sources, *sizes)

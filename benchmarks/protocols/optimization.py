@@ -1,8 +1,4 @@
-"""Runs that minimise several tasks with one method: best values, regret and how they came about.
-
-The seed of a run decides on the problem, its noise, the first design and the method: methods are
-compared on the same problems from the same first designs.
-"""
+"""Runs that minimise tasks with one method; those of a seed share the problem and first design."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -128,10 +124,9 @@ def optimization_output(
     optimum: Tensor | None,
     config: Config,
 ) -> RunOutput:
-    """A row of best values and regrets, and a curve from the first design on, for each task.
+    """A row and a curve for each task, from `T x n` noise-free values `truth` at the run's points.
 
-    `truth` has the `T x n` noise-free values at the points evaluated. Normalized regret is 1 at the
-    `median` of random points. What needs an unknown optimum is empty.
+    Normalized regret is 1 at the `median` of random points; without an optimum regrets are empty.
     """
     num_initial = config["num_initial"]
     course = truth.cummin(-1).values

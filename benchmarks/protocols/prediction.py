@@ -25,10 +25,7 @@ def draw_data(
     num_test: int,
     generator: torch.Generator,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Uniform points, their observations, and points to test.
-
-    Tasks have `counts` points in common or, if there are several, each its own: others are NaN.
-    """
+    """Points, common or so many for each task, their observations, else NaN, and points to test."""
 
     def uniform(num: int) -> Tensor:
         unit = torch.rand(num, problem.dim, generator=generator, dtype=torch.double)
@@ -59,15 +56,11 @@ def score(model: Model, X: Tensor, Y: Tensor) -> dict[str, Tensor]:
         "sharpness": (variance.sqrt() / scale).mean(0),
     }
     coverage = interval_coverage(mean, variance, Y)
-    names = [f"coverage_{percent}" for percent in PERCENT]
-    return scores | dict(zip(names, coverage, strict=True))
+    return scores | {f"coverage_{p}": x for p, x in zip(PERCENT, coverage, strict=True)}
 
 
 def run_prediction(key: Key, config: Config) -> RunOutput:
-    """Predict two tasks observed at `n` points, or one with `num_poor` of its own beside another.
-
-    Scores are of noise-free values: means over both tasks, or those of the poor one.
-    """
+    """Predict noise-free values of two tasks of `n` points, or of a poor one beside a rich one."""
     seed = key["seed"]
     problem = PROBLEMS[key["problem"]].build(seed=seed)
     counts = key["n"] if "n" in key else (config["num_poor"], config["num_rich"])

@@ -1,5 +1,7 @@
 """The regression experiment of the paper: RBF networks trained by Adam on correlated tasks."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -31,17 +33,12 @@ _NUM_RECORDS = 50
 
 def make_network(name: str, X: Tensor, Y: Tensor, num_centers: int, seed: int) -> RBFEnsembleModel:
     """One of `NETWORK_NAMES`, not trained; fits of `MultiRBF` make tasks share a hidden layer."""
+    options: dict[str, Any] = {"num_restarts": 1, "num_centers": num_centers, "seed": seed}
     if name == "SingleRBF":
-        return SingleRBFModel(X, Y, num_restarts=1, num_centers=num_centers, seed=seed)
-    return MultiRBFCorrelationModel(
-        X,
-        Y,
-        num_restarts=1,
-        num_centers=num_centers,
-        correlation_layers=None if name == "MultiRBF" else (),
-        activation="leaky_relu" if name == "MultiRBF+ReLU" else None,
-        seed=seed,
-    )
+        return SingleRBFModel(X, Y, **options)
+    options["correlation_layers"] = None if name == "MultiRBF" else ()
+    options["activation"] = "leaky_relu" if name == "MultiRBF+ReLU" else None
+    return MultiRBFCorrelationModel(X, Y, **options)
 
 
 def run_fig8(key: Key, config: Config) -> RunOutput:
@@ -52,10 +49,8 @@ def run_fig8(key: Key, config: Config) -> RunOutput:
     train_X, train_Y = problem.sample(config["num_train"], seed=generator)
     test_X, test_Y = problem.sample(config["num_test"], seed=generator)
     mean, std = train_Y.mean(0), train_Y.std(0)
-    data = {
-        "train_error": (train_X, (train_Y - mean) / std),
-        "test_error": (test_X, (test_Y - mean) / std),
-    }
+    sets = {"train_error": (train_X, train_Y), "test_error": (test_X, test_Y)}
+    data = {quantity: (X, (Y - mean) / std) for quantity, (X, Y) in sets.items()}
     every = max(1, config["num_steps"] // _NUM_RECORDS)
     steps: list[int] = []
     errors: dict[str, list[Tensor]] = {quantity: [] for quantity in data}
@@ -67,14 +62,9 @@ def run_fig8(key: Key, config: Config) -> RunOutput:
                 for quantity, (X, Y) in data.items():
                     errors[quantity].append((model(X).squeeze(0) - Y).square().mean(0))
 
-    options = GradientOptions(
-        num_steps=config["num_steps"],
-        learning_rate=config["learning_rate"],
-        milestones=tuple(config["milestones"]),
-        sample_fraction=1.0,
-        share_hidden_layer=method == "MultiRBF",
-        callback=record,
-    )
+    adam = {name: config[name] for name in ("num_steps", "learning_rate")}
+    adam |= {"milestones": tuple(config["milestones"]), "share_hidden_layer": method == "MultiRBF"}
+    options = GradientOptions(**adam, sample_fraction=1.0, callback=record)
     network = make_network(method, train_X, train_Y, config["num_centers"], seed)
     fit_rbf_ensemble(network, "gradient", options)
     courses = {name: torch.stack(values, dim=-1).tolist() for name, values in errors.items()}

@@ -13,8 +13,7 @@ from rich.table import Table
 
 from botorch_cll.files import write_atomically
 
-REFERENCE = Path(__file__).parents[1] / "reference"
-"""The folder of the paper's tables."""
+REFERENCE = Path(__file__).parents[1] / "reference"  # the paper's tables
 
 
 @dataclass(frozen=True)

@@ -17,17 +17,13 @@ from benchmarks.runner.results import Results
 from botorch_cll.datasets import MultiImages, load_sources, make_multi_images
 from botorch_cll.plots import make_figure
 
-CLAIMS = (
+CLAIMS = (  # which network the paper claims to be more accurate than which
     *((model, "SingleLeNet") for model in NETWORKS if model != "SingleLeNet"),
     ("MultiLeNet+", "MultiLeNet"),
     ("MultiLeNetCS+", "MultiLeNetCS"),
 )
-"""Which network the paper claims to be more accurate than which."""
-
 QUANTITIES = {"train_loss": "training loss", "test_accuracy": "test accuracy"}
-
-_NUM_PICTURES = 6
-"""How many pictures of each data set are drawn."""
+_NUM_PICTURES = 6  # drawn of each data set
 
 
 def table1_reference() -> pd.DataFrame:
@@ -66,11 +62,9 @@ def report_table1(results: Results, report: Report) -> None:
     except InputDataError as error:
         report.notes.append(f"Sample pictures are missing: {error}")
         return
-    size, seed = config["train_size"], config["data_seed"]
-    pictures = {
-        label: make_multi_images(data, sources, size, 1, seed)[0] for data, label in names.items()
-    }
-    report.figures["pictures"] = plot_pictures(pictures, min(_NUM_PICTURES, size))
+    sizes = config["train_size"], 1, config["data_seed"]
+    pictures = {names[x]: make_multi_images(x, sources, *sizes)[0] for x in names}
+    report.figures["pictures"] = plot_pictures(pictures, min(_NUM_PICTURES, sizes[0]))
 
 
 def accuracy_table(results: Results, data: str) -> ReportTable:
@@ -155,9 +149,7 @@ def plot_training(curves: pd.DataFrame, names: Mapping[str, str], models: Sequen
 def _labels(results: Results) -> dict[str, str]:
     """The data sets that have results, and what to call them: stand-ins are told by name."""
     stand_in = results.rows.groupby("data")["stand_in"].any()
-    return {
-        data: f"{data} (stand-in)" if stand_in[data] else data for data in results.found("data")
-    }
+    return {x: f"{x} (stand-in)" if stand_in[x] else x for x in results.found("data")}
 
 
 def _file_name(data: str) -> str:

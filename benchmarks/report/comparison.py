@@ -12,11 +12,8 @@ from benchmarks.report import ReportTable
 from benchmarks.report.statistics import claim_records, holm, mean_interval, paired_test
 from benchmarks.runner.results import Results
 
-Labels = tuple[str, str, str]
-"""The name, the title and the caption of a table."""
-
-REFERENCES = (REFERENCE_METHOD, OURS)
-"""What our method is called, of which a study has one."""
+Labels = tuple[str, str, str]  # the name, the title and the caption of a table
+REFERENCES = (REFERENCE_METHOD, OURS)  # what our method is called, of which a study has one
 
 
 def cell_columns(results: Results) -> list[str]:
@@ -51,10 +48,8 @@ def in_order(table: pd.DataFrame, results: Results) -> pd.DataFrame:
 def notes(results: Results, blocks: pd.DataFrame) -> list[str]:
     """Where the methods can be compared, and what went wrong, in words."""
     found = len(results.rows.drop_duplicates([*cell_columns(results), "seed"]))
-    compared = (
-        f"Methods are compared where all of them have finished: {len(blocks)} of {found} "
-        "pairs of cell and seed."
-    )
+    where = f"{len(blocks)} of {found} pairs of cell and seed."
+    compared = f"Methods are compared where all of them have finished: {where}"
     return [compared] * (len(blocks) < found) + failure_notes(results)
 
 
@@ -62,11 +57,9 @@ def failure_notes(results: Results) -> list[str]:
     """What went wrong, in words: of every method with failed runs their number and the first."""
     if results.failures.empty:
         return []
-    return [
-        f"{method}: {len(failed)} of its runs raised an error, the first {failed['type'].iloc[0]}: "
-        f"{failed['message'].iloc[0]}"
-        for method, failed in results.failures.groupby("method", sort=False)
-    ]
+    words = "{0}: {1} of its runs raised an error, the first {2.type}: {2.message}"
+    failures = results.failures.groupby("method", sort=False)
+    return [words.format(method, len(failed), failed.iloc[0]) for method, failed in failures]
 
 
 def grouped_table(

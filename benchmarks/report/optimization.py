@@ -14,14 +14,12 @@ from benchmarks.report.plots import BANDS, Panel, bars, draw_panels
 from benchmarks.report.statistics import paired_test
 from benchmarks.runner.results import Results
 
+# Normalized regrets below count as this: neither optima nor kept values are more accurate.
 _LEAST = 1e-4
-"""Normalized regrets below count as this: neither optima nor kept values are more accurate."""
-
 PAPER_NAMES = {"SingleRBF": "Single-RBF", "RMLA": "RMLA", "Bay_MRBFCor": "Bay_MRBFCor (paper)"}
 """The methods of the paper's table by their names there, and which of ours stand for them."""
 
 _DEFAULTS = "our defaults"
-
 _CLAIMS = (
     ("Bay_MRBFCor", "SingleRBF"),
     ("Bay_MRBFCor", "RMLA"),
@@ -31,6 +29,7 @@ _CLAIMS = (
 )
 """Methods of which the first is said to have the lower values than the others."""
 
+PAPER_TABLE = REFERENCE / "table2.csv"  # mean and standard deviation of each method's best values
 _EVALUATIONS = "evaluations of each task"
 _REGRET = ("normalized_regret", "normalized regret")
 
@@ -55,9 +54,8 @@ def report_optimization(results: Results, report: Report) -> None:
     blocks = comparison.complete_blocks(results, _REGRET[0])
     report.notes += [
         *comparison.notes(results, blocks),
-        "Normalized regret: 0 is the optimum (the best value of any method where the optimum is "
-        "not known), 1 the median of random points. "
-        f"What is below {_LEAST:g} counts as {_LEAST:g}.",
+        "Normalized regret: 0 is the optimum (the best value of any method where the optimum is not"
+        f" known), 1 the median of random points. What is below {_LEAST:g} counts as {_LEAST:g}.",
         BANDS,
     ]
     parts = {"fitting": "fit", "proposing": "propose", "in total": "total", "CPU": "cpu"}
@@ -66,11 +64,8 @@ def report_optimization(results: Results, report: Report) -> None:
     labels = ("time", "Cost", "Median seconds of a run (all tasks of a problem), one thread.")
     runs = results.rows.drop_duplicates(results.factors).groupby("method")
     cost = comparison.grouped_table(labels, runs, columns, results)
-    report.tables += [
-        *comparison.summary_tables(results, *_REGRET, "summary"),
-        cost,
-        *comparison.layer_tables(results, *_REGRET),
-    ]
+    report.tables += [*comparison.summary_tables(results, *_REGRET, "summary"), cost]
+    report.tables += comparison.layer_tables(results, *_REGRET)
     seconds = cost.frame.set_index("method")[["fitting", "proposing"]]
     report.figures["time"] = bars(seconds, "Time of a run", "seconds, one thread")
     if blocks.empty:
@@ -164,11 +159,6 @@ def report_table2(results: Results, report: Report) -> None:
     report.tables += compare_with_paper(results)
 
 
-def paper_table() -> pd.DataFrame:
-    """The paper's Table 2: 30 rows, mean and standard deviation of each method's best values."""
-    return pd.read_csv(REFERENCE / "table2.csv")
-
-
 def compare_with_paper(results: Results) -> list[ReportTable]:
     """The paper's table beside ours, and its claims, as far as cells have all of its methods."""
     names = {method: name for name, method in PAPER_NAMES.items()} | {REFERENCE_METHOD: _DEFAULTS}
@@ -182,7 +172,7 @@ def compare_with_paper(results: Results) -> list[ReportTable]:
     regret = comparison.in_order(regret.rename(columns=names).dropna(subset=ours), results)
     if regret.empty:
         return []
-    paper = paper_table().rename(columns={"p": "correlation"}).set_index(cells)
+    paper = pd.read_csv(PAPER_TABLE).rename(columns={"p": "correlation"}).set_index(cells)
     their_means = paper[[f"{name}_mean" for name in ours]].set_axis(ours, axis=1)
     means = regret.groupby(level=cells, sort=False).agg(lambda x: x.mean(skipna=False))
     theirs, frame = paper.loc[means.index], pd.DataFrame(index=means.index)

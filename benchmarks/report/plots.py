@@ -19,8 +19,7 @@ BANDS = (
 
 _LEGEND_INCHES = 2.2
 
-Panel = tuple[str, pd.DataFrame]
-"""A title, and values: a row per point `x` and `seed`, the two levels of the index."""
+Panel = tuple[str, pd.DataFrame]  # a title, and values by point `x` and `seed`, a column per method
 
 
 def draw_panels(
@@ -32,10 +31,7 @@ def draw_panels(
     x_label: str = "",
     y_label: str = "",
 ) -> tuple[Figure, Any]:
-    """The methods' means over seeds with 95 % confidence bands, panel by panel, and one legend.
-
-    With `log` the values are logarithms, drawn as geometric means on a logarithmic axis.
-    """
+    """Means over seeds with confidence bands, panel by panel; with `log` of logarithms."""
     figure, axes = make_figure(len(grid), len(grid[0]), size)
     lines: dict[str, Any] = {}
     for panel, content in zip(axes.flat, (x for row in grid for x in row), strict=True):

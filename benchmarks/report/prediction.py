@@ -84,9 +84,8 @@ def report_unequal(results: Results, report: Report) -> None:
 
 
 def _group(label: str) -> str:
-    problem = PROBLEMS[label]
-    p = problem.correlation
-    return problem.family if p is None else f"{problem.family}, p = {p:g}"
+    family, p, _ = PROBLEMS[label]
+    return family if p is None else f"{family}, p = {p:g}"
 
 
 def _plot_unequal(blocks: pd.DataFrame, layer: pd.DataFrame | None) -> Figure:

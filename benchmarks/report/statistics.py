@@ -10,8 +10,7 @@ from scipy import stats
 
 Array = npt.NDArray[np.float64]
 
-SIGNIFICANCE = 0.05
-"""The probability of a wrong statement that reports allow themselves."""
+SIGNIFICANCE = 0.05  # the probability of a wrong statement that reports allow themselves
 
 
 def mean_interval(values: npt.ArrayLike) -> tuple[float, float, float]:

@@ -13,8 +13,7 @@ QUANTITIES = {"train_error": "training error", "test_error": "test error"}
 
 _CLAIMS = (("MultiRBF+", "MultiRBF"), ("MultiRBF+ReLU", "MultiRBF"), ("MultiRBF+ReLU", "MultiRBF+"))
 _BEYOND = (("MultiRBF+", "SingleRBF"), ("MultiRBF+ReLU", "SingleRBF"))
-_WEAK = 0.5
-"""The correlation at which the paper claims the activated layer to be the better one."""
+_WEAK = 0.5  # the correlation at which the paper claims the activated layer to be the better one
 
 
 def report_fig8(results: Results, report: Report) -> None:
@@ -47,14 +46,9 @@ def _claims_table(errors: pd.DataFrame) -> ReportTable:
                 if (first, second) == _CLAIMS[-1] and p != _WEAK:
                     continue
                 gain = np.log(group[second] / group[first]).dropna()
-                claim = {
-                    "claim": f"{first} below {second}",
-                    "in": "paper" if (first, second) in _CLAIMS else "here only",
-                    "p": p,
-                    "error": title,
-                    "seeds": len(gain),
-                }
-                gains.append((claim, gain))
+                source = "paper" if (first, second) in _CLAIMS else "here only"
+                claim = {"claim": f"{first} below {second}", "in": source, "p": p, "error": title}
+                gains.append((claim | {"seeds": len(gain)}, gain))
     caption = (
         "Ratio of the first network's final error to the second's: geometric mean over seeds with "
         "its 95 % confidence interval, each claim by itself. Confirmed: below 1 by Student's test "

@@ -18,9 +18,7 @@ import botorch_cll
 
 Level = str | int | float
 Config = Mapping[str, Any]
-Key = Mapping[str, Any]
-"""One level of every factor of a study."""
-
+Key = Mapping[str, Any]  # one level of every factor of a study
 _TRACEBACK_LINES = 20
 
 
@@ -69,24 +67,21 @@ class Option(NamedTuple):
 class Study:
     """A grid of independent runs: the product of the levels of its factors, the first one slowest.
 
-    `run` is a function at the top level of a module, deterministic but for columns of seconds, and
-    `config` all else that its results depend on; JSON can hold it, the title of the report is a
-    format of it. `report` adds what there is to say about `Results` to a `Report`. The command line
-    sets `options` of `config` or, by flag, one of the `presets`, which have a help. `prepare` gives
-    the study to be run, or an error where no run could be done.
+    The `run` is at the top level of a module and deterministic but for seconds; `config`, all else
+    that its results depend on, is set from the command line by `options` or one of the `presets`.
     """
 
     name: str
     help: str
     example: str
     factors: Mapping[str, tuple[Level, ...]]
-    config: Config
+    config: Config  # what JSON can hold
     run: Callable[[Key, Config], RunOutput]
-    title: str
-    report: Callable[..., None]
+    title: str  # a format of `config`
+    report: Callable[..., None]  # which adds what there is to say about `Results` to a `Report`
     options: Mapping[str, Option] = field(default_factory=dict)
-    presets: Mapping[str, tuple[str, Config]] = field(default_factory=dict)
-    prepare: Callable[..., "Study"] | None = None
+    presets: Mapping[str, tuple[str, Config]] = field(default_factory=dict)  # with their help
+    prepare: Callable[..., "Study"] | None = None  # gives what to run; an error where no run could
 
     def runs(self) -> Iterator[Key]:
         """The keys of all runs."""
@@ -107,16 +102,13 @@ class Study:
 def _check_known(expected: str, given: Sequence[Level], known: Collection[Level]) -> None:
     unknown = [x for x in given if x not in known]
     if unknown or not given:
-        raise StudyError(
-            f"Expected {expected} {', '.join(map(str, known))}, got "
-            f"{', '.join(map(str, unknown)) or 'none'}."
-        )
+        wanted, got = (", ".join(map(str, levels)) for levels in (known, unknown))
+        raise StudyError(f"Expected {expected} {wanted}, got {got or 'none'}.")
 
 
 def product_keys(factors: Mapping[str, Sequence[Level]]) -> Iterator[Key]:
     """The keys of the product of factors, the first of which varies slowest."""
-    for levels in itertools.product(*factors.values()):
-        yield dict(zip(factors, levels, strict=True))
+    return (dict(zip(factors, x, strict=True)) for x in itertools.product(*factors.values()))
 
 
 def run_name(key: Key) -> str:

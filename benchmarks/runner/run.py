@@ -12,8 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from benchmarks.runner.grid import Key, Study, StudyError, execute, run_name
-from benchmarks.runner.results import load_results
-from benchmarks.runner.store import extend_plan, write_run
+from benchmarks.runner.results import extend_plan, load_results, write_run
 
 _IDLE_SECONDS = 10
 
@@ -34,17 +33,15 @@ def run_study(
     retry_failed: bool = False,
     console: Console | None = None,
 ) -> StudyState:
-    """Do the runs of a study that are not done yet, in local processes or on a Dask cluster.
+    """Do the runs of a study that are not done yet, each written at once.
 
-    Every run is written at once, so that a study goes on where it was stopped. What cannot go on is
-    a `StudyError`: another study in the folder, no usable cluster, a process that died.
+    A `StudyError`: another study in the folder, no usable cluster, a process that died.
     """
     if jobs < 1:
         raise StudyError(f"Expected at least one job, got {jobs}.")
     if scheduler is not None and "://" not in scheduler:
-        raise StudyError(
-            f"Expected the address of a Dask scheduler, like tcp://host:8786, got {scheduler!r}."
-        )
+        address = "the address of a Dask scheduler, like tcp://host:8786"
+        raise StudyError(f"Expected {address}, got {scheduler!r}.")
     extend_plan(folder, study)
     results = load_results(folder)
     keys = {run_name(key): key for key in study.runs()}
@@ -89,9 +86,8 @@ def _backend(jobs: int, scheduler: str | None) -> Iterator[None]:
     try:
         from distributed import Client, KilledWorker
     except ModuleNotFoundError as error:
-        raise StudyError(
-            "A Dask cluster needs the extra 'distributed': pip install -e '.[distributed]'"
-        ) from error
+        hint = "pip install -e '.[distributed]'"
+        raise StudyError(f"A Dask cluster needs the extra 'distributed': {hint}") from error
     try:
         client = Client(scheduler, set_as_default=False)
     except OSError as error:

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from benchmarks.bench import scale
 from benchmarks.bench.run import PARTS, read_bench, run_bench
-from benchmarks.measure_commands import app
+from benchmarks.commands import app
 from benchmarks.methods import INDEPENDENT_GPS
 
 

@@ -12,7 +12,7 @@ from benchmarks.methods import (
     rbf_fit,
     seeded,
 )
-from benchmarks.methods.wide import WideVBLL
+from benchmarks.methods.peers import WideVBLL
 from botorch_cll.models import SingleRBFModel
 
 from support.two_tasks import data
