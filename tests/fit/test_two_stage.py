@@ -314,14 +314,14 @@ def test_the_search_goes_by_as_many_rows_and_centers_as_it_is_told(monkeypatch):
         return score(coupling, X, blocks, settings, centers)
 
     monkeypatch.setattr(fit_search, "score_settings", score_settings)
-    rows = {"min_rows": 30, "max_rows": 35, "max_center_rows": 20, "max_honest_rows": 25}
+    rows = {"min_rows": 30, "max_rows": 45, "max_center_rows": 20, "max_honest_rows": 25}
     search = SearchSettings(**rows, min_centers=5, rows_per_center=5)
     options = TwoStageOptions(sample_fraction=1.0, num_rounds=1, search=search)
-    fitted = fit_rbf_ensemble(make_model(100, num_centers=40), options=options).fitted
+    fitted = fit_rbf_ensemble(make_model(80, num_centers=40), options=options).fitted
     assert len(scored) == 2
     for num_rows, centers in scored:
-        assert num_rows == 35
-        assert centers.shape[-2] == 7
+        assert num_rows == 40
+        assert centers.shape[-2] == 8
         assert len(centers.flatten(0, 1).unique(dim=0)) <= 20
     # All rows that centers are chosen among, the same for all members.
     assert len(fitted.members.network.centers.flatten(0, 2).unique(dim=0)) == 20

@@ -181,7 +181,7 @@ def test_a_batch_of_fantasies_is_each_of_them_alone(make):
             torch.testing.assert_close(everywhere[:, f, b], moments(alone, at[b]))
 
 
-@pytest.mark.parametrize("outer", [(), (2,)], ids=["fantasies", "fantasies of fantasies"])
+@pytest.mark.parametrize("outer", [(), (2,), (1,)], ids=["one", "two", "one of one"])
 def test_a_mask_that_differs_between_fantasies(outer):
     model = fitted("linear_layer")
     X, Y, at = rand(2, 2, seed=5), rand(*outer, 3, 2, 2, seed=6), rand(5, 2, seed=7)
@@ -478,6 +478,9 @@ def test_conditioned_models_move_copy_and_refuse_to_have_a_state():
     assert torch.equal(moments(copy.deepcopy(model), at), expected)
     single = copy.deepcopy(model).float()
     torch.testing.assert_close(moments(single, at.float()), expected.float(), rtol=1e-2, atol=1e-2)
+    rows = single._conditioned.rows
+    # All that has to go to a device along with the model.
+    assert {values.dtype for values in (rows.X, rows.Y, rows.row_weight)} == {torch.float}
     further = single.condition_on_observations(at[:1].float(), expected[0, :1].float())
     assert moments(further, at.float()).dtype == torch.float
     with pytest.raises(UnsupportedError, match="conditioned on further observations"):
