@@ -84,9 +84,9 @@ def fit_variances(
             half_width = 0.5 * math.log(high / low) * (2.0 / (num - 1)) ** zoom
             grid = best[axis] + half_width * offsets.unsqueeze(-1)
             grids.append(grid.view([num if i == axis else 1 for i in range(3)] + [-1]))
-        position = torch.unravel_index(loss(grids).flatten(0, 2).argmin(0), grid_shape)
-        pairs = zip(grids, position, strict=True)
-        best = [grid.flatten(0, 2).gather(0, at[None]).squeeze(0) for grid, at in pairs]
+        losses = loss(grids)
+        least = losses.flatten(0, 2).argmin(0, keepdim=True)
+        best = [x.expand_as(losses).flatten(0, 2).gather(0, least).squeeze(0) for x in grids]
     num_errors = used.sum(-1).to(scale)
     counted = num_errors.clamp_min(settings.least_errors)
     correction = torch.where(num_errors > 0, (counted + 1) / (counted - 3), 1.0)
