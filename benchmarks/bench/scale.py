@@ -94,7 +94,9 @@ def run_job(
     n, tasks, d = size
     X, Y = draw_data(n, d, tasks)
     seconds = math.ceil(time.process_time() + time_limit)
-    limits = ((resource.RLIMIT_AS, memory_limit << 20), (resource.RLIMIT_CPU, seconds))
+    held = memory("VmSize")
+    most = memory_limit + (0 if math.isnan(held) else math.ceil(held))
+    limits = ((resource.RLIMIT_AS, most << 20), (resource.RLIMIT_CPU, seconds))
     for kind, limit in limits:
         # The soft limit of time sends a signal that says so, the hard one kills.
         resource.setrlimit(kind, (limit, resource.getrlimit(kind)[1]))
