@@ -105,7 +105,7 @@ def optimize_acqf_pso(
         X_avoid: A `n x d`-dim tensor of points that are not to be proposed: the best candidate is
             chosen that differs from all of them in some input by at least a thousandth of the box,
             after a second search where only such points were found; one of them is returned only if
-            there is no other. Points chosen earlier if `sequential` are avoided, too.
+            there is no other. With it, points chosen earlier if `sequential` are avoided, too.
         timeout_sec: Return the best point found so far after this many seconds; split evenly
             over the candidates if `sequential`. The initial positions are always evaluated.
         return_acq_values: If False, return `None` in place of the values.
