@@ -23,6 +23,7 @@ _OPTIONS: dict[str, _Options] = {"two_stage": TwoStageOptions, "gradient": Gradi
 class EnsembleHolder(ABC):
     """What a fit asks of a model: data, what to fit to them, and to hold what comes of it."""
 
+    fitted: FittedEnsemble | None  #: what it predicts with
     input_scale: Tensor  #: `d`, the sides of the box that is the unit cube
 
     @property
@@ -45,8 +46,8 @@ class EnsembleHolder(ABC):
         """Raise an `UnsupportedError` if the model knows more than its training data."""
 
     @abstractmethod
-    def hold(self, fitted: FittedEnsemble) -> None:
-        """Predict with an ensemble from now on."""
+    def hold(self, fitted: FittedEnsemble | None) -> None:
+        """Predict with an ensemble from now on, `None` for none."""
 
 
 ModelT = TypeVar("ModelT", bound=EnsembleHolder)
@@ -118,14 +119,19 @@ def fit_rbf_ensemble(
             known = known_settings(state, model.input_scale, architecture.coupling.num_ridges)
         fitted = fit_two_stage(data, architecture, options, generator, known)
     elif warm_start is None:
-        callback = options.callback
+        callback, before = options.callback, model.fitted
 
         def report(step: int, ensemble: FittedEnsemble) -> None:
-            model.hold(ensemble)
             if callback is not None:
+                model.hold(ensemble)
                 callback(step, model)
 
-        fitted = fit_gradient(data, architecture, options, generator, report)
+        try:
+            fitted = fit_gradient(data, architecture, options, generator, report)
+        except BaseException:
+            # What was shown to the callback is neither trained to the end nor calibrated.
+            model.hold(before)
+            raise
     else:
         raise UnsupportedError("Expected no warm_start for method 'gradient', got one.")
     model.hold(fitted)

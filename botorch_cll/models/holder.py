@@ -33,7 +33,7 @@ class FittedEnsembleModel(MultiTaskEnsembleModel, EnsembleHolder, ABC):
         """Whether the model has been fitted."""
         return self.fitted is not None
 
-    def hold(self, fitted: FittedEnsemble) -> None:
+    def hold(self, fitted: FittedEnsemble | None) -> None:
         """Predict with an ensemble fitted to this model's data from now on, in evaluation mode."""
         self.fitted, self._solution = fitted, None
         self.eval()

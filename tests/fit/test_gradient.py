@@ -164,6 +164,21 @@ def test_centers_start_from_the_rows_of_their_restart():
         assert torch.cdist(X[own], centers).amin(1).max() < 1e-7
 
 
+def test_a_fit_that_is_broken_off_leaves_the_model_as_it_was():
+    def stop(step, model):
+        if step == 2:
+            raise KeyboardInterrupt
+
+    model, at = make_model(), rand(5, 2, seed=3)
+    with pytest.raises(KeyboardInterrupt):
+        fit(model, 5, callback=stop)
+    assert not model.is_fitted
+    before = fit_rbf_ensemble(model).posterior(at).mean
+    with pytest.raises(KeyboardInterrupt):
+        fit(model, 5, callback=stop)
+    assert torch.equal(model.posterior(at).mean, before)
+
+
 @pytest.mark.parametrize("count", [20, 5], ids=["complete", "few rows of one task"])
 def test_a_shared_hidden_layer_is_trained_as_one(count):
     # The same network written with one set of centers and widths for both tasks.
