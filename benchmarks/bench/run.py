@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.metadata import distributions, version
+from io import StringIO
 from itertools import chain
 from pathlib import Path
 
@@ -64,9 +65,10 @@ def run_bench(
             for step in chain.from_iterable(series.steps(now) for series in all_series):
                 rows += [row | about for row in step]
                 progress.advance(bar)
+            kept = pd.DataFrame(rows).to_csv(index=False, float_format="%.6g")
             if out is not None:
-                write_atomically(out, pd.DataFrame(rows).to_csv(index=False, float_format="%.6g"))
-    frame = pd.DataFrame(rows)
+                write_atomically(out, kept)
+    frame = pd.read_csv(StringIO(kept))  # so that tables show what is read again, to the digit
     report_bench(frame).print(console)
     return frame
 
