@@ -13,9 +13,13 @@ from botorch.exceptions.errors import BotorchTensorDimensionError, InputDataErro
 from botorch.utils.testing import BaseTestProblemTestCaseMixIn, BotorchTestCase
 
 from botorch_cll.test_functions import (
+    AlpineTasks,
+    BraninTasks,
     CEC17Tasks,
     CompositeTasks,
     CorrelatedTasks,
+    ForresterTasks,
+    HartmannTasks,
     MultiTaskTestProblem,
     SklearnTuningTasks,
 )
@@ -24,6 +28,10 @@ PROBLEMS = {
     "correlated": lambda **kwargs: CorrelatedTasks(dim=4, num_tasks=3, correlation=0.3, **kwargs),
     "composite": lambda **kwargs: CompositeTasks("Ackley+Schwefel", **kwargs),
     "cec17": lambda **kwargs: CEC17Tasks("PI+LS", dim=5, **kwargs),
+    "forrester": ForresterTasks,
+    "alpine": AlpineTasks,
+    "branin": BraninTasks,
+    "hartmann": lambda **kwargs: HartmannTasks(dim=3, **kwargs),
 }
 BY_NAME = pytest.mark.parametrize("make", PROBLEMS.values(), ids=PROBLEMS.keys())
 
@@ -42,6 +50,10 @@ class TestBoTorchConventions(BotorchTestCase, BaseTestProblemTestCaseMixIn):
         CompositeTasks("Ackley+Schwefel", block_dim=1, negate=True),
         CEC17Tasks("CI+HS", dim=3),
         CEC17Tasks("PI+LS", dim=4, noise_std=[0.1, 0.2]),
+        ForresterTasks(),
+        AlpineTasks(num_tasks=2, noise_std=0.1),
+        BraninTasks(num_tasks=3, negate=True),
+        HartmannTasks(dim=6, num_tasks=2),
         SklearnTuningTasks("svc", data_sets=("iris", "wine"), max_rows=60, n_splits=2),
     )
 
