@@ -3,10 +3,13 @@
 from collections.abc import Iterable
 
 from benchmarks import methods
+from benchmarks.logs import TARGET_GROUPS, TARGETS, split_of
+from benchmarks.methods.pool import POOL_METHODS, TARGET_SURROGATES
 from benchmarks.problems import FAMILIES, TRANSFER_PROBLEMS, problem_labels
-from benchmarks.protocols import classification, optimization, prediction, regression
+from benchmarks.protocols import classification, logs, optimization, prediction, regression
 from benchmarks.report import Report
 from benchmarks.report.classification import report_table1
+from benchmarks.report.logs import report_log_prediction, report_logs
 from benchmarks.report.optimization import report_optimization, report_table2, report_tuning
 from benchmarks.report.prediction import report_calibration, report_transfer, report_unequal
 from benchmarks.report.training import report_fig8
@@ -140,6 +143,42 @@ _STUDIES = (
         title="{num_poor} observations of the first task, {num_rich} of the second elsewhere, "
         "{num_test} test points",
         report=report_unequal,
+    ),
+    Study(
+        name="logs",
+        help="A new task beside the logs of others: real tables and families of functions.",
+        example="--problems HPOLib --methods MultiRBFCorrelation,RGPE,random --repeats 2",
+        factors=_grid(20, problem=TARGETS, method=POOL_METHODS),
+        config={"num_initial": 5, "num_steps": 30, "num_source": 40},
+        options={
+            "num_initial": Option("Random rows of the target to begin with."),
+            "num_steps": Option("Evaluations of the target after these."),
+            "num_source": Option("Random rows of each source."),
+        },
+        run=logs.run_log_transfer,
+        title="{num_initial} random rows of the target, {num_source} of each source, then "
+        "{num_steps} evaluations of the target",
+        report=report_logs,
+        groups=TARGET_GROUPS,
+        split=split_of,
+    ),
+    Study(
+        name="logs-prediction",
+        help="Predictions of a new task beside the logs of others.",
+        example="--problems HPOLib --methods MultiRBFCorrelation,RGPE --n 8 --repeats 2",
+        factors=_grid(
+            20,
+            problem=TARGETS,
+            n=(0, 2, 5, 8, 20, 60),
+            num_source=(40, 200),
+            method=TARGET_SURROGATES,
+        ),
+        config={},
+        run=logs.run_log_prediction,
+        title="n random rows of the target, and of each source",
+        report=report_log_prediction,
+        groups=TARGET_GROUPS,
+        split=split_of,
     ),
 )
 

@@ -14,7 +14,8 @@ from rich.console import Console
 from typer import BadParameter, Option
 
 from benchmarks.command_line import example, refuses, stops_with
-from benchmarks.runner.grid import Study, StudyError
+from benchmarks.logs import DEVELOPMENT, REPORTING
+from benchmarks.runner.grid import BOTH, Study, StudyError
 from benchmarks.runner.run import run_study
 from benchmarks.studies import STUDIES
 
@@ -24,6 +25,7 @@ _FACTORS = {  # the options that restrict factors, and what these are called
     "problem": ("--problems", "Problems"),
     "correlation": ("--correlations", "Correlations"),
     "n": ("--n", "Numbers of points"),
+    "num_source": ("--num-source", "Numbers of rows of each source"),
     "method": ("--methods", "Methods"),
     "data": ("--data", "Data sets"),
     "model": ("--models", "Networks"),
@@ -81,6 +83,9 @@ def _options(study: Study) -> Iterator[Parameter]:
         if factor in study.factors:
             help = f"{names}, separated by commas."
             yield option(factor, str | None, None, factor_flag, help=help, show_default="all")
+    if study.split is not None:
+        help = f"What the problems are for, {DEVELOPMENT}, {REPORTING} or {BOTH}."
+        yield option("split", str | None, None, "--split", help=help)
     for name, (help, least, flag, default) in study.options.items():
         if flag is None:
             yield option(name, int, study.config[name], min=least, help=help)
@@ -105,6 +110,8 @@ def _chosen(study: Study, repeats: int | None, given: dict[str, Any]) -> tuple[S
         if given.get(factor) is not None:
             kind = type(levels[0])
             study = study.restrict(factor, [kind(x.strip()) for x in given[factor].split(",")])
+    if study.split is not None:
+        study = study.restrict_split(given["split"])
     return (study if study.prepare is None else study.prepare(study)), folder
 
 

@@ -3,9 +3,8 @@
 import logging
 import math
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
 
 import pandas as pd
 import torch
@@ -31,19 +30,13 @@ from botorch.posteriors.posterior import Posterior
 from torch import Tensor
 
 from benchmarks.methods.run import without_sparse_warning
+from benchmarks.methods.target import FitTarget, Log
 from botorch_cll.optim.random_state import isolated_random_state
 
 METRIC = "y"
 
 
-class Log(NamedTuple):
-    """What was observed of a task: points and values, of which larger ones are better."""
-
-    X: Tensor  # `n x d`, in the unit cube
-    y: Tensor  # `n x 1`
-
-
-def learn_ax_transfer(sources: Sequence[Log], seed: int) -> Callable[[Log], Model]:
+def learn_ax_transfer(sources: Sequence[Log], seed: int) -> FitTarget:
     """Learn from finished tasks by `Generators.BOTL` of Ax with nothing but its defaults.
 
     Ax chooses BoTorch's `MultiTaskGP` of all rows of all tasks, on the CPU. Every task is
@@ -134,17 +127,17 @@ def _quiet_ax() -> Iterator[None]:
 
 
 def _check(name: str, log: Log, d: int) -> None:
-    X, y = log
+    X, Y = log
     n = len(X)
-    if n == 0 or X.shape != (n, d) or y.shape != (n, 1):
+    if n == 0 or X.shape != (n, d) or Y.shape != (n, 1):
         raise InputDataError(
             f"Expected n x {d} points and n x 1 values of the {name} with n of at least 1, got "
-            f"{tuple(X.shape)} and {tuple(y.shape)}."
+            f"{tuple(X.shape)} and {tuple(Y.shape)}."
         )
-    if not (y.isfinite().all() and X.min() >= 0 and X.max() <= 1):
+    if not (Y.isfinite().all() and X.min() >= 0 and X.max() <= 1):
         raise InputDataError(
             f"Expected finite values at points in the unit cube of the {name}, got values from "
-            f"{y.min():g} to {y.max():g} at coordinates from {X.min():g} to {X.max():g}."
+            f"{Y.min():g} to {Y.max():g} at coordinates from {X.min():g} to {X.max():g}."
         )
 
 
@@ -172,7 +165,7 @@ def _experiment(name: str, log: Log) -> Experiment:
         "arm_name": arms,
         "metric_name": METRIC,
         "metric_signature": METRIC,
-        "mean": log.y.flatten().tolist(),
+        "mean": log.Y.flatten().tolist(),
         "sem": math.nan,
     }
     experiment.attach_data(Data(df=pd.DataFrame(rows)))

@@ -22,6 +22,12 @@ def mean_interval(values: npt.ArrayLike) -> tuple[float, float, float]:
     return mean, mean - half, mean + half
 
 
+def spearman(first: npt.ArrayLike, second: npt.ArrayLike) -> float:
+    """Spearman's rank correlation, 0 where one of the two is constant."""
+    x, y = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
+    return float(stats.spearmanr(x, y).statistic) if np.ptp(x) > 0 and np.ptp(y) > 0 else 0.0
+
+
 class PairedTest(NamedTuple):
     """A two-sided p-value, and the sign of a significant difference: -1 if the first are lower."""
 

@@ -19,6 +19,7 @@ import botorch_cll
 Level = str | int | float
 Config = Mapping[str, Any]
 Key = Mapping[str, Any]  # one level of every factor of a study
+BOTH = "both"  # problems for whatever purpose
 _TRACEBACK_LINES = 20
 
 
@@ -82,6 +83,8 @@ class Study:
     options: Mapping[str, Option] = field(default_factory=dict)
     presets: Mapping[str, tuple[str, Config]] = field(default_factory=dict)  # with their help
     prepare: Callable[..., "Study"] | None = None  # gives what to run; an error where no run could
+    groups: Mapping[str, tuple[Level, ...]] = field(default_factory=dict)  # of problems, by name
+    split: Callable[[Any], str] | None = None  # what a problem is for, where not all are for one
 
     def runs(self) -> Iterator[Key]:
         """The keys of all runs."""
@@ -91,12 +94,39 @@ class Study:
         return math.prod(len(levels) for levels in self.factors.values())
 
     def restrict(self, factor: str, levels: Sequence[Level]) -> Self:
-        """The study of some of the levels of one factor; a `StudyError` if it has no such ones."""
+        """The study of some of the levels of one factor; a `StudyError` if it has no such ones.
+
+        The name of a group stands for its problems.
+        """
         _check_known(f"a factor of {self.name},", [factor], self.factors)
         known = self.factors[factor]
+        if factor == "problem":
+            groups = (
+                [level] if level in known else self.groups.get(level, [level]) for level in levels
+            )
+            levels = [level for group in groups for level in group]
         _check_known(f"{factor} of {self.name} among", levels, known)
         kept = tuple(level for level in known if level in levels)
         return replace(self, factors={**self.factors, factor: kept})
+
+    def restrict_split(self, purpose: str | None) -> Self:
+        """The study of problems for one purpose; of all if that is `BOTH`.
+
+        A `StudyError` if it is `None` and there are problems for several.
+        """
+        assert self.split is not None
+        problems = self.factors["problem"]
+        found = sorted({self.split(problem) for problem in problems})
+        if purpose is None and len(found) > 1:
+            raise StudyError(
+                f"Expected problems for one purpose, got some for {' and some for '.join(found)}: "
+                f"what was chosen on the first is not to be judged on them. Say which, or {BOTH}."
+            )
+        if purpose in (None, BOTH):
+            return self
+        _check_known(f"problems of {self.name} for", [purpose], found)
+        kept = [problem for problem in problems if self.split(problem) == purpose]
+        return self.restrict("problem", kept)
 
 
 def _check_known(expected: str, given: Sequence[Level], known: Collection[Level]) -> None:
