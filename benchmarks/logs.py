@@ -3,7 +3,7 @@
 Choosing defaults and reporting what they are worth need different data: `split_of`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cache, partial
 
 import torch
@@ -55,39 +55,46 @@ TARGET_GROUPS: dict[str, tuple[str, ...]] = {
 TARGETS = tuple(target for targets in TARGET_GROUPS.values() for target in targets)
 
 
+TOGETHER_GROUPS = tuple(group for group in TARGET_GROUPS if group != "LCBench")
+"""The tables and families of which all tasks are for one purpose, and few."""
+
+
 def group_of(target: str) -> str:
     """The table or family of a target."""
     return target.partition(" ")[0]
 
 
 def split_of(target: str) -> str:
-    """Whether a target is for `DEVELOPMENT` or for `REPORTING`.
+    """Whether a target, or a table or family, is for `DEVELOPMENT` or for `REPORTING`.
 
     For development are HPOLib, the Forrester and the Branin family, and every other task of LCBench
     by name, beginning with the first; all others are for reporting.
     """
     group = group_of(target)
-    first = group == "LCBench" and TARGET_GROUPS[group].index(target) % 2 == 0
-    return DEVELOPMENT if first or group in ("HPOLib", "Forrester", "Branin") else REPORTING
+    if group == "LCBench":
+        return (DEVELOPMENT, REPORTING)[TARGET_GROUPS[group].index(target) % 2]
+    return DEVELOPMENT if group in ("HPOLib", "Forrester", "Branin") else REPORTING
 
 
-def pools(target: str, seed: int) -> tuple[Log, list[Log]]:
-    """All there is to evaluate of a target, and of the other tasks of its table or family.
+def pools(group: str, seed: int) -> list[Log]:
+    """All there is to evaluate of the tasks of a table or family.
 
     Tables are the same for every seed; of those with more, 2 000 points are drawn once and for all.
     Of a family a seed draws the functions and the points, a Sobol sequence and the tasks' optima.
     """
+    return _family_pools(group, seed) if group in _FAMILIES else _table_pools(group)
+
+
+def target_and_sources(target: str, seed: int) -> tuple[Log, list[Log]]:
+    """All there is to evaluate of a target, and of the other tasks of its table or family."""
     group = group_of(target)
-    if group in _FAMILIES:
-        first, *others = _family_pools(group, seed)
-        return first, others
+    logs = pools(group, seed)
     index = TARGET_GROUPS[group].index(target)
-    logs = _table_pools(group)
     return logs[index], [*logs[:index], *logs[index + 1 :]]
 
 
 @cache
-def _table_pools(name: str) -> Sequence[Log]:
+def _table_pools(name: str) -> list[Log]:
     table = load_table(name)
     X = normalize(table.X, torch.stack([table.X.amin(0), table.X.amax(0)]))
     chosen = torch.arange(len(X))

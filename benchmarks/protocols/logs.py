@@ -5,28 +5,29 @@ import time
 import torch
 from torch import Tensor
 
-from benchmarks.logs import pools
-from benchmarks.methods.pool import POOL_METHODS, TARGET_SURROGATES
+from benchmarks.logs import pools, target_and_sources
+from benchmarks.methods.pool import POOL_METHODS, TARGET_SURROGATES, TOGETHER_METHODS
 from benchmarks.methods.run import without_sparse_warning
 from benchmarks.methods.target import Log
 from benchmarks.protocols.prediction import score
 from benchmarks.report.statistics import spearman
-from benchmarks.runner.grid import Config, Curve, Key, RunOutput
+from benchmarks.runner.grid import Config, Curve, Key, Level, RunOutput
 
 STEPS = (1, 5, 10, 25)  # after which regrets are rows of the results
 
 _SCORES = ("rmse", "nlpd", "coverage_95")
 
 
+def _shuffled(log: Log, generator: torch.Generator) -> Log:
+    return log.rows(torch.randperm(log.num_rows, generator=generator))
+
+
 def draw_logs(key: Key, num_source: int) -> tuple[Log, list[Log]]:
     """All rows of the target, in the order of the seed, and at most so many of each source."""
     generator = torch.Generator().manual_seed(key["seed"])
-    target, sources = pools(key["problem"], key["seed"])
-
-    def shuffled(log: Log) -> Log:
-        return log.rows(torch.randperm(log.num_rows, generator=generator))
-
-    return shuffled(target), [shuffled(source).rows(slice(num_source)) for source in sources]
+    target, sources = target_and_sources(key["problem"], key["seed"])
+    target = _shuffled(target, generator)
+    return target, [_shuffled(x, generator).rows(slice(num_source)) for x in sources]
 
 
 def run_log_prediction(key: Key, config: Config) -> RunOutput:
@@ -48,32 +49,64 @@ def run_log_prediction(key: Key, config: Config) -> RunOutput:
     return RunOutput([{"task": key["problem"], **row}])
 
 
-def run_log_transfer(key: Key, config: Config) -> RunOutput:
-    """Look for the best row of the target, from its first ones on, one after another.
+class _Search:
+    """The rows of a pool that were evaluated, in order, the first `num_initial` to begin with."""
 
-    Regret is normalized: 0 is the best row of the pool, 1 its median.
-    """
+    def __init__(self, pool: Log, num_initial: int) -> None:
+        self.pool = pool
+        self.num_initial = num_initial
+        self.order = list(range(min(num_initial, pool.num_rows)))
+
+    @property
+    def seen(self) -> Log:
+        """The rows so far."""
+        return self.pool.rows(torch.tensor(self.order))
+
+    @property
+    def left(self) -> Tensor:
+        """The indices of the others."""
+        left = torch.ones(self.pool.num_rows, dtype=torch.bool)
+        left[self.order] = False
+        return left.nonzero().flatten()
+
+    def output(self, task: str, seconds: float) -> tuple[dict[str, Level | None], Curve]:
+        """The row and the curve of the normalized regret, 0 the best of the pool, 1 its median."""
+        Y = self.pool.Y.flatten()
+        lack = (Y.max() - self.seen.Y.flatten().cummax(-1).values) / (Y.max() - Y.median())
+        course = lack[self.num_initial - 1 :].tolist()
+        after = {f"after_{step}": course[min(step, len(course) - 1)] for step in STEPS}
+        mean = sum(course[1:]) / max(1, len(course) - 1)
+        row = {"task": task, **after, "last": course[-1], "mean": mean, "seconds": seconds}
+        return row, Curve(task, "regret", range(len(course)), course)
+
+
+def run_log_transfer(key: Key, config: Config) -> RunOutput:
+    """Look for the best row of the target beside logs of the sources, from its first rows on."""
     pool, sources = draw_logs(key, config["num_source"])
-    tried = torch.arange(pool.num_rows) < config["num_initial"]
-    order = tried.nonzero().flatten().tolist()
+    search = _Search(pool, config["num_initial"])
     started = time.process_time()
     with without_sparse_warning():
         propose = POOL_METHODS[key["method"]](sources, key["seed"])
-        for _ in range(min(config["num_steps"], int((~tried).sum()))):
-            left = (~tried).nonzero().flatten()
-            chosen = int(left[propose(pool.rows(torch.tensor(order)), pool.X[left])])
-            tried[chosen] = True
-            order.append(chosen)
+        for _ in range(min(config["num_steps"], len(search.left))):
+            left = search.left
+            search.order.append(int(left[propose(search.seen, pool.X[left])]))
+    row, curve = search.output(key["problem"], time.process_time() - started)
+    return RunOutput([row], [curve])
+
+
+def run_log_together(key: Key, config: Config) -> RunOutput:
+    """Look for the best rows of all tasks at once: each has a row of its own evaluated in turn."""
+    generator = torch.Generator().manual_seed(key["seed"])
+    logs = [_shuffled(log, generator) for log in pools(key["problem"], key["seed"])]
+    searches = [_Search(log, config["num_initial"]) for log in logs]
+    propose = TOGETHER_METHODS[key["method"]]
+    started = time.process_time()
+    with without_sparse_warning():
+        for _ in range(min(config["num_steps"], *(len(search.left) for search in searches))):
+            candidates = [search.pool.X[search.left] for search in searches]
+            chosen = propose([search.seen for search in searches], candidates, key["seed"])
+            for search, index in zip(searches, chosen, strict=True):
+                search.order.append(int(search.left[index]))
     seconds = time.process_time() - started
-    regret = normalized_regret(pool.Y.flatten(), pool.Y.flatten()[order])
-    course = regret[config["num_initial"] - 1 :].tolist()
-    after = {f"after_{step}": course[min(step, len(course) - 1)] for step in STEPS}
-    mean = sum(course[1:]) / (len(course) - 1)
-    row = {"task": key["problem"], **after, "last": course[-1], "mean": mean, "seconds": seconds}
-    return RunOutput([row], [Curve(key["problem"], "regret", range(len(course)), course)])
-
-
-def normalized_regret(pool: Tensor, values: Tensor) -> Tensor:
-    """What the best of `n` values so far lacks: 0 is the best of a pool, 1 its median."""
-    best = pool.max()
-    return (best - values.cummax(-1).values) / (best - pool.median())
+    outputs = [search.output(str(t), seconds) for t, search in enumerate(searches, start=1)]
+    return RunOutput(*zip(*outputs, strict=True))
