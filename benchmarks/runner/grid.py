@@ -101,10 +101,8 @@ class Study:
         _check_known(f"a factor of {self.name},", [factor], self.factors)
         known = self.factors[factor]
         if factor == "problem":
-            groups = (
-                [level] if level in known else self.groups.get(level, [level]) for level in levels
-            )
-            levels = [level for group in groups for level in group]
+            named = [self.groups.get(str(level), (level,)) for level in levels]
+            levels = [level for group in named for level in group]
         _check_known(f"{factor} of {self.name} among", levels, known)
         kept = tuple(level for level in known if level in levels)
         return replace(self, factors={**self.factors, factor: kept})
