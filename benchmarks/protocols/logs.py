@@ -13,7 +13,7 @@ from benchmarks.protocols.prediction import score
 from benchmarks.report.statistics import spearman
 from benchmarks.runner.grid import Config, Curve, Key, Level, RunOutput
 
-STEPS = (1, 5, 10, 25)  # after which regrets are rows of the results
+STEPS = (1, 5, 10, 25)  # after which the rows have the regret
 
 _SCORES = ("rmse", "nlpd", "coverage_95")
 

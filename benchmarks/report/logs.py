@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+import pandas as pd
 from matplotlib.figure import Figure
 
 from benchmarks.logs import DEVELOPMENT, REPORTING, group_of, split_of
+from benchmarks.methods import OURS
 from benchmarks.report import Report, ReportTable, comparison
 from benchmarks.report.statistics import mean_interval
 from benchmarks.runner.results import Results
@@ -15,7 +17,7 @@ _REGRET = (
     "Regret is normalized: 0 is the best row of the target's pool, 1 the pool's median. What "
     "defaults were chosen on (development) and what they are judged on (reporting) is kept apart."
 )
-_AFTER = {f"after_{step}": f"after {step}" for step in (1, 5, 10, 25)}
+_REGRETS = {f"after_{step}": f"after {step}" for step in (1, 5, 10, 25)} | {"mean": "mean"}
 _SCORES = {  # by column the title, how several are summed up, and the digits
     "spearman": ("Rank correlation (Spearman's)", "median", ".2f"),
     "rmse": ("RMSE", "mean", ".2f"),
@@ -26,10 +28,10 @@ _SCORES = {  # by column the title, how several are summed up, and the digits
 
 
 def report_logs(results: Results, report: Report) -> None:
-    """Regret by evaluation: table or family by table or family, and a summary of all."""
+    """Regret by evaluation: a summary, paired differences, each table or family by itself."""
     report.notes += [*comparison.failure_notes(results), _REGRET]
     for purpose, part in _by_purpose(results):
-        report.tables.append(_summary(part, purpose))
+        report.tables += [_summary(part, purpose), *_differences(part, purpose)]
         report.tables += [_group_table(part, group, purpose) for group in _groups(part)]
         report.figures[f"regret_{purpose}"] = _plot_courses(part)
 
@@ -70,13 +72,13 @@ def _groups(part: Results) -> list[str]:
 
 
 def _summary(part: Results, purpose: str) -> ReportTable:
-    """The mean regret over all steps, by method and table or family."""
+    """The mean regret over all evaluations, by method and table or family."""
     means = part.rows.groupby(["method", "group"])["mean"].mean().unstack()
     means = comparison.in_order(means[_groups(part)], part)
     lowest = means.eq(means.min()).reset_index(drop=True)
     caption = (
-        "Mean over the evaluations, targets and seeds that a method has; lower is better. Tables "
-        "below have the same by evaluation, and differences paired by target and seed."
+        "Mean over the evaluations, and over the targets and seeds that a method has, which are in "
+        "the tables below; lower is better."
     )
     title = f"Mean regret while looking for the best, {purpose}"
     frame = means.rename_axis(columns=None).reset_index()
@@ -84,56 +86,83 @@ def _summary(part: Results, purpose: str) -> ReportTable:
     return ReportTable(f"summary_{purpose}", title, caption, frame, formats, dict(lowest.items()))
 
 
+def _differences(part: Results, purpose: str) -> list[ReportTable]:
+    """How much higher the regret of each other method is than ours, paired by target and seed."""
+    records = []
+    for group, rows in part.rows.groupby("group", sort=False):
+        values = rows.set_index(["problem", "task", "seed", "method"])[list(_REGRETS)]
+        values = values.dropna(axis=1, how="all").unstack("method")
+        if ("mean", OURS) not in values:
+            continue
+        for method in values["mean"].columns.drop(OURS):
+            record = {"group": group, "method": method}
+            for name in values.columns.unique(0):
+                paired = (values[name][method] - values[name][OURS]).dropna()
+                mean, low, high = mean_interval(paired)
+                record["pairs"] = len(paired)
+                record[_REGRETS[name]] = f"{mean:+.3f} [{low:+.3f}, {high:+.3f}]"
+            records.append(record)
+    if not records:
+        return []
+    caption = (
+        f"Regret less that of {OURS}, positive where the method is behind it: the mean over "
+        "the pairs of target and seed that both have, and Student's 95 % interval over these, each "
+        "by itself. 'mean': over all evaluations."
+    )
+    title = f"Against {OURS}, {purpose}"
+    frame = pd.DataFrame(records).set_index(["group", "method"])
+    frame = comparison.in_order(frame, part).reset_index()
+    return [ReportTable(f"differences_{purpose}", title, caption, frame, {"pairs": "d"})]
+
+
 def _group_table(part: Results, group: str, purpose: str) -> ReportTable:
-    """Regret by evaluation of one table or family, and paired differences to our method."""
+    """Regret by evaluation of one table or family."""
     rows = part.rows[part.rows["group"] == group]
     by_method = rows.groupby("method")
-    frame = by_method[list(_AFTER)].mean().rename(columns=_AFTER).dropna(axis=1)
+    frame = by_method[list(_REGRETS)].mean().rename(columns=_REGRETS).dropna(axis=1)
     frame["last"], frame["median"] = by_method["last"].mean(), by_method["last"].median()
     means = rows.pivot(index=["problem", "task", "seed"], columns="method", values="mean")
-    frame["mean"] = means.mean()
-    reference = next((x for x in comparison.REFERENCES if x in means), means.columns[0])
-    for method in means.columns.drop(reference):
-        shared = means[[method, reference]].dropna()
-        mean, low, high = mean_interval(shared[method] - shared[reference])
-        frame.loc[method, "difference"] = mean
-        if len(shared) > 1:
-            frame.loc[method, "interval"] = f"[{low:.3f}, {high:.3f}]"
     complete = means.dropna()
+    formats = dict.fromkeys(frame.columns, ".3f") | {"rank": ".1f", "runs": "d", "s": ".0f"}
     frame["rank"] = complete.rank(axis=1).mean()
-    frame["runs"] = by_method.size()
-    frame["s"] = by_method["seconds"].median()
-    formats = dict.fromkeys([*_AFTER.values(), "last", "median", "mean", "difference"], ".3f")
-    formats |= {"rank": ".1f", "runs": "d", "s": ".0f"}
+    frame["runs"], frame["s"] = by_method.size(), by_method["seconds"].median()
     num_targets = rows["task"].nunique()
     caption = (
-        f"{num_targets} target{'s' * (num_targets != 1)}; mean regret after so many evaluations "
-        "and at the last, its median there, and the 'mean' over all evaluations. 'difference': "
-        f"that of 'mean' to {reference}'s over the targets and seeds that both have, with "
-        "Student's 95 % interval; 'rank': mean rank of 'mean' over the "
-        f"{len(complete)} of {len(means)} targets and seeds that all methods have; 's': median "
-        "processor seconds of a run."
+        f"{num_targets} target{'s' * (num_targets != 1)}: mean regret after so many evaluations, "
+        "over all of them ('mean') and after the last one, where the median is too. 'rank': mean "
+        f"rank of 'mean' over the {len(complete)} of {len(means)} pairs of target and seed that "
+        "all methods have; 's': median processor seconds of a run."
     )
-    title = f"{group}, {purpose}"
     frame = comparison.in_order(frame, part).rename_axis("method").reset_index()
-    return ReportTable(f"{group}_{purpose}", title, caption, frame, formats)
+    name, title = f"{group}_{purpose}", f"{group}, {purpose}"
+    return ReportTable(name, title, caption, frame, formats)
 
 
 def _plot_courses(part: Results) -> Figure:
-    """Mean regret by evaluation: a panel per table or family, a line per method."""
+    """Mean regret and mean rank by evaluation: a column per table or family, a line per method."""
     groups, methods = _groups(part), part.found("method")
-    curves = part.curves.assign(group=part.curves["problem"].map(group_of))
-    curves = curves[curves["problem"].isin(part.rows["problem"])]
-    figure, (panels, *_) = make_figure(1, len(groups), (2.8, 3.4), share_x=False)
-    for axes, group in zip(panels, groups, strict=True):
-        means = curves[curves["group"] == group].groupby(["x", "method"])["y"].mean().unstack()
-        for method in means:
-            color, wide = f"C{methods.index(method)}", method in comparison.REFERENCES
-            style = "-" if methods.index(method) < 10 else "--"
-            axes.plot(means[method], style, color=color, label=method, lw=2.4 if wide else 1.2)
-        axes.set(title=group, xlabel="evaluations", yscale="log")
-    panels[0].set_ylabel("mean normalized regret")
-    handles = {x.get_label(): x for axes in panels for x in axes.get_lines()}
-    kept = [method for method in methods if method in handles]
-    figure.legend([handles[x] for x in kept], kept, loc="outside lower center", ncols=5)
+    curves = part.curves[part.curves["problem"].isin(part.rows["problem"])]
+    figure, panels = make_figure(2, len(groups), (2.8, 2.6), share_x=False)
+    lines = {}
+    for (regret, rank), group in zip(panels.T, groups, strict=True):
+        of_group = curves[curves["problem"].map(group_of) == group]
+        index = ["x", "problem", "task", "seed"]
+        wide = of_group.pivot(index=index, columns="method", values="y")
+        means, ranks = wide, wide.dropna().rank(axis=1)
+        for axes, values in ((regret, means), (rank, ranks)):
+            by_step = values.groupby(level="x").mean()
+            for method in by_step:
+                number = methods.index(method)
+                (lines[method],) = axes.plot(
+                    by_step[method],
+                    "-" if number < 10 else "--",
+                    color=f"C{number}",
+                    lw=2.4 if method == OURS else 1.2,
+                )
+        regret.set(title=group, yscale="log")
+        rank.set(xlabel="evaluations")
+    panels[0, 0].set_ylabel("mean normalized regret")
+    panels[1, 0].set_ylabel("mean rank")
+    shown = [method for method in methods if method in lines]
+    figure.legend([lines[x] for x in shown], shown, loc="outside lower center", ncols=5)
     return figure

@@ -112,9 +112,6 @@ def test_noise_of_the_first_design_does_not_depend_on_the_method():
     assert not torch.tensor([row["best"] == row["true_best"] for row in rows[0]]).any()
 
 
-OLD_CONFIG = {"num_old": 20, "budget": 8, "num_initial": 5}
-
-
 def test_a_run_returns_log_losses_of_every_data_set():
     config = {"budget": 4, "num_initial": 3}
     key = {"problem": "svc", "method": "Sobol", "seed": 0}
