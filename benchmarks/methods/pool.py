@@ -38,6 +38,7 @@ def _learn_by_ax(sources: Sequence[Log], seed: int) -> FitTarget:
 
 SINGLE_TASK_GP = "SingleTaskGP"
 MEAN_OF_SOURCES = "mean of sources"
+GP_ON_MEAN = "GP on the mean"
 WARM_START = "warm start"
 RGPE = "RGPE"
 STACK = "residual stack"
@@ -54,6 +55,7 @@ TARGET_SURROGATES = {
     SINGLE_TASK_GP: TargetSurrogate(transfer.of_target(transfer.fit_gp)),
     MULTI_TASK_GP: TargetSurrogate(transfer.learn_multi_task_gp, 0),
     MEAN_OF_SOURCES: TargetSurrogate(transfer.learn_mean, 0),
+    GP_ON_MEAN: TargetSurrogate(transfer.learn_on_mean),
     RGPE: TargetSurrogate(transfer.learn_rank_weights),
     STACK: TargetSurrogate(transfer.learn_stack),
     AX_TRANSFER: TargetSurrogate(_learn_by_ax),

@@ -120,6 +120,35 @@ def learn_mean(sources: Sequence[Log], seed: int) -> FitTarget:
     return lambda target: mean
 
 
+class GPOnMean(TargetModel):
+    r"""A Gaussian process whose prior mean is the mean of the sources.
+
+    .. math:: y(x) = \bar{p}(x) + r(x) + \epsilon, \qquad r \sim GP
+
+    with standardized values of the target and the mean of standardized fits of the sources. It is
+    what the stack below is with one level for all of the sources.
+    """
+
+    def __init__(self, mean: MeanOfSources, target: Log, seed: int) -> None:
+        super().__init__(Scale.of(target))
+        self.mean = mean
+        X, Y = self.scale.standardize(target)
+        with torch.no_grad():
+            rest = Y - mean.moments(X.unsqueeze(-2), False)[0]
+        self.gp = fit_gp(X, rest, seed)
+
+    def moments(self, X: Tensor, observation_noise: bool) -> tuple[Tensor, Tensor]:
+        """Those of the Gaussian process, around the mean of the sources."""
+        mean, variance = moments_of(self.gp, X, observation_noise)
+        return self.mean.moments(X, False)[0] + mean, variance
+
+
+def learn_on_mean(sources: Sequence[Log], seed: int) -> FitTarget:
+    """`GPOnMean`; a `Learn`."""
+    mean = MeanOfSources(fit_standardized(sources, seed), Scale.of(*sources))
+    return lambda target: GPOnMean(mean, target, seed)
+
+
 class RankWeightedGPs(TargetModel):
     r"""RGPE, the ranking-weighted ensemble of Gaussian processes of all tasks.
 
