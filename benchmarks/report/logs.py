@@ -6,7 +6,7 @@ from dataclasses import replace
 import pandas as pd
 from matplotlib.figure import Figure
 
-from benchmarks.logs import DEVELOPMENT, REPORTING, group_of, split_of
+from benchmarks.logs import DEVELOPMENT, REPORTING, TARGET_GROUPS, group_of, split_of
 from benchmarks.methods import OURS
 from benchmarks.report import Report, ReportTable, comparison
 from benchmarks.report.statistics import mean_interval
@@ -68,7 +68,7 @@ def _by_purpose(results: Results) -> Iterator[tuple[str, Results]]:
 
 
 def _groups(part: Results) -> list[str]:
-    return list(dict.fromkeys(group_of(problem) for problem in part.found("problem")))
+    return [group for group in TARGET_GROUPS if group in set(part.rows["group"])]
 
 
 def _summary(part: Results, purpose: str) -> ReportTable:
@@ -89,12 +89,15 @@ def _summary(part: Results, purpose: str) -> ReportTable:
 def _differences(part: Results, purpose: str) -> list[ReportTable]:
     """How much higher the regret of each other method is than ours, paired by target and seed."""
     records = []
-    for group, rows in part.rows.groupby("group", sort=False):
+    for group in _groups(part):
+        rows = part.rows[part.rows["group"] == group]
         values = rows.set_index(["problem", "task", "seed", "method"])[list(_REGRETS)]
         values = values.dropna(axis=1, how="all").unstack("method")
         if ("mean", OURS) not in values:
             continue
-        for method in values["mean"].columns.drop(OURS):
+        for method in part.found("method"):
+            if method == OURS or ("mean", method) not in values:
+                continue
             record = {"group": group, "method": method}
             for name in values.columns.unique(0):
                 paired = (values[name][method] - values[name][OURS]).dropna()
@@ -110,8 +113,7 @@ def _differences(part: Results, purpose: str) -> list[ReportTable]:
         "by itself. 'mean': over all evaluations."
     )
     title = f"Against {OURS}, {purpose}"
-    frame = pd.DataFrame(records).set_index(["group", "method"])
-    frame = comparison.in_order(frame, part).reset_index()
+    frame = pd.DataFrame(records)
     return [ReportTable(f"differences_{purpose}", title, caption, frame, {"pairs": "d"})]
 
 

@@ -1,0 +1,92 @@
+"""The reports on targets beside logs."""
+
+import pandas as pd
+import pytest
+
+from benchmarks.runner.results import Results
+from benchmarks.studies import STUDIES, draw_report
+
+# Two targets for development, one for reporting.
+PROBLEMS = ("HPOLib protein_structure", "LCBench APSFailure", "Suzuki case_2")
+REGRETS = {"MultiRBFCorrelation": 0.2, "RGPE": 0.3, "random": 0.6}
+
+
+def results(name, rows, curves=(), **levels):
+    levels = {"seed": [0, 1], "problem": list(PROBLEMS), **levels}
+    config = dict(STUDIES[name].config)
+    tables = pd.DataFrame(rows), pd.DataFrame(curves), pd.DataFrame()
+    return Results(name, config, [levels], *tables)
+
+
+@pytest.fixture
+def searches():
+    rows, curves = [], []
+    for seed in range(2):
+        for problem in PROBLEMS:
+            for method, regret in REGRETS.items():
+                if method == "RGPE" and seed == 1:
+                    continue  # slow methods have fewer seeds
+                key = {"seed": seed, "problem": problem, "method": method, "task": problem}
+                at = regret + 0.1 * seed + 0.01 * (method == "random") * seed
+                after = {f"after_{step}": at / step for step in (1, 5, 10)} | {"after_25": None}
+                row = key | after | {"last": at / 10, "mean": at, "seconds": 7.0}
+                rows.append(row)
+                course = [{"curve": "regret", "x": x, "y": at / (1 + x)} for x in range(11)]
+                curves += [key | point for point in course]
+    return results("logs", rows, curves, method=list(REGRETS))
+
+
+def test_development_and_reporting_are_kept_apart(searches):
+    report = draw_report(searches)
+    tables = {table.name: table.frame for table in report.tables}
+    assert list(tables["summary_development"]) == ["method", "LCBench", "HPOLib"]
+    assert list(tables["summary_reporting"]) == ["method", "Suzuki"]
+    assert set(report.figures) == {"regret_development", "regret_reporting"}
+    assert "None" not in str(tables["HPOLib_development"].columns)
+
+
+def test_differences_are_paired_by_target_and_seed(searches):
+    (frame,) = (x.frame for x in draw_report(searches).tables if x.name == "differences_reporting")
+    frame = frame.set_index("method")
+    assert frame["pairs"].to_dict() == {"RGPE": 1, "random": 2}
+    # The first seed of RGPE is compared with the first of ours, not with the mean of its seeds.
+    assert frame["mean"]["RGPE"].startswith("+0.100")
+    assert frame["mean"]["random"] == "+0.405 [+0.341, +0.469]"
+    assert "after 25" not in frame
+
+
+def test_a_group_has_means_medians_and_ranks(searches):
+    (frame,) = (x.frame for x in draw_report(searches).tables if x.name == "Suzuki_reporting")
+    ours = frame.set_index("method").loc["MultiRBFCorrelation"]
+    assert ours["after 5"] == pytest.approx(0.05)
+    assert ours["last"] == pytest.approx(0.025)
+    assert ours["rank"] == 1.0
+    assert frame["runs"].tolist() == [2, 1, 2]
+    assert "after 25" not in frame
+
+
+def test_ranks_are_drawn_where_all_methods_have_runs(searches):
+    regret, rank = draw_report(searches).figures["regret_reporting"].axes
+    assert [line.get_ydata()[0] for line in rank.lines] == [1.0, 2.0, 3.0]
+    assert [line.get_ydata()[0] for line in regret.lines] == pytest.approx([0.25, 0.3, 0.655])
+
+
+def test_predictions_are_scored_by_the_number_of_rows_and_blank_where_there_are_none():
+    rows = [
+        {"seed": seed, "problem": problem, "n": n, "num_source": 40, "method": method}
+        | {"task": problem, "spearman": 0.5 if n else None, "rmse": 1.0 if n else None}
+        | {"nlpd": 2.0, "coverage_95": 0.9, "seconds": 1.0}
+        for seed in range(2)
+        for problem in PROBLEMS
+        for n in (0, 8)
+        for method in ("RGPE", "mean of sources")
+    ]
+    levels = {"n": [0, 8], "num_source": [40], "method": ["mean of sources", "RGPE"]}
+    report = draw_report(results("logs-prediction", rows, **levels))
+    frame = {table.name: table.frame for table in report.tables}["spearman_40_reporting"]
+    assert frame[["group", "method"]].to_numpy().tolist() == [
+        ["Suzuki", "mean of sources"],
+        ["Suzuki", "RGPE"],
+    ]
+    assert frame["8"].tolist() == [0.5, 0.5]
+    assert frame["0"].isna().all()
