@@ -67,7 +67,9 @@ class Scale(NamedTuple):
         """The scale of a log; of several the mean of their scales."""
         mean = torch.stack([log.Y.mean() for log in logs])
         std = torch.stack([log.Y.std(correction=int(log.num_rows > 1)) for log in logs])
-        return cls(mean.mean(), torch.where(std > 0.0, std, 1.0).mean())
+        # That of equal values need not be zero: their mean is rounded.
+        differ = torch.stack([log.Y.amax() > log.Y.amin() for log in logs])
+        return cls(mean.mean(), torch.where(differ, std, 1.0).mean())
 
     def standardize(self, log: Log) -> Log:
         """The log with values in standard deviations from the mean."""
