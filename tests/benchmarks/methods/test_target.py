@@ -6,6 +6,7 @@ from statistics import fmean, stdev
 import pytest
 import torch
 from botorch.acquisition.objective import ScalarizedPosteriorTransform
+from botorch.exceptions.errors import UnsupportedError
 
 from benchmarks.methods.target import Log, LongData, Scale, TargetModel, moments_of
 
@@ -99,3 +100,12 @@ def test_the_posterior_can_be_transformed():
     plain, turned = model.posterior(X), model.posterior(X, posterior_transform=transform)
     torch.testing.assert_close(turned.mean, -2.0 * plain.mean)
     torch.testing.assert_close(turned.variance, 4.0 * plain.variance)
+
+
+def test_what_a_model_of_one_output_cannot_do_is_refused():
+    model = Plane(Scale(torch.tensor(1.0).double(), torch.tensor(1.0).double()))
+    X = torch.zeros(4, 1, 2).double()
+    with pytest.raises(NotImplementedError, match="output_indices=None"):
+        model.posterior(X, output_indices=[0])
+    with pytest.raises(UnsupportedError, match="True or False, got a tensor"):
+        model.posterior(X, observation_noise=torch.ones(1))
