@@ -3,6 +3,7 @@
 import time
 
 import torch
+from botorch.exceptions.errors import InputDataError
 from torch import Tensor
 
 from benchmarks.logs import pools
@@ -54,6 +55,11 @@ def run_log_transfer(key: Key, config: Config) -> RunOutput:
     Regret is normalized: 0 is the best row of the pool, 1 its median.
     """
     pool, sources = draw_logs(key, config["num_source"])
+    if config["num_initial"] >= pool.num_rows:
+        raise InputDataError(
+            f"Expected num_initial to be fewer than the {pool.num_rows} rows of {key['problem']}, "
+            f"got {config['num_initial']}."
+        )
     tried = torch.arange(pool.num_rows) < config["num_initial"]
     order = tried.nonzero().flatten().tolist()
     started = time.process_time()
