@@ -151,7 +151,7 @@ _STUDIES = (
         factors=_grid(20, problem=TARGETS, method=POOL_METHODS),
         config={"num_initial": 5, "num_steps": 30, "num_source": 40},
         options={
-            "num_initial": Option("Random rows of the target to begin with."),
+            "num_initial": Option("Random rows of the target to begin with.", 2),
             "num_steps": Option("Evaluations of the target after these."),
             "num_source": Option("Random rows of each source."),
         },
