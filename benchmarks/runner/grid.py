@@ -102,7 +102,8 @@ class Study:
         known = self.factors[factor]
         if factor == "problem":
             groups = (
-                [level] if level in known else self.groups.get(level, [level]) for level in levels
+                [level] if level in known else self.groups.get(str(level), [level])
+                for level in levels
             )
             levels = [level for group in groups for level in group]
         _check_known(f"{factor} of {self.name} among", levels, known)
