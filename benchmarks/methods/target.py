@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Self
 
 import torch
 from botorch.acquisition.objective import PosteriorTransform
+from botorch.exceptions.errors import UnsupportedError
 from botorch.models.model import Model
 from botorch.posteriors import GPyTorchPosterior
 from botorch.posteriors.posterior import Posterior
@@ -67,7 +68,9 @@ class Scale(NamedTuple):
         """The scale of a log; of several the mean of their scales."""
         mean = torch.stack([log.Y.mean() for log in logs])
         std = torch.stack([log.Y.std(correction=int(log.num_rows > 1)) for log in logs])
-        return cls(mean.mean(), torch.where(std > 0.0, std, 1.0).mean())
+        # That of equal values need not be zero: their mean is rounded.
+        differ = torch.stack([log.Y.amax() > log.Y.amin() for log in logs])
+        return cls(mean.mean(), torch.where(differ, std, 1.0).mean())
 
     def standardize(self, log: Log) -> Log:
         """The log with values in standard deviations from the mean."""
@@ -96,11 +99,20 @@ class TargetModel(Model, ABC):
         posterior_transform: PosteriorTransform | None = None,
     ) -> Posterior:
         """The posterior at `batch_shape x q x d`-dim points, in the target's own scale."""
-        mean, variance = self.moments(X, bool(observation_noise))
+        mean, variance = self.moments(X, noise_of_one_output(output_indices, observation_noise))
         mean = self.scale.mean + self.scale.std * mean
         covariance = DiagLinearOperator(self.scale.std.square() * variance)
         posterior = GPyTorchPosterior(MultivariateNormal(mean, covariance))
         return posterior if posterior_transform is None else posterior_transform(posterior, X)
+
+
+def noise_of_one_output(output_indices: list[int] | None, observation_noise: bool | Tensor) -> bool:
+    """Whether to add the noise; refuses what a model of one output cannot do."""
+    if output_indices is not None:
+        raise NotImplementedError("Expected output_indices=None: there is one output.")
+    if not isinstance(observation_noise, bool):
+        raise UnsupportedError("Expected observation_noise to be True or False, got a tensor.")
+    return observation_noise
 
 
 def moments_of(model: Model, X: Tensor, observation_noise: bool) -> tuple[Tensor, Tensor]:

@@ -84,13 +84,13 @@ def learn_multi_task_gp(sources: Sequence[Log], seed: int) -> FitTarget:
     last: list[tuple[int, MultiTaskGP]] = []  # the last fit, and the rows of its target
 
     def fit_target(target: Log) -> Model:
-        model = TargetOfMultiTaskGP([target, *kept])
-        if last:
-            model.gp.load_state_dict(last[0][1].state_dict())
-        if not last or target.num_rows >= _GROWTH * last[0][0]:
-            with isolated_random_state(seed):
+        with isolated_random_state(seed):
+            model = TargetOfMultiTaskGP([target, *kept])  # whose task kernel begins at random
+            if last:
+                model.gp.load_state_dict(last[0][1].state_dict())
+            if not last or target.num_rows >= _GROWTH * last[0][0]:
                 peers.fit_exactly(model.gp)
-            last[:] = [(target.num_rows, model.gp)]
+                last[:] = [(target.num_rows, model.gp)]
         return model
 
     return fit_target

@@ -3,6 +3,7 @@
 import time
 
 import torch
+from botorch.exceptions.errors import InputDataError
 from torch import Tensor
 
 from benchmarks.logs import pools, target_and_sources
@@ -53,9 +54,14 @@ class _Search:
     """The rows of a pool that were evaluated, in order, the first `num_initial` to begin with."""
 
     def __init__(self, pool: Log, num_initial: int) -> None:
+        if num_initial >= pool.num_rows:
+            raise InputDataError(
+                f"Expected num_initial to be fewer than the {pool.num_rows} rows of the pool, got "
+                f"{num_initial}."
+            )
         self.pool = pool
         self.num_initial = num_initial
-        self.order = list(range(min(num_initial, pool.num_rows)))
+        self.order = list(range(num_initial))
 
     @property
     def seen(self) -> Log:
@@ -70,20 +76,20 @@ class _Search:
         return left.nonzero().flatten()
 
     def output(self, task: str, seconds: float) -> tuple[dict[str, Level | None], Curve]:
-        """The row and the curve of the normalized regret, 0 the best of the pool, 1 its median."""
-        Y = self.pool.Y.flatten()
-        lack = (Y.max() - self.seen.Y.flatten().cummax(-1).values) / (Y.max() - Y.median())
-        course = lack[self.num_initial - 1 :].tolist()
-        after = {f"after_{x}": course[x] if x < len(course) else None for x in STEPS}
-        mean = sum(course[1:]) / max(1, len(course) - 1)
-        row: dict[str, Level | None] = {
-            "task": task,
-            **after,
-            "last": course[-1],
-            "mean": mean,
-            "seconds": seconds,
-        }
+        """The row and the curve of the normalized regret."""
+        regret = normalized_regret(self.pool.Y.flatten(), self.seen.Y.flatten())
+        course = regret[self.num_initial - 1 :].tolist()
+        row: dict[str, Level | None] = {"task": task}
+        row |= {f"after_{x}": course[x] if x < len(course) else None for x in STEPS}
+        mean = sum(course[1:]) / (len(course) - 1)
+        row |= {"last": course[-1], "mean": mean, "seconds": seconds}
         return row, Curve(task, "regret", range(len(course)), course)
+
+
+def normalized_regret(pool: Tensor, values: Tensor) -> Tensor:
+    """What the best of `n` values so far lacks: 0 is the best of a pool, 1 its median."""
+    best = pool.max()
+    return (best - values.cummax(-1).values) / (best - pool.median())
 
 
 def run_log_transfer(key: Key, config: Config) -> RunOutput:

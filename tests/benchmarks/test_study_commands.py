@@ -141,7 +141,8 @@ def test_every_factor_can_be_restricted_and_every_option_is_of_the_configuration
     help = CliRunner().invoke(app, ["study", name, "--help"]).output
     options = set(re.findall(r"^  (--[a-z-]+)", help, re.MULTILINE))
     for factor in set(study.factors) - {"seed"}:
-        assert {f"--{factor}", f"--{factor}s"} & options
+        flag = f"--{factor.replace('_', '-')}"
+        assert {flag, f"{flag}s"} & options
     assert {"--repeats", "--jobs", "--backend", "--scheduler", "--out", "--retry-failed"} < options
     assert set(study.options) <= set(study.config)
 
@@ -205,3 +206,67 @@ def test_studies_of_predictions_run_and_report(
     assert code == 0, text
     assert "| Single-RBF |" in (tmp_path / "report" / "report.md").read_text()
     assert (tmp_path / "report" / f"{study}.png").read_bytes().startswith(b"\x89PNG")
+
+
+LOGS = ["--methods", "random", "--repeats", "1"]
+
+
+def test_a_group_stands_for_its_problems(runs: list[tuple[Study, Path]]) -> None:
+    code, text = run("study", "logs", *LOGS, "--problems", "HPOLib, Branin")
+    assert code == 0, text
+    ((study, folder),) = runs
+    assert study.factors["problem"] == (
+        "HPOLib naval_propulsion",
+        "HPOLib parkinsons_telemonitoring",
+        "HPOLib protein_structure",
+        "HPOLib slice_localization",
+        "Branin",
+    )
+    assert len(study) == 5
+    assert folder == Path("results/logs")
+
+
+@pytest.mark.parametrize("name", ["logs", "logs-prediction"])
+def test_a_split_keeps_the_problems_for_its_purpose(
+    name: str, runs: list[tuple[Study, Path]]
+) -> None:
+    for options in (["--split", "development"], ["--split", "reporting"], ["--split", "both"]):
+        assert run("study", name, *options)[0] == 0
+    assert run("study", name, "--split", "reporting", "--problems", "LCBench,Suzuki")[0] == 0
+    assert [len(study.factors["problem"]) for study, _ in runs] == [24, 32, 56, 17 + 4]
+    assert set(runs[0][0].factors["problem"]).isdisjoint(runs[1][0].factors["problem"])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ([], "got some for development and some for reporting: what was chosen"),
+        (["--problems", "LCBench"], "got some for development and some for reporting"),
+        (["--problems", "HPOLib", "--split", "reporting"], "for development, got reporting"),
+        (["--problems", "Suzuki", "--split", "development"], "for reporting, got development"),
+        (["--split", "test"], "for development, reporting, got test"),
+        (["--problems", "HPOlib"], "got HPOlib"),
+        (["--split", "both", "--num-initial", "1"], "--num-initial"),
+    ],
+)
+def test_problems_are_not_chosen_and_judged_on_at_once(
+    options: list[str], message: str, tmp_path: Path
+) -> None:
+    code, text = run("study", "logs", *LOGS, *options, "--out", str(tmp_path / "new"))
+    assert code == 2
+    assert message in text
+    assert not (tmp_path / "new").exists()
+
+
+def test_only_studies_with_a_split_have_the_option() -> None:
+    code, text = run("study", "table2", "--split", "both")
+    assert code == 2
+    assert "No such option: --split" in text
+
+
+def test_a_study_of_logs_runs(tmp_path: Path) -> None:
+    options = ["--problems", "Forrester", "--num-steps", "6", "--repeats", "2"]
+    options += ["--methods", "random,mean of sources", "--out", str(tmp_path)]
+    code, text = run("study", "logs", *options)
+    assert code == 0, text
+    assert "4 of 4 runs finished, 0 failed" in text

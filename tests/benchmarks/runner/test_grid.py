@@ -1,6 +1,7 @@
 """Studies as grids: keys, names, restrictions, single runs."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -85,3 +86,47 @@ def test_a_run_has_one_thread():
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
+
+
+PROBLEMS = ("old a", "old b", "new a", "new b", "alone")
+
+
+def split_study(folder):
+    """A study of problems for two purposes, in groups."""
+    study = tiny_study(folder, problem=PROBLEMS)
+    groups = {"old": PROBLEMS[:2], "new": PROBLEMS[2:4], "alone": ("alone",)}
+    return replace(
+        study, groups=groups, split=lambda problem: "choose" if "a" in problem else "judge"
+    )
+
+
+def test_the_name_of_a_group_stands_for_its_problems(tmp_path):
+    study = split_study(tmp_path)
+    assert study.restrict("problem", ["new"]).factors["problem"] == ("new a", "new b")
+    some = study.restrict("problem", ["new b", "old", "alone"])
+    assert some.factors["problem"] == ("old a", "old b", "new b", "alone")
+    with pytest.raises(StudyError, match="problem of tiny among old a.*got older"):
+        study.restrict("problem", ["old", "older"])
+    # Once there are fewer problems, a group is still all of its own.
+    with pytest.raises(StudyError, match="among old a, got old b"):
+        study.restrict("problem", ["old a"]).restrict("problem", ["old"])
+    with pytest.raises(StudyError, match="Expected method of tiny among good, got old"):
+        study.restrict("method", ["old"])
+
+
+def test_problems_for_several_purposes_are_not_mixed_by_oversight(tmp_path):
+    study = split_study(tmp_path)
+    message = (
+        "for one purpose, got some for choose and some for judge: what was chosen on the first is "
+        "not to be judged on them. Say which, or both."
+    )
+    with pytest.raises(StudyError, match=message):
+        study.restrict_split(None)
+    assert study.restrict_split("both") is study
+    judged = study.restrict_split("judge")
+    assert judged.factors["problem"] == ("old b", "new b")
+    assert judged.restrict_split(None) is judged
+    with pytest.raises(StudyError, match="Expected problems of tiny for judge, got choose"):
+        judged.restrict_split("choose")
+    with pytest.raises(StudyError, match="for choose, judge, got joy"):
+        study.restrict_split("joy")

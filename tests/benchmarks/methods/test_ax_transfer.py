@@ -16,7 +16,8 @@ pytest.importorskip("ax")
 from ax.core.observation import ObservationFeatures
 from ax.utils.common.logger import ROOT_STREAM_HANDLER
 
-from benchmarks.methods.ax_transfer import AxTargetModel, Log, learn_ax_transfer
+from benchmarks.methods.ax_transfer import AxTargetModel, learn_ax_transfer
+from benchmarks.methods.target import Log
 
 D = 2
 
@@ -80,7 +81,7 @@ def test_a_fit_depends_on_the_seed_alone_and_leaves_global_state(monkeypatch, ca
     before = torch.get_rng_state(), [*warnings.filters]
     levels = ROOT_STREAM_HANDLER.level, logging.getLogger("ax").level
     # Of a single row Ax says that it is constant.
-    target = Log(TARGET.X[:1], TARGET.y[:1])
+    target = Log(TARGET.X[:1], TARGET.Y[:1])
     means = [
         learn_ax_transfer(SOURCES, seed=seed)(target).posterior(TEST_X).mean.detach()
         for seed in (0, 0, 1)
@@ -96,11 +97,11 @@ def test_a_fit_depends_on_the_seed_alone_and_leaves_global_state(monkeypatch, ca
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
-        (Log(TARGET.X[:0], TARGET.y[:0]), r"n of at least 1, got \(0, 2\) and \(0, 1\)"),
-        (Log(TARGET.X[:, :1], TARGET.y), r"n x 2 points .* got \(3, 1\)"),
-        (Log(TARGET.X, TARGET.y.squeeze(-1)), r"n x 1 values .* got \(3, 2\) and \(3,\)"),
-        (Log(TARGET.X + 1.0, TARGET.y), "in the unit cube of the target"),
-        (Log(TARGET.X, TARGET.y * torch.nan), "finite values"),
+        (Log(TARGET.X[:0], TARGET.Y[:0]), r"n of at least 1, got \(0, 2\) and \(0, 1\)"),
+        (Log(TARGET.X[:, :1], TARGET.Y), r"n x 2 points .* got \(3, 1\)"),
+        (Log(TARGET.X, TARGET.Y.squeeze(-1)), r"n x 1 values .* got \(3, 2\) and \(3,\)"),
+        (Log(TARGET.X + 1.0, TARGET.Y), "in the unit cube of the target"),
+        (Log(TARGET.X, TARGET.Y * torch.nan), "finite values"),
     ],
     ids=["no-rows", "dimension", "shape", "outside", "nan"],
 )
