@@ -7,7 +7,6 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from botorch.exceptions.errors import InputDataError, UnsupportedError
 from botorch.fit import fit_gpytorch_mll
 from botorch.models import MultiTaskGP
 
@@ -16,7 +15,7 @@ pytest.importorskip("ax")
 from ax.core.observation import ObservationFeatures
 from ax.utils.common.logger import ROOT_STREAM_HANDLER
 
-from benchmarks.methods.ax_transfer import AxTargetModel, learn_ax_transfer
+from benchmarks.methods.ax_transfer import learn_ax_transfer
 from benchmarks.methods.target import Log
 
 D = 2
@@ -92,34 +91,3 @@ def test_a_fit_depends_on_the_seed_alone_and_leaves_global_state(monkeypatch, ca
     assert warnings.filters == before[1]
     assert (ROOT_STREAM_HANDLER.level, logging.getLogger("ax").level) == levels
     assert capfd.readouterr() == ("", "")
-
-
-@pytest.mark.parametrize(
-    ("bad", "message"),
-    [
-        (Log(TARGET.X[:0], TARGET.Y[:0]), r"n of at least 1, got \(0, 2\) and \(0, 1\)"),
-        (Log(TARGET.X[:, :1], TARGET.Y), r"n x 2 points .* got \(3, 1\)"),
-        (Log(TARGET.X, TARGET.Y.squeeze(-1)), r"n x 1 values .* got \(3, 2\) and \(3,\)"),
-        (Log(TARGET.X + 1.0, TARGET.Y), "in the unit cube of the target"),
-        (Log(TARGET.X, TARGET.Y * torch.nan), "finite values"),
-    ],
-    ids=["no-rows", "dimension", "shape", "outside", "nan"],
-)
-def test_logs_that_ax_would_not_use_as_they_are_are_refused(bad, message):
-    with pytest.raises(InputDataError, match=message):
-        learn_ax_transfer(SOURCES, seed=0)(bad)
-    with pytest.raises(InputDataError, match=message.replace("target", "source1")):
-        learn_ax_transfer([SOURCES[0], bad], seed=0)
-
-
-def test_sources_are_needed():
-    with pytest.raises(InputDataError, match="at least one source, got none"):
-        learn_ax_transfer([], seed=0)
-
-
-def test_what_the_model_cannot_do_is_refused(model):
-    assert isinstance(model, AxTargetModel)
-    with pytest.raises(NotImplementedError, match="output_indices=None"):
-        model.posterior(TEST_X, output_indices=[0])
-    with pytest.raises(UnsupportedError, match="got a tensor"):
-        model.posterior(TEST_X, observation_noise=torch.ones(64, 1))
