@@ -155,6 +155,15 @@ def independent_gps(X: Tensor, Y: Tensor) -> ModelListGP:
     return model
 
 
+def wants_noise(output_indices: list[int] | None, observation_noise: bool | Tensor) -> bool:
+    """Whether a posterior is to have the noise; what our peers' models cannot do is refused."""
+    if output_indices is not None:
+        raise NotImplementedError("Expected output_indices=None; use a posterior transform.")
+    if not isinstance(observation_noise, bool):
+        raise UnsupportedError("Expected observation_noise to be True or False, got a tensor.")
+    return observation_noise
+
+
 class WideModel(Model, ABC):
     """A fit of `n x d` points and `n x T` values, NaN where not seen, by the global random state.
 
@@ -186,11 +195,8 @@ class WideModel(Model, ABC):
         posterior_transform: PosteriorTransform | None = None,
     ) -> Posterior:
         """The posterior of all tasks at `batch_shape x q x d`-dim points."""
-        if output_indices is not None:
-            raise NotImplementedError("Expected output_indices=None; use a posterior transform.")
-        if not isinstance(observation_noise, bool):
-            raise UnsupportedError("Expected observation_noise to be True or False, got a tensor.")
-        posterior = GPyTorchPosterior(self._distribution(X, observation_noise))
+        noise = wants_noise(output_indices, observation_noise)
+        posterior = GPyTorchPosterior(self._distribution(X, noise))
         posterior = self.standardize.untransform_posterior(posterior, X=X)
         return posterior if posterior_transform is None else posterior_transform(posterior, X)
 

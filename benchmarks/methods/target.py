@@ -9,13 +9,14 @@ from typing import Any, NamedTuple, Self
 
 import torch
 from botorch.acquisition.objective import PosteriorTransform
-from botorch.exceptions.errors import UnsupportedError
 from botorch.models.model import Model
 from botorch.posteriors import GPyTorchPosterior
 from botorch.posteriors.posterior import Posterior
 from gpytorch.distributions import MultivariateNormal
 from linear_operator.operators import DiagLinearOperator
 from torch import Tensor
+
+from benchmarks.methods.peers import wants_noise
 
 
 class Log(NamedTuple):
@@ -99,20 +100,11 @@ class TargetModel(Model, ABC):
         posterior_transform: PosteriorTransform | None = None,
     ) -> Posterior:
         """The posterior at `batch_shape x q x d`-dim points, in the target's own scale."""
-        mean, variance = self.moments(X, noise_of_one_output(output_indices, observation_noise))
+        mean, variance = self.moments(X, wants_noise(output_indices, observation_noise))
         mean = self.scale.mean + self.scale.std * mean
         covariance = DiagLinearOperator(self.scale.std.square() * variance)
         posterior = GPyTorchPosterior(MultivariateNormal(mean, covariance))
         return posterior if posterior_transform is None else posterior_transform(posterior, X)
-
-
-def noise_of_one_output(output_indices: list[int] | None, observation_noise: bool | Tensor) -> bool:
-    """Whether to add the noise; refuses what a model of one output cannot do."""
-    if output_indices is not None:
-        raise NotImplementedError("Expected output_indices=None: there is one output.")
-    if not isinstance(observation_noise, bool):
-        raise UnsupportedError("Expected observation_noise to be True or False, got a tensor.")
-    return observation_noise
 
 
 def moments_of(model: Model, X: Tensor, observation_noise: bool) -> tuple[Tensor, Tensor]:
