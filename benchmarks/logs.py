@@ -54,7 +54,6 @@ TARGET_GROUPS: dict[str, tuple[str, ...]] = {
 
 TARGETS = tuple(target for targets in TARGET_GROUPS.values() for target in targets)
 
-
 TOGETHER_GROUPS = tuple(group for group in TARGET_GROUPS if group != "LCBench")
 """The tables and families of which all tasks are for one purpose, and few."""
 
@@ -80,7 +79,7 @@ def pools(group: str, seed: int) -> list[Log]:
     """All there is to evaluate of the tasks of a table or family.
 
     Tables are the same for every seed; of those with more, 2 000 points are drawn once and for all.
-    Of a family a seed draws the functions and the points, a Sobol sequence and the tasks' optima.
+    Of a family a seed draws the functions and the points: a Sobol sequence and the task's optimum.
     """
     return _family_pools(group, seed) if group in _FAMILIES else _table_pools(group)
 
@@ -108,6 +107,9 @@ def _table_pools(name: str) -> list[Log]:
 def _family_pools(name: str, seed: int) -> list[Log]:
     problem = _FAMILIES[name](num_tasks=_NUM_OF_FAMILY, seed=seed)
     points = draw_sobol_samples(problem.bounds, n=_NUM_POINTS, q=1, seed=seed).squeeze(-2)
-    points = torch.cat([points, problem.optimizers])
-    X, Y = normalize(points, problem.bounds), -problem.evaluate_true(points)
-    return [Log(X, y.unsqueeze(-1)) for y in Y.T]
+    logs = []
+    for task, best in enumerate(problem.optimizers):
+        X = torch.cat([points, best.unsqueeze(0)])
+        Y = -problem.evaluate_true(X)[:, [task]]
+        logs.append(Log(normalize(X, problem.bounds), Y))
+    return logs

@@ -105,8 +105,8 @@ _NUM_FIRST = 10
 def after_best_settings(then: Start) -> Start:
     """The best points of ten sources, then as another method.
 
-    They come in the order that lowers the mean over the sources of the best value so far most, by
-    a Gaussian process of each (the greedy portfolio of M. Wistuba, N. Schilling and L.
+    They come in the order that raises most the mean over the sources of the best value so far, by a
+    Gaussian process of each (the greedy portfolio of M. Wistuba, N. Schilling and L.
     Schmidt-Thieme, Learning Hyperparameter Optimization Initializations, DSAA 2015). What is tried
     is the candidate next to each.
     """
