@@ -6,17 +6,26 @@ import torch
 from botorch.exceptions.errors import InputDataError
 from torch import Tensor
 
-from benchmarks.logs import pools, target_and_sources
+from benchmarks.logs import group_of, pools, target_and_sources
 from benchmarks.methods.pool import POOL_METHODS, TARGET_SURROGATES, TOGETHER_METHODS
 from benchmarks.methods.run import without_sparse_warning
 from benchmarks.methods.target import Log
 from benchmarks.protocols.prediction import score
 from benchmarks.report.statistics import spearman
-from benchmarks.runner.grid import Config, Curve, Key, Level, RunOutput
+from benchmarks.runner.grid import Config, Curve, Key, Level, RunOutput, Study
+from botorch_cll.datasets import TABLE_PACKAGES
 
 STEPS = (1, 5, 10, 25)  # after which the rows have the regret
 
 _SCORES = ("rmse", "nlpd", "coverage_95")
+
+
+def with_tables(study: Study) -> Study:
+    """The study itself; an `InputDataError` before any run if a table's package is missing."""
+    for group in dict.fromkeys(group_of(str(problem)) for problem in study.factors["problem"]):
+        if group in TABLE_PACKAGES:
+            TABLE_PACKAGES[group].folder()
+    return study
 
 
 def _shuffled(log: Log, generator: torch.Generator) -> Log:

