@@ -82,6 +82,8 @@ def _options(study: Study) -> Iterator[Parameter]:
     for factor, (factor_flag, names) in _FACTORS.items():
         if factor in study.factors:
             help = f"{names}, separated by commas."
+            if factor == "problem" and study.groups:
+                help += f" A group stands for all of its own: {', '.join(study.groups)}."
             yield option(factor, str | None, None, factor_flag, help=help, show_default="all")
     if study.split is not None:
         help = f"What the problems are for, {DEVELOPMENT}, {REPORTING} or {BOTH}."

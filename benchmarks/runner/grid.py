@@ -100,10 +100,13 @@ class Study:
         """
         _check_known(f"a factor of {self.name},", [factor], self.factors)
         known = self.factors[factor]
+        names: list[Level] = [*known]
         if factor == "problem":
+            whole = [name for name, group in self.groups.items() if {*group} <= {*known}]
+            names = [*dict.fromkeys([*whole, *known])]
             named = [self.groups.get(str(level), (level,)) for level in levels]
             levels = [level for group in named for level in group]
-        _check_known(f"{factor} of {self.name} among", levels, known)
+        _check_known(f"{factor} of {self.name} among", levels, names)
         kept = tuple(level for level in known if level in levels)
         return replace(self, factors={**self.factors, factor: kept})
 
@@ -118,7 +121,8 @@ class Study:
         if purpose is None and len(found) > 1:
             raise StudyError(
                 f"Expected problems for one purpose, got some for {' and some for '.join(found)}: "
-                f"what was chosen on the first is not to be judged on them. Say which, or {BOTH}."
+                "what was chosen on the first is not to be judged on them. Say which by --split: "
+                f"{', '.join(found)} or {BOTH}."
             )
         if purpose in (None, BOTH):
             return self

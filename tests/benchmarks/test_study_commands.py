@@ -265,7 +265,7 @@ def test_a_split_keeps_the_problems_for_its_purpose(
         (["--problems", "HPOLib", "--split", "reporting"], "for development, got reporting"),
         (["--problems", "Suzuki", "--split", "development"], "for reporting, got development"),
         (["--split", "test"], "for development, reporting, got test"),
-        (["--problems", "HPOlib"], "got HPOlib"),
+        (["--problems", "HPOlib"], "among LCBench, HPOBench, HPOLib, Suzuki, Forrester"),
         (["--split", "both", "--num-initial", "1"], "--num-initial"),
     ],
 )
@@ -299,6 +299,12 @@ def test_families_need_no_package(runs: list[tuple[Study, Path]]) -> None:
     code, text = run("study", "logs", "--problems", "Forrester,Branin")
     assert code == 0, text
     assert len(runs) == 1
+
+
+def test_the_help_names_the_groups_of_problems() -> None:
+    _, text = run("study", "logs", "--help")
+    assert f"A group stands for all of its own: {', '.join(STUDIES['logs'].groups)}." in text
+    assert "A group" not in run("study", "table2", "--help")[1]
 
 
 def test_only_studies_with_a_split_have_the_option() -> None:

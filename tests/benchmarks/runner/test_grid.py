@@ -105,7 +105,7 @@ def test_the_name_of_a_group_stands_for_its_problems(tmp_path):
     assert study.restrict("problem", ["new"]).factors["problem"] == ("new a", "new b")
     some = study.restrict("problem", ["new b", "old", "alone"])
     assert some.factors["problem"] == ("old a", "old b", "new b", "alone")
-    with pytest.raises(StudyError, match="problem of tiny among old a.*got older"):
+    with pytest.raises(StudyError, match="problem of tiny among old, new, alone, old a.*got older"):
         study.restrict("problem", ["old", "older"])
     # Once there are fewer problems, a group is still all of its own.
     with pytest.raises(StudyError, match="among old a, got old b"):
@@ -118,7 +118,7 @@ def test_problems_for_several_purposes_are_not_mixed_by_oversight(tmp_path):
     study = split_study(tmp_path)
     message = (
         "for one purpose, got some for choose and some for judge: what was chosen on the first is "
-        "not to be judged on them. Say which, or both."
+        "not to be judged on them. Say which by --split: choose, judge or both."
     )
     with pytest.raises(StudyError, match=message):
         study.restrict_split(None)
