@@ -16,6 +16,7 @@ from benchmarks.methods.transfer import (
     fit_standardized,
     learn_mean,
     learn_multi_task_gp,
+    learn_on_mean,
     learn_rank_weights,
     learn_stack,
 )
@@ -37,6 +38,7 @@ TEST_X = log(20, 3).X
 LEARN = {
     "RMLA": transfer.of_all(models.RegularizedMultiTaskRBFModel, num_restarts=3),
     "mean": learn_mean,
+    "GP on the mean": learn_on_mean,
     "RGPE": learn_rank_weights,
     "stack": learn_stack,
 }
@@ -66,7 +68,7 @@ def test_fits_depend_on_the_seed_alone_and_have_one_output(learn):
     assert torch.equal(torch.get_rng_state(), before)
 
 
-@pytest.mark.parametrize("name", ["RMLA", "RGPE", "stack"])
+@pytest.mark.parametrize("name", ["RMLA", "GP on the mean", "RGPE", "stack"])
 def test_predictions_are_in_the_target_s_own_unit(name):
     mean, std = moments(LEARN[name](SOURCES, 0)(TARGET))
     expected = 1000.0 + 50.0 * (truth(TEST_X) + 0.5 * TEST_X[:, :1]).flatten().numpy()
@@ -122,6 +124,25 @@ def test_the_mean_of_sources_is_the_mixture_of_their_gps(noise):
         found_mean, found_std = moments(model, noise=noise)
         np.testing.assert_allclose(found_mean, offset + scale * mean)
         np.testing.assert_allclose(found_std, scale * np.sqrt(variance))
+
+
+@pytest.mark.parametrize("noise", [False, True], ids=["outcome", "observation"])
+def test_a_gp_on_the_mean_predicts_what_the_mean_leaves_unexplained(noise):
+    fit_target = learn_on_mean(SOURCES, 0)
+    gps = [fit_gp(x.X, standardized(x)[0], 0) for x in SOURCES]
+
+    def mean_of_sources(X):
+        return sum(moments(gp, X)[0] for gp in gps) / 2
+
+    for target in (TARGET, TARGET.rows(slice(3))):
+        values, offset, scale = standardized(target)
+        rest = values.flatten().numpy() - mean_of_sources(target.X)
+        gp = fit_gp(target.X, torch.from_numpy(rest).unsqueeze(-1), 0)
+        own_mean, own_std = moments(gp, noise=noise)
+        mean, std = moments(fit_target(target), noise=noise)
+        expected = offset + scale * (mean_of_sources(TEST_X) + own_mean)
+        np.testing.assert_allclose(mean, expected, rtol=1e-6)
+        np.testing.assert_allclose(std, scale * own_std, rtol=1e-6)
 
 
 def test_the_ensemble_is_the_weighted_sum_of_its_gps():
