@@ -68,8 +68,8 @@ class TargetOfMultiTaskGP(TargetModel):
         return moments_of(self.gp, X, observation_noise)
 
 
-_MOST_ROWS = 20
-_MOST_SOURCES = 7
+MOST_ROWS = 20  # of a source, that `MultiTaskGP` is given
+MOST_SOURCES = 7
 _GROWTH = 1.5
 
 
@@ -80,7 +80,7 @@ def learn_multi_task_gp(sources: Sequence[Log], seed: int) -> FitTarget:
     for every pair of tasks. It starts from the hyper-parameters of the last one, as in Ax, and is
     made when the target has half as many rows again; in between these stay as they are.
     """
-    kept = [source.rows(slice(_MOST_ROWS)) for source in sources[:_MOST_SOURCES]]
+    kept = [source.rows(slice(MOST_ROWS)) for source in sources[:MOST_SOURCES]]
     last: list[tuple[int, MultiTaskGP]] = []  # the last fit, and the rows of its target
 
     def fit_target(target: Log) -> Model:
@@ -214,7 +214,7 @@ class ResidualStack(TargetModel):
 
 
 def learn_stack(sources: Sequence[Log], seed: int) -> FitTarget:
-    """A `ResidualStack`, the target on top; a `Learn`."""
+    """A `ResidualStack` of the sources in the order given, the target on top; a `Learn`."""
     stack = ResidualStack(Scale.of(*sources))
     for source in sources:
         stack = stack.stacked(source, seed)

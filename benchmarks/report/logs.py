@@ -7,7 +7,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from benchmarks.logs import DEVELOPMENT, REPORTING, TARGET_GROUPS, group_of, split_of
-from benchmarks.methods import OURS
+from benchmarks.methods import MULTI_TASK_GP, OURS
+from benchmarks.methods.transfer import MOST_ROWS, MOST_SOURCES
 from benchmarks.report import Report, ReportTable, comparison
 from benchmarks.report.statistics import mean_interval
 from benchmarks.runner.results import Results
@@ -29,7 +30,7 @@ _SCORES = {  # by column the title, how several are summed up, and the digits
 
 def report_logs(results: Results, report: Report) -> None:
     """Regret by evaluation: a summary, paired differences, each table or family by itself."""
-    report.notes += [*comparison.failure_notes(results), _REGRET]
+    report.notes += [*comparison.failure_notes(results), _REGRET, *_sources_notes(results)]
     for purpose, part in _by_purpose(results):
         report.tables += [_summary(part, purpose), *_differences(part, purpose)]
         report.tables += [_group_table(part, group, purpose) for group in _groups(part)]
@@ -43,6 +44,7 @@ def report_log_prediction(results: Results, report: Report) -> None:
         "RMSE and NLPD (negative log predictive density) are in units of the target's standard "
         "deviation; predictive distributions include the noise. What a method cannot predict from "
         "so few rows is left empty.",
+        *_sources_notes(results),
     ]
     for purpose, part in _by_purpose(results):
         for num_source, rows in part.rows.groupby("num_source"):
@@ -55,6 +57,14 @@ def report_log_prediction(results: Results, report: Report) -> None:
                 formats = dict.fromkeys(map(str, frame.columns), digits)
                 frame = frame.rename(columns=str).rename_axis(columns=None).reset_index()
                 report.tables.append(ReportTable(name, title, caption, frame, formats))
+
+
+def _sources_notes(results: Results) -> list[str]:
+    """What a method does not see of the sources, where there are sources."""
+    if "num_source" not in {*results.config, *results.factors}:
+        return []
+    words = f"{MULTI_TASK_GP} sees {MOST_ROWS} rows of each of {MOST_SOURCES} sources at most."
+    return [words] * (MULTI_TASK_GP in results.found("method"))
 
 
 def _by_purpose(results: Results) -> Iterator[tuple[str, Results]]:
@@ -127,7 +137,8 @@ def _group_table(part: Results, group: str, purpose: str) -> ReportTable:
     complete = means.dropna()
     formats = dict.fromkeys(frame.columns, ".3f") | {"rank": ".1f", "runs": "d", "s": ".0f"}
     frame["rank"] = complete.rank(axis=1).mean()
-    frame["runs"], frame["s"] = by_method.size(), by_method["seconds"].median()
+    runs = rows.drop_duplicates(["problem", "seed", "method"]).groupby("method")["seconds"]
+    frame["runs"], frame["s"] = runs.size(), runs.median()
     num_targets = rows["task"].nunique()
     caption = (
         f"{num_targets} target{'s' * (num_targets != 1)}: mean regret after so many evaluations, "

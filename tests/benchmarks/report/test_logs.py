@@ -65,6 +65,32 @@ def test_a_group_has_means_medians_and_ranks(searches):
     assert "after 25" not in frame
 
 
+def test_a_run_of_all_tasks_at_once_counts_once():
+    rows = [
+        {"seed": seed, "problem": "Suzuki", "method": method, "task": task}
+        | {"after_1": 1.0, "last": 0.5, "mean": 0.7, "seconds": 3.0 + seed}
+        | dict.fromkeys(("after_5", "after_10", "after_25"))
+        for seed in range(3)
+        for task in "1234"
+        for method in REGRETS
+    ]
+    keys = ("seed", "problem", "method", "task")
+    curves = [{name: row[name] for name in keys} | {"x": 0, "y": 1.0} for row in rows]
+    report = draw_report(results("logs-together", rows, curves, method=list(REGRETS)))
+    (frame,) = (x.frame for x in report.tables if x.name == "Suzuki_reporting")
+    assert frame["runs"].tolist() == [3, 3, 3]
+    assert frame["s"].tolist() == [4.0, 4.0, 4.0]
+
+
+def test_a_method_that_sees_less_of_the_sources_is_named(searches):
+    assert not any("at most" in note for note in draw_report(searches).notes)
+    rows = searches.rows.replace({"method": {"RGPE": "MultiTaskGP"}})
+    curves = searches.curves.replace({"method": {"RGPE": "MultiTaskGP"}})
+    methods = ["MultiRBFCorrelation", "MultiTaskGP", "random"]
+    report = draw_report(results("logs", rows, curves, method=methods))
+    assert "MultiTaskGP sees 20 rows of each of 7 sources at most." in report.notes
+
+
 def test_ranks_are_drawn_where_all_methods_have_runs(searches):
     regret, rank = draw_report(searches).figures["regret_reporting"].axes
     assert [line.get_ydata()[0] for line in rank.lines] == [1.0, 2.0, 3.0]
