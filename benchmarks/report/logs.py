@@ -120,7 +120,7 @@ def _differences(part: Results, purpose: str) -> list[ReportTable]:
     caption = (
         f"Regret less that of {OURS}, positive where the method is behind it: the mean over "
         "the pairs of target and seed that both have, and Student's 95 % interval over these, each "
-        "by itself. 'mean': over all evaluations."
+        "by itself. It takes the pairs for independent. 'mean': over all evaluations."
     )
     title = f"Against {OURS}, {purpose}"
     frame = pd.DataFrame(records)
