@@ -3,6 +3,9 @@
 import numpy as np
 import pytest
 import torch
+from botorch.models.model import Model
+from botorch.posteriors import GPyTorchPosterior
+from gpytorch.distributions import MultitaskMultivariateNormal
 from scipy.stats import norm
 
 from benchmarks.methods.pool import (
@@ -13,6 +16,7 @@ from benchmarks.methods.pool import (
     TARGET_SURROGATES,
     WARM_START,
     after_best_settings,
+    all_by_log_ei,
     at_random,
     by_log_ei,
     by_mean,
@@ -117,6 +121,48 @@ def test_the_best_points_of_sources_come_first_and_then_another_method(num_sourc
     assert not asked
     assert propose(TARGET, CANDIDATES) == propose(TARGET, CANDIDATES[:9]) == 2
     assert asked == [40, 9]
+
+
+class KnownTasks(Model):
+    """Two tasks: the first grows along the first input, the second falls; deviations by task."""
+
+    num_outputs = 2
+    slopes, variances = torch.tensor([3.0, -1.0]).double(), torch.tensor([0.5, 0.2]).double()
+
+    def posterior(self, X, posterior_transform):
+        covariance = self.variances.diag() * (0.1 + X[..., 1:])
+        distribution = MultitaskMultivariateNormal(X[..., :1] * self.slopes, covariance)
+        return posterior_transform(GPyTorchPosterior(distribution))
+
+
+@pytest.mark.parametrize("best", [(0.5, -1.5), (2.0, 1.0)], ids=str)
+def test_every_task_has_the_improvement_on_its_own_best_row(best):
+    rows = [TARGET.X, uniform(3, 2, seed=8)]
+    seen = [
+        Log(X, b - 9.0 * torch.arange(len(X)).double().unsqueeze(-1))
+        for X, b in zip(rows, best, strict=True)
+    ]
+    candidates = [CANDIDATES, uniform(30, 2, seed=5)]
+    given = []
+
+    def fit(X, Y, seed):
+        given.append((X, Y, seed))
+        return KnownTasks()
+
+    expected = []
+    for task, (rows, X) in enumerate(zip(seen, candidates, strict=True)):
+        mean = (KnownTasks.slopes[task] * X[:, 0]).numpy()
+        std = (KnownTasks.variances[task] * (0.1 + X[:, 1])).sqrt().numpy()
+        z = (mean - rows.Y.max().item()) / std
+        expected.append((std * (z * norm.cdf(z) + norm.pdf(z))).argmax())
+    assert all_by_log_ei(fit)(seen, candidates, 6) == expected
+    ((X, Y, seed),) = given
+    assert seed == 6
+    assert torch.equal(X, torch.cat([rows.X for rows in seen]))
+    assert torch.equal(Y[:5, :1], seen[0].Y)
+    assert torch.equal(Y[5:, 1:], seen[1].Y)
+    assert Y[:5, 1].isnan().all()
+    assert Y[5:, 0].isnan().all()
 
 
 def test_the_warm_start_goes_on_by_the_expected_improvement_of_a_gp_of_the_target():
