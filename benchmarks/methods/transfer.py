@@ -68,19 +68,20 @@ class TargetOfMultiTaskGP(TargetModel):
         return moments_of(self.gp, X, observation_noise)
 
 
-MOST_ROWS = 20  # of a source, that `MultiTaskGP` is given
-MOST_SOURCES = 7
+MOST_SOURCES = 7  # that `MultiTaskGP` is given,
+MOST_ROWS = 140  # and rows of all of them together
 _GROWTH = 1.5
 
 
 def learn_multi_task_gp(sources: Sequence[Log], seed: int) -> FitTarget:
-    """`MultiTaskGP` of the target and 20 rows of each of seven sources at most; a `Learn`.
+    """`MultiTaskGP` of the target and at most seven sources with 140 rows together; a `Learn`.
 
-    A fit of these takes half a minute, one of as few rows of 34 sources minutes: it has a parameter
-    for every pair of tasks. It starts from the hyper-parameters of the last one, as in Ax, and is
-    made when the target has half as many rows again; in between these stay as they are.
+    It has a parameter for every pair of tasks, and takes thousands of steps to fit. A fit starts
+    from the hyper-parameters of the last one, as in Ax, and is made when the target has half as
+    many rows again; in between these stay as they are.
     """
-    kept = [source.rows(slice(MOST_ROWS)) for source in sources[:MOST_SOURCES]]
+    kept = sources[:MOST_SOURCES]
+    kept = [source.rows(slice(MOST_ROWS // len(kept))) for source in kept]
     last: list[tuple[int, MultiTaskGP]] = []  # the last fit, and the rows of its target
 
     def fit_target(target: Log) -> Model:
@@ -97,10 +98,9 @@ def learn_multi_task_gp(sources: Sequence[Log], seed: int) -> FitTarget:
 
 
 class MeanOfSources(TargetModel):
-    """The mean of standardized fits of the sources, in the mean of their scales.
+    """The mean of standardized fits of the sources, in a scale of the target.
 
-    The variance is what they have themselves, on average, and that between them. The target's own
-    rows have no part in it.
+    The variance is what they have themselves, on average, and that between them.
     """
 
     def __init__(self, gps: Sequence[SingleTaskGP], scale: Scale) -> None:
@@ -115,9 +115,16 @@ class MeanOfSources(TargetModel):
 
 
 def learn_mean(sources: Sequence[Log], seed: int) -> FitTarget:
-    """The `MeanOfSources`, whatever the target has; a `Learn`."""
-    mean = MeanOfSources(fit_standardized(sources, seed), Scale.of(*sources))
-    return lambda target: mean
+    """The `MeanOfSources`, of which the target's rows decide the scale alone; a `Learn`.
+
+    Before there are two rows it is in the mean of the sources' scales.
+    """
+    gps = fit_standardized(sources, seed)
+
+    def fit_target(target: Log) -> MeanOfSources:
+        return MeanOfSources(gps, Scale.of(*([target] if target.num_rows > 1 else sources)))
+
+    return fit_target
 
 
 class GPOnMean(TargetModel):
@@ -154,7 +161,7 @@ class RankWeightedGPs(TargetModel):
 
     .. math:: f(x) \sim N\Big(\sum_i w_i \mu_i(x),\; \sum_i w_i^2 \sigma_i^2(x)\Big)
 
-    with `ranking_weights`, and their source.
+    with `ranking_weights`, and their source. Observations have the noise of the target's process.
     """
 
     def __init__(self, source_gps: Sequence[SingleTaskGP], target: Log, seed: int) -> None:
@@ -166,8 +173,13 @@ class RankWeightedGPs(TargetModel):
     def moments(self, X: Tensor, observation_noise: bool) -> tuple[Tensor, Tensor]:
         """Those of the weighted sum."""
         chosen = [(w, gp) for w, gp in zip(self.weights, self.gps, strict=True) if w > 0.0]
-        found = [(w, *moments_of(gp, X, observation_noise)) for w, gp in chosen]
-        return sum(w * mean for w, mean, _ in found), sum(w**2 * var for w, _, var in found)
+        found = [(w, *moments_of(gp, X, False)) for w, gp in chosen]
+        mean = sum(w * mean for w, mean, _ in found)
+        variance = sum(w**2 * variance for w, _, variance in found)
+        if observation_noise:
+            own = self.gps[-1]
+            variance = variance + moments_of(own, X, True)[1] - moments_of(own, X, False)[1]
+        return mean, variance
 
 
 def learn_rank_weights(sources: Sequence[Log], seed: int) -> FitTarget:

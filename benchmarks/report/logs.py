@@ -63,7 +63,7 @@ def _sources_notes(results: Results) -> list[str]:
     """What a method does not see of the sources, where there are sources."""
     if "num_source" not in {*results.config, *results.factors}:
         return []
-    words = f"{MULTI_TASK_GP} sees {MOST_ROWS} rows of each of {MOST_SOURCES} sources at most."
+    words = f"{MULTI_TASK_GP} sees at most {MOST_ROWS} rows of {MOST_SOURCES} sources together."
     return [words] * (MULTI_TASK_GP in results.found("method"))
 
 

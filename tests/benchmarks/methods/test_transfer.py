@@ -116,10 +116,11 @@ def test_the_mean_of_sources_is_the_mixture_of_their_gps(noise):
     (m1, s1), (m2, s2) = found
     mean = (m1 + m2) / 2
     variance = (s1**2 + m1**2 + s2**2 + m2**2) / 2 - mean**2
-    offset = sum(standardized(x)[1] for x in SOURCES) / 2
-    scale = sum(standardized(x)[2] for x in SOURCES) / 2
-    for target in (TARGET, TARGET.rows(slice(0))):
-        model = fit_target(target)
+    offsets = [standardized(x)[1] for x in SOURCES]
+    scales = [standardized(x)[2] for x in SOURCES]
+    of_sources = sum(offsets) / 2, sum(scales) / 2
+    for num, (offset, scale) in ((6, standardized(TARGET)[1:]), (1, of_sources), (0, of_sources)):
+        model = fit_target(TARGET.rows(slice(num)))
         assert isinstance(model, MeanOfSources)
         found_mean, found_std = moments(model, noise=noise)
         np.testing.assert_allclose(found_mean, offset + scale * mean)
@@ -158,6 +159,8 @@ def test_the_ensemble_is_the_weighted_sum_of_its_gps():
     np.testing.assert_allclose(mean, offset + scale * (0.5 * m1 + 0.2 * m2 + 0.3 * m3))
     variance = 0.25 * s1**2 + 0.04 * s2**2 + 0.09 * s3**2
     np.testing.assert_allclose(std, scale * np.sqrt(variance))
+    noise = moments(gps[2], noise=True)[1] ** 2 - s3**2
+    np.testing.assert_allclose(moments(model, noise=True)[1], scale * np.sqrt(variance + noise))
     model.weights = torch.tensor([0.0, 1.0, 0.0]).double()
     np.testing.assert_allclose(moments(model)[0], offset + scale * m2)
 

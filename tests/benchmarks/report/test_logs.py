@@ -88,7 +88,7 @@ def test_a_method_that_sees_less_of_the_sources_is_named(searches):
     curves = searches.curves.replace({"method": {"RGPE": "MultiTaskGP"}})
     methods = ["MultiRBFCorrelation", "MultiTaskGP", "random"]
     report = draw_report(results("logs", rows, curves, method=methods))
-    assert "MultiTaskGP sees 20 rows of each of 7 sources at most." in report.notes
+    assert "MultiTaskGP sees at most 140 rows of 7 sources together." in report.notes
 
 
 def test_ranks_are_drawn_where_all_methods_have_runs(searches):
