@@ -81,14 +81,21 @@ def _groups(part: Results) -> list[str]:
     return [group for group in TARGET_GROUPS if group in set(part.rows["group"])]
 
 
+def _on_all_targets(part: Results) -> pd.DataFrame:
+    """The rows of the methods that have been run on every target of a table or family."""
+    num_targets = part.rows.groupby(["group", "method"])["task"].transform("nunique")
+    return part.rows[num_targets == num_targets.groupby(part.rows["group"]).transform("max")]
+
+
 def _summary(part: Results, purpose: str) -> ReportTable:
     """The mean regret over all evaluations, by method and table or family."""
-    means = part.rows.groupby(["method", "group"])["mean"].mean().unstack()
+    rows = _on_all_targets(part)
+    means = rows.groupby(["method", "group"])["mean"].mean().unstack()
     means = comparison.in_order(means[_groups(part)], part)
     lowest = means.eq(means.min()).reset_index(drop=True)
     caption = (
-        "Mean over the evaluations, and over the targets and seeds that a method has, which are in "
-        "the tables below; lower is better."
+        "Mean over the evaluations, all targets and the seeds that a method has, which are in the "
+        "tables below; lower is better. Empty where it has not been run on all targets."
     )
     title = f"Mean regret while looking for the best, {purpose}"
     frame = means.rename_axis(columns=None).reset_index()
@@ -154,7 +161,7 @@ def _group_table(part: Results, group: str, purpose: str) -> ReportTable:
 def _plot_courses(part: Results) -> Figure:
     """Mean regret and mean rank by evaluation: a column per table or family, a line per method."""
     groups, methods = _groups(part), part.found("method")
-    curves = part.curves[part.curves["problem"].isin(part.rows["problem"])]
+    curves = part.curves.merge(_on_all_targets(part)[[*part.factors, "task"]])
     figure, panels = make_figure(2, len(groups), (2.8, 2.6), share_x=False)
     lines = {}
     for (regret, rank), group in zip(panels.T, groups, strict=True):

@@ -1,5 +1,7 @@
 """The reports on targets beside logs."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
@@ -95,6 +97,34 @@ def test_ranks_are_drawn_where_all_methods_have_runs(searches):
     regret, rank = draw_report(searches).figures["regret_reporting"].axes
     assert [line.get_ydata()[0] for line in rank.lines] == [1.0, 2.0, 3.0]
     assert [line.get_ydata()[0] for line in regret.lines] == pytest.approx([0.25, 0.3, 0.655])
+
+
+def test_a_method_that_lacks_targets_is_neither_summed_up_nor_drawn(searches):
+    def without(table):
+        lacks = (table["problem"] == PROBLEMS[1]) & (table["method"] == "random")
+        return table[~lacks]
+
+    further = {"problem": "LCBench Australian"}  # of the same table
+    rows, curves = searches.rows, searches.curves
+    copies = [x[x["problem"] == PROBLEMS[1]].assign(**further) for x in (rows, curves)]
+    copies[0]["task"] = copies[1]["task"] = further["problem"]
+    partial = replace(
+        searches,
+        rows=without(pd.concat([rows, copies[0]])),
+        curves=without(pd.concat([curves, copies[1]])),
+    )
+    report = draw_report(partial)
+    summary = {table.name: table.frame for table in report.tables}["summary_development"]
+    summary = summary.set_index("method")
+    assert summary["LCBench"].isna().to_dict() == {
+        "MultiRBFCorrelation": False,
+        "RGPE": False,
+        "random": True,
+    }
+    assert summary["HPOLib"].notna().all()
+    drawn = {x.get_title(): len(x.lines) for x in report.figures["regret_development"].axes}
+    assert drawn["LCBench"] == 2
+    assert drawn["HPOLib"] == 3
 
 
 def test_predictions_are_scored_by_the_number_of_rows_and_blank_where_there_are_none():
