@@ -51,7 +51,7 @@ def report_log_prediction(results: Results, report: Report) -> None:
             for score, (title, how, digits) in _SCORES.items():
                 name = f"{score}_{num_source}_{purpose}"
                 values = rows.groupby(["group", "method", "n"], sort=False)[score].agg(how)
-                frame = comparison.in_order(values.unstack("n"), part)
+                frame = comparison.in_order(values.unstack("n").sort_index(axis=1), part)
                 caption = f"The {how} over targets and seeds, by rows of the target."
                 title = f"{title}, {num_source} rows of each source, {purpose}"
                 formats = dict.fromkeys(map(str, frame.columns), digits)
