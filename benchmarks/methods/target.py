@@ -73,6 +73,11 @@ class Scale(NamedTuple):
         differ = torch.stack([log.Y.amax() > log.Y.amin() for log in logs])
         return cls(mean.mean(), torch.where(differ, std, 1.0).mean())
 
+    @classmethod
+    def of_target(cls, target: Log, sources: Sequence[Log]) -> Self:
+        """The scale of the target; the mean of the sources' where it has not two rows."""
+        return cls.of(*([target] if target.num_rows > 1 else sources))
+
     def standardize(self, log: Log) -> Log:
         """The log with values in standard deviations from the mean."""
         return Log(log.X, (log.Y - self.mean) / self.std)

@@ -58,8 +58,9 @@ class TargetOfMultiTaskGP(TargetModel):
 
     def __init__(self, logs: Sequence[Log]) -> None:
         target, *sources = logs
-        super().__init__(Scale.of(*([target] if target.num_rows else sources)))
-        X, Y, tasks = LongData.of([Scale.of(x).standardize(x) if x.num_rows else x for x in logs])
+        super().__init__(Scale.of_target(target, sources))
+        scaled = [Scale.of(source).standardize(source) for source in sources]
+        X, Y, tasks = LongData.of([self.scale.standardize(target), *scaled])
         untransformed: dict[str, Any] = {"input_transform": None, "outcome_transform": None}
         self.gp = peers.multi_task_gp(X, Y, **tasks, **untransformed)
 
@@ -121,10 +122,7 @@ def learn_mean(sources: Sequence[Log], seed: int) -> FitTarget:
     """
     gps = fit_standardized(sources, seed)
 
-    def fit_target(target: Log) -> MeanOfSources:
-        return MeanOfSources(gps, Scale.of(*([target] if target.num_rows > 1 else sources)))
-
-    return fit_target
+    return lambda target: MeanOfSources(gps, Scale.of_target(target, sources))
 
 
 class GPOnMean(TargetModel):

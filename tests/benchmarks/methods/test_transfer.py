@@ -251,11 +251,16 @@ def test_the_multi_task_gp_begins_as_its_seed_says(monkeypatch):
     assert torch.equal(torch.get_rng_state(), before)
 
 
-def test_the_multi_task_gp_needs_no_row_of_the_target(monkeypatch):
+@pytest.mark.parametrize("num", [0, 1])
+def test_the_multi_task_gp_needs_no_row_of_the_target(num, monkeypatch):
     no_fit(monkeypatch)
-    model = learn_multi_task_gp(SOURCES, 0)(TARGET.rows(slice(0)))
+    target = Log(TARGET.X[:num], SOURCES[0].Y[:num])
+    model = learn_multi_task_gp(SOURCES, 0)(target)
     scale = Scale.of(*SOURCES)
     assert model.scale == scale
+    # One row says nothing of its own scale: it is in that of the sources, as predictions are.
+    expected = (target.Y.flatten() - scale.mean) / scale.std
+    torch.testing.assert_close(model.gp.train_targets[:num], expected)
     mean, std = moments(model)
     assert (abs(mean - scale.mean.item()) < 5 * scale.std.item()).all()
     assert (std > 0.0).all()
